@@ -1,0 +1,1 @@
+//! Wiring of `privet run`: what starts in which order, and how it drains.

@@ -1,0 +1,1 @@
+//! Settings of the process, as written and as typed; not the policy.

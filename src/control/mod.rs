@@ -1,0 +1,1 @@
+//! The control plane: reload, the admin server, signals of the operating system.

@@ -1,0 +1,1 @@
+//! Places and transforms → the bytes of one sink.

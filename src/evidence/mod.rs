@@ -1,0 +1,1 @@
+//! What the data plane sets aside: quarantined records, sealed to the operator.

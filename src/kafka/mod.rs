@@ -1,0 +1,1 @@
+//! The only user of rdkafka: source, sinks, transactions, rebalancing, errors.

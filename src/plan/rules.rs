@@ -1,0 +1,209 @@
+//! What one sink does to the places of one stream, indexed by path.
+
+use super::places::PathIndex;
+use crate::event::{PathId, RuleId};
+use crate::keys::MacKey;
+use std::sync::Arc;
+
+/// What is done to one place.
+#[derive(Clone)]
+pub enum Action {
+    /// The place stays as it is, and so does what lies in it.
+    Keep,
+    /// The place goes, and what lies in it unless a deeper rule keeps that.
+    Drop,
+    /// JSON null in its place.
+    Null,
+    /// A constant in its place: the JSON text of a string.
+    Redact(Box<[u8]>),
+    /// `*` for every letter and digit but the last n.
+    Mask {
+        /// n; never more than half of the letters and digits stay.
+        keep_last: u16,
+    },
+    /// A keyed hash.
+    Pseudonym(KeyedPseudonym),
+    /// The network prefix of an IP address.
+    TruncateIp {
+        /// Bits kept of an IPv4 address.
+        v4: u8,
+        /// Bits kept of an IPv6 address.
+        v6: u8,
+    },
+    /// A URL without some of its parameters.
+    Url(Arc<UrlRule>),
+    /// What follows the `@`.
+    EmailDomain,
+    /// A coordinate with fewer decimals.
+    CoarsenGeo {
+        /// How many stay.
+        decimals: u8,
+    },
+    /// The start of the hour, day, week or month.
+    CoarsenTime(TimeUnit),
+}
+
+impl Action {
+    /// Whether arrays of scalars are transformed element by element.
+    pub fn is_elementwise(&self) -> bool {
+        match self {
+            Action::Keep | Action::Drop | Action::Null | Action::Redact(_) => false,
+            Action::Mask { .. }
+            | Action::Pseudonym(_)
+            | Action::TruncateIp { .. }
+            | Action::Url(_)
+            | Action::EmailDomain
+            | Action::CoarsenGeo { .. }
+            | Action::CoarsenTime(_) => true,
+        }
+    }
+}
+
+/// A pseudonym's key and the form its input is brought into.
+#[derive(Clone)]
+pub struct KeyedPseudonym {
+    /// The working key of (key name, sink, class).
+    pub key: Arc<MacKey>,
+    /// How the value is made comparable first.
+    pub normalize: Normalize,
+}
+
+/// How a value is made comparable before it is hashed or looked up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Normalize {
+    /// Not at all.
+    #[default]
+    None,
+    /// Trimmed and lower-cased; dots and plus-tags stay.
+    Email,
+    /// Lower-cased.
+    Lower,
+}
+
+/// The units of `coarsen_time`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// To the hour.
+    Hour,
+    /// To the day (UTC).
+    Day,
+    /// To the Monday (ISO 8601).
+    Week,
+    /// To the first of the month.
+    Month,
+}
+
+/// What stays of a URL.
+pub struct UrlRule {
+    /// Which parameters stay.
+    pub params: UrlParams,
+    /// Whether the fragment stays (its parameters under the same rule).
+    pub keep_fragment: bool,
+    /// What the value is a copy of.
+    pub part: UrlPart,
+    /// Schemes besides http and https that do not drop the value, lower-case.
+    pub schemes: Vec<Box<str>>,
+}
+
+/// Which parameters of a URL stay; names as folded by [`super::places::NameFolder`].
+pub enum UrlParams {
+    /// All but these.
+    Drop(Vec<Box<str>>),
+    /// None but these.
+    Keep(Vec<Box<str>>),
+}
+
+/// What a URL-like value is a copy of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UrlPart {
+    /// A URL; a value that begins with `?` is a query, one that begins with `#` a fragment.
+    Auto,
+    /// A bare query.
+    Query,
+    /// A bare fragment.
+    Fragment,
+}
+
+/// What happens to what no rule covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// It goes on byte for byte.
+    Keep,
+    /// It does not go on.
+    Drop,
+}
+
+/// What happens to a parent that a removal emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmptyParents {
+    /// It stays, empty.
+    Keep,
+    /// It goes as well.
+    Drop,
+}
+
+/// The rule of one sink for one path.
+#[derive(Clone)]
+pub struct PlaceRule {
+    /// What is done.
+    pub action: Action,
+    /// True for a rule that names the path itself, false for one that names its class (or follows from
+    /// the class having no rule).
+    pub by_path: bool,
+    /// The rule, for explanations and counters.
+    pub rule: RuleId,
+}
+
+/// The rules of one sink (or profile) for one stream.
+pub struct SinkRules {
+    /// What happens to what no rule covers.
+    pub unlisted: Scope,
+    /// What happens to parents that a removal emptied.
+    pub empty_parents: EmptyParents,
+    /// By [`PathId`].
+    rules: Box<[Option<PlaceRule>]>,
+    /// By [`PathId`]: the greater wins where several paths meet one place.
+    ranks: Box<[u32]>,
+    /// By automaton node: a scalar found here stands where a rule that does not release expects a container.
+    expects_container: Box<[bool]>,
+}
+
+impl SinkRules {
+    /// Lays out a sink's rules for the stream's automaton. Each path has at most one rule; of a rule by
+    /// path and a rule by class for the same path the caller keeps the former.
+    pub fn build(index: &PathIndex, unlisted: Scope, empty_parents: EmptyParents, placed: Vec<(PathId, PlaceRule)>) -> SinkRules {
+        let mut rules: Vec<Option<PlaceRule>> = vec![None; index.path_count()];
+        let mut expects_container = vec![false; index.node_count()];
+        for (path, rule) in placed {
+            let releases = matches!(rule.action, Action::Keep);
+            if !releases {
+                for node in index.interior_nodes(path) {
+                    expects_container[node] = true;
+                }
+            }
+            rules[path.index()] = Some(rule);
+        }
+        let ranks = index
+            .specificity()
+            .iter()
+            .zip(&rules)
+            .map(|(rank, rule)| rank * 2 + 1 + if rule.as_ref().is_some_and(|rule| rule.by_path) { 1 << 24 } else { 0 })
+            .collect();
+        SinkRules { unlisted, empty_parents, rules: rules.into(), ranks, expects_container: expects_container.into() }
+    }
+
+    /// The rule for one path, with its rank among the rules that may meet the same place.
+    pub fn rule(&self, path: PathId) -> Option<(u32, &PlaceRule)> {
+        self.rules[path.index()].as_ref().map(|rule| (self.ranks[path.index()], rule))
+    }
+
+    /// Whether a scalar at this node of the automaton is a mismatch.
+    pub fn expects_container(&self, node: usize) -> bool {
+        self.expects_container[node]
+    }
+
+    /// All rules, by path.
+    pub fn iter(&self) -> impl Iterator<Item = (PathId, &PlaceRule)> {
+        self.rules.iter().enumerate().filter_map(|(index, rule)| Some((PathId(index as u16), rule.as_ref()?)))
+    }
+}

@@ -1,0 +1,82 @@
+//! One sink, compiled: what it serves, where it stands, and what it takes besides the value.
+
+use super::{Action, Transfer};
+use crate::event::{CountrySet, PurposeId, RuleId, VendorId};
+use crate::outcome::Reason;
+
+/// One destination topic.
+pub struct Sink {
+    /// Its name in the policy.
+    pub name: Box<str>,
+    /// The topic it writes.
+    pub topic: Box<str>,
+    /// The third party behind it; `None` is the first party.
+    pub vendor: Option<VendorId>,
+    /// Where its data goes: the vendor's countries, its own `location`, or the controller's.
+    pub destination: CountrySet,
+    /// Transfer grounds: the vendor's, or a first-party sink's own.
+    pub transfers: Vec<Transfer>,
+    /// The purposes it serves.
+    pub purposes: PurposeNeed,
+    /// The headers that pass, by exact name.
+    pub headers: Vec<Box<str>>,
+    /// What happens to tombstones.
+    pub tombstones: Tombstones,
+    /// What happens when its purposes do not pass.
+    pub denied: Denied,
+}
+
+/// Which of a sink's purposes must pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PurposeNeed {
+    /// Every one.
+    All(Vec<PurposeId>),
+    /// One; the header `privet-purposes` says which passed.
+    Any(Vec<PurposeId>),
+}
+
+impl PurposeNeed {
+    /// The purposes in the sink's order.
+    pub fn purposes(&self) -> &[PurposeId] {
+        match self {
+            PurposeNeed::All(purposes) | PurposeNeed::Any(purposes) => purposes,
+        }
+    }
+}
+
+/// How the record key goes on.
+pub enum KeyRule {
+    /// It does not.
+    Drop,
+    /// As it is.
+    Keep,
+    /// Transformed, as text.
+    Transform {
+        /// How.
+        action: Action,
+        /// The rule, for explanations and counters.
+        rule: RuleId,
+    },
+}
+
+/// What happens to a record without a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tombstones {
+    /// It ends here.
+    Drop,
+    /// Its transformed key goes on.
+    Pass,
+}
+
+/// What happens when a sink's purposes do not pass.
+pub enum Denied {
+    /// The event does not go there.
+    Drop,
+    /// For some reasons, and if other purposes pass, the route's profile applies.
+    Degrade {
+        /// The purposes under which the degraded event goes.
+        purposes: Vec<PurposeId>,
+        /// The reasons for which it does.
+        on: Vec<Reason>,
+    },
+}

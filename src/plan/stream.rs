@@ -1,0 +1,204 @@
+//! One stream, compiled: what it reads from an event, and the routes from it to its sinks.
+
+use super::{Condition, PathIndex, SinkRules};
+use crate::event::{Jurisdiction, PurposeId, SinkId, SlotId};
+
+/// A kind of event.
+pub struct Stream {
+    /// Its name in the policy.
+    pub name: Box<str>,
+    /// Where its records come from.
+    pub topics: TopicMatch,
+    /// How its records are written.
+    pub format: Format,
+    /// All paths of the stream as one automaton.
+    pub index: PathIndex,
+    /// How many slots its paths fill.
+    pub slots: u16,
+    /// What to do with equal member names.
+    pub duplicates: Duplicates,
+    /// The identities to look for, most trusted first.
+    pub subject: Vec<SubjectRule>,
+    /// Where the event says when it happened.
+    pub time: Option<TimeRule>,
+    /// Where the event says where its subject is.
+    pub place: WherePaths,
+    /// The sources of consent.
+    pub signals: Vec<Signal>,
+    /// How statements that disagree are settled.
+    pub conflicts: Conflicts,
+    /// Leaves out events that no sink should see.
+    pub when: Option<Condition>,
+    /// One a sink that takes this stream, in the order of the policy's sinks.
+    pub routes: Vec<Route>,
+}
+
+/// What one sink takes of one stream.
+pub struct Route {
+    /// The sink.
+    pub sink: SinkId,
+    /// The sink's `when` on this stream's slots.
+    pub when: Option<Condition>,
+    /// The rules of an allowed event.
+    pub rules: SinkRules,
+    /// The rules of the profile, where the sink may be degraded to one.
+    pub degraded: Option<SinkRules>,
+    /// How the record key goes on when allowed.
+    pub record_key: super::KeyRule,
+}
+
+/// The source topics of a stream.
+pub enum TopicMatch {
+    /// Exactly these.
+    Names(Vec<Box<str>>),
+    /// All whose whole name matches.
+    Pattern(regex::Regex),
+}
+
+impl TopicMatch {
+    /// Whether records of the topic belong to the stream.
+    pub fn contains(&self, topic: &str) -> bool {
+        match self {
+            TopicMatch::Names(names) => names.iter().any(|name| &**name == topic),
+            TopicMatch::Pattern(pattern) => pattern.is_match(topic),
+        }
+    }
+}
+
+/// How a stream's records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON document (RFC 8259).
+    Json,
+}
+
+/// What happens to members of one object whose decoded names are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duplicates {
+    /// The record is malformed.
+    Quarantine,
+    /// Malformed only where the name, or an object above it, is on a path that the policy names.
+    Keep,
+}
+
+/// Where a control value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A place in the record value.
+    Slot(SlotId),
+    /// A record header.
+    Header(Box<str>),
+    /// The record key.
+    Key,
+}
+
+/// An identity to look for.
+pub struct SubjectRule {
+    /// The kinds it is looked up as, most trusted first; several kinds are compared with none.
+    pub kinds: Vec<IdentityKind>,
+    /// Where it stands.
+    pub source: Source,
+    /// Whether it names a person or a device.
+    pub names: Named,
+    /// How its value is made comparable.
+    pub normalize: super::Normalize,
+}
+
+/// The name of a kind of identity, e.g. `user_id`.
+pub type IdentityKind = Box<str>;
+
+/// Whom an identity names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A person.
+    Person,
+    /// A device that several persons may share.
+    Device,
+}
+
+/// Where an event says when it happened.
+pub struct TimeRule {
+    /// The place.
+    pub source: Source,
+    /// How it is written.
+    pub format: TimeFormat,
+}
+
+/// How a time is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeFormat {
+    /// RFC 3339 text.
+    Rfc3339,
+    /// Milliseconds since the epoch.
+    Millis,
+    /// Seconds since the epoch.
+    Seconds,
+    /// `2026-11-20 10:02:11.905`, UTC, as Snowplow writes it.
+    Snowplow,
+}
+
+/// Where an event says where its subject is.
+pub struct WherePaths {
+    /// ISO 3166-1 alpha-2.
+    pub country: Option<Source>,
+    /// ISO 3166-2.
+    pub region: Option<Source>,
+    /// What holds where the event says nothing.
+    pub otherwise: Jurisdiction,
+}
+
+/// What silence means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// Opt-in: no statement is no.
+    Deny,
+    /// Opt-out: no statement is yes.
+    Allow,
+}
+
+/// How statements that disagree are settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflicts {
+    /// Any denial wins over any grant.
+    DenialWins,
+    /// A statement with a time of its own may beat an older one.
+    LatestWins,
+}
+
+/// One source of consent.
+pub struct Signal {
+    /// Where it stands.
+    pub source: Source,
+    /// How it is read.
+    pub kind: SignalKind,
+    /// Line in the policy file, counted from 1.
+    pub line: u32,
+}
+
+/// How a source of consent is read.
+pub enum SignalKind {
+    /// Global Privacy Control.
+    Gpc,
+    /// One value that says yes or opted out.
+    Boolean {
+        /// True: `true` means granted. False: `true` means opted out.
+        true_grants: bool,
+        /// Also reads the texts `true`, `1`, `false`, `0`.
+        lenient: bool,
+        /// The purposes it speaks about.
+        purposes: Vec<PurposeId>,
+    },
+    /// Segment's `categoryPreferences`.
+    Segment {
+        /// Purpose → the categories that must all (`any`: one of which must) be true.
+        purposes: Vec<(PurposeId, Categories)>,
+    },
+}
+
+/// Names that a consent container uses for a purpose.
+pub struct Categories {
+    /// The names.
+    pub names: Vec<Box<str>>,
+    /// True: one suffices. False: all are needed.
+    pub any: bool,
+}

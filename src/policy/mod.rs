@@ -1,0 +1,3 @@
+//! The policy language: as written → every error at once | plan.
+
+pub mod ast;

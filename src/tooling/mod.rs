@@ -1,0 +1,1 @@
+//! The engine asked questions: explain, policy tests.
