@@ -46,6 +46,40 @@ pub struct Policy {
     pub profiles: Named<Profile>,
     /// `sinks`
     pub sinks: Named<Sink>,
+    /// Names whose entries had faults of form and are left out above. Their faults are reported already, so using
+    /// such a name is not reported again. What stands in this tree is of right form: every word of a closed list
+    /// is in that list, every number in its range, every date a date.
+    pub unread: Vec<(Section, String)>,
+}
+
+impl Policy {
+    /// Whether the name was declared by an entry that could not be read.
+    pub fn is_unread(&self, section: Section, name: &str) -> bool {
+        self.unread.iter().any(|(its, unread)| *its == section && unread == name)
+    }
+}
+
+/// The parts of a policy that declare names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// `purposes`
+    Purposes,
+    /// `regions`
+    Regions,
+    /// `vendors`
+    Vendors,
+    /// `keys`
+    Keys,
+    /// `streams`
+    Streams,
+    /// The classes of any stream.
+    Classes,
+    /// `templates`
+    Templates,
+    /// `profiles`
+    Profiles,
+    /// `sinks`
+    Sinks,
 }
 
 /// `controller`
