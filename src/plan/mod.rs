@@ -1,13 +1,16 @@
 //! The compiled policy as the hot path reads it: frozen, shared by all workers, without a string left to parse.
 
 mod condition;
+pub mod fold;
+mod names;
 mod places;
 mod rules;
 mod sink;
 mod stream;
 
 pub use condition::{Condition, Each, Literal, Test};
-pub use places::{Name, NameFolder, NodeId, PathIndex, State};
+pub use names::{NameId, NameMatch, NameTable, fold_hash};
+pub use places::{Node, NodeId, PathIndex, ROOT};
 pub use rules::{
     Action, EmptyParents, KeyedPseudonym, Normalize, PlaceRule, Scope, SinkRules, TimeUnit, UrlParams, UrlPart, UrlRule,
 };
@@ -232,6 +235,8 @@ pub enum Ground {
 
 /// A rule as its author knows it.
 pub struct RuleInfo {
+    /// The sink whose rule it is.
+    pub sink: crate::event::SinkId,
     /// The class or path that the rule names, as written.
     pub subject: Box<str>,
     /// The class that the place belongs to, or its path where it has none; the `class` label of the metrics.

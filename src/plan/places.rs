@@ -1,63 +1,205 @@
 //! All paths of one stream as one automaton over decoded, folded member names.
+//!
+//! A node stands for "the steps so far matched a prefix of these paths". A place in an event is described by the
+//! set of nodes active there; `decode` carries such sets down the document. A `..` is a node of its own that stays
+//! active in everything below, so no set of sets is ever built and a thousand paths cost no more than the names met.
 
-use crate::event::{Path, PathId, SlotId};
+use super::names::{NameId, NameTable};
+use crate::event::{Path, PathId, Selector, SlotId};
 
-/// A node of the automaton.
+/// A node of the automaton; 0 is the root.
 pub type NodeId = u16;
 
-/// A node that is active at some place, and whether every step to it matched exactly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
-    /// The node.
-    pub node: NodeId,
-    /// False where a step matched folded, dotted or through an array.
-    pub exact: bool,
+/// The root node: the whole document.
+pub const ROOT: NodeId = 0;
+
+/// One node of the automaton.
+#[derive(Default)]
+pub struct Node {
+    /// The path that ends here.
+    pub terminal: Option<PathId>,
+    /// A `..` node: active in everything below the place where it became active.
+    pub persistent: bool,
+    /// The `..` node that becomes active together with this one.
+    pub descend: Option<NodeId>,
+    /// Where `[*]` leads.
+    pub wildcard: Option<NodeId>,
+    /// Where members lead, by name, sorted.
+    members: Vec<(NameId, NodeId)>,
+    /// Where elements lead, by index, sorted.
+    elements: Vec<(u32, NodeId)>,
+    /// Whether a path goes on below: a scalar here may be a mismatch.
+    pub interior: bool,
 }
 
-/// A distinct member name of the stream's paths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Name(pub u16);
+impl Node {
+    /// Where a member of that name leads.
+    pub fn member(&self, name: NameId) -> Option<NodeId> {
+        let position = self.members.binary_search_by_key(&name, |(known, _)| *known).ok()?;
+        Some(self.members[position].1)
+    }
 
-/// Folds names as `scrub.md`, rule 3, says.
-pub struct NameFolder;
+    /// Where the element at that position leads.
+    pub fn element(&self, index: u32) -> Option<NodeId> {
+        let position = self.elements.binary_search_by_key(&index, |(known, _)| *known).ok()?;
+        Some(self.elements[position].1)
+    }
+
+    /// Whether any element has a step of its own.
+    pub fn has_elements(&self) -> bool {
+        !self.elements.is_empty()
+    }
+}
+
+/// What the paths of a stream ask of one path's places.
+#[derive(Default)]
+struct PathUse {
+    path: Path,
+    slots: Vec<SlotId>,
+    elementwise: bool,
+    interior: Vec<usize>,
+}
 
 /// The automaton.
-pub struct PathIndex {}
+pub struct PathIndex {
+    nodes: Vec<Node>,
+    names: NameTable,
+    paths: Vec<PathUse>,
+}
 
 impl PathIndex {
     /// Compiles the distinct paths of a stream, each with the slots that it fills; `PathId`s are positions
     /// in the list. `fold` is false under `match: exact`.
-    pub fn build(_paths: Vec<(Path, Vec<SlotId>)>, _fold: bool) -> PathIndex {
-        todo!()
+    pub fn build(paths: Vec<(Path, Vec<SlotId>)>, fold: bool) -> PathIndex {
+        let mut names = NameTable::new(fold);
+        let mut nodes = vec![Node::default()];
+        let mut uses = Vec::with_capacity(paths.len());
+        for (id, (path, slots)) in paths.into_iter().enumerate() {
+            let interior = add_path(&mut nodes, &mut names, &path, PathId(id as u16));
+            uses.push(PathUse { path, slots, elementwise: false, interior });
+        }
+        names.seal();
+        PathIndex { nodes, names, paths: uses }
     }
 
     /// How many paths there are.
     pub fn path_count(&self) -> usize {
-        todo!()
+        self.paths.len()
     }
 
     /// How many nodes the automaton has.
     pub fn node_count(&self) -> usize {
-        todo!()
+        self.nodes.len()
+    }
+
+    /// One node.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[usize::from(id)]
+    }
+
+    /// The names that the paths use.
+    pub fn names(&self) -> &NameTable {
+        &self.names
     }
 
     /// One path.
-    pub fn path(&self, _id: PathId) -> &Path {
-        todo!()
+    pub fn path(&self, id: PathId) -> &Path {
+        &self.paths[id.index()].path
+    }
+
+    /// The slots that a path fills.
+    pub fn slots(&self, id: PathId) -> &[SlotId] {
+        &self.paths[id.index()].slots
+    }
+
+    /// Whether some sink treats arrays of scalars at this path element by element.
+    pub fn is_elementwise(&self, id: PathId) -> bool {
+        self.paths[id.index()].elementwise
     }
 
     /// By [`PathId`], the place of the path in the order of specificity; equal ranks tie.
     pub fn specificity(&self) -> Vec<u32> {
-        todo!()
+        let mut order: Vec<usize> = (0..self.paths.len()).collect();
+        order.sort_by(|a, b| self.paths[*a].path.cmp_specificity(&self.paths[*b].path));
+        let mut ranks = vec![0; self.paths.len()];
+        let mut rank = 0;
+        for (position, id) in order.iter().copied().enumerate() {
+            if position > 0 && !self.paths[order[position - 1]].path.ties_with(&self.paths[id].path) {
+                rank += 1;
+            }
+            ranks[id] = rank;
+        }
+        ranks
     }
 
-    /// The nodes at which the path expects an object or array; not the root.
-    pub fn interior_nodes(&self, _path: PathId) -> Vec<usize> {
-        todo!()
+    /// The nodes at which the path expects an object or array; not the root, which may be anything.
+    pub fn interior_nodes(&self, path: PathId) -> Vec<usize> {
+        self.paths[path.index()].interior.clone()
     }
 
     /// Notes that some sink treats arrays of scalars at this path element by element.
-    pub fn set_elementwise(&mut self, _path: PathId) {
-        todo!()
+    pub fn set_elementwise(&mut self, path: PathId) {
+        self.paths[path.index()].elementwise = true;
     }
+}
+
+/// Adds one path; returns its interior nodes.
+fn add_path(nodes: &mut Vec<Node>, names: &mut NameTable, path: &Path, id: PathId) -> Vec<usize> {
+    let mut at = usize::from(ROOT);
+    let mut interior = Vec::new();
+    for (depth, segment) in path.segments().iter().enumerate() {
+        if depth > 0 {
+            nodes[at].interior = true;
+            interior.push(at);
+        }
+        if segment.descendant {
+            at = descend(nodes, at);
+        }
+        at = step(nodes, names, at, &segment.selector);
+    }
+    nodes[at].terminal = Some(id);
+    interior
+}
+
+/// The `..` node of a node, made at need.
+fn descend(nodes: &mut Vec<Node>, at: usize) -> usize {
+    if let Some(known) = nodes[at].descend {
+        return usize::from(known);
+    }
+    let made = push(nodes, Node { persistent: true, ..Node::default() });
+    nodes[at].descend = Some(made);
+    usize::from(made)
+}
+
+/// The node behind one selector, made at need.
+fn step(nodes: &mut Vec<Node>, names: &mut NameTable, at: usize, selector: &Selector) -> usize {
+    let known = match selector {
+        Selector::Name(name) => {
+            let name = names.intern(name);
+            nodes[at].member(name)
+        }
+        Selector::Index(index) => nodes[at].element(*index),
+        Selector::Wildcard => nodes[at].wildcard,
+    };
+    if let Some(known) = known {
+        return usize::from(known);
+    }
+    let made = push(nodes, Node::default());
+    match selector {
+        Selector::Name(name) => insert_sorted(&mut nodes[at].members, names.intern(name), made),
+        Selector::Index(index) => insert_sorted(&mut nodes[at].elements, *index, made),
+        Selector::Wildcard => nodes[at].wildcard = Some(made),
+    }
+    usize::from(made)
+}
+
+fn insert_sorted<K: Ord + Copy>(list: &mut Vec<(K, NodeId)>, key: K, node: NodeId) {
+    let position = list.partition_point(|(known, _)| *known < key);
+    list.insert(position, (key, node));
+}
+
+fn push(nodes: &mut Vec<Node>, node: Node) -> NodeId {
+    let id = NodeId::try_from(nodes.len()).expect("the policy compiler bounds the paths of a stream far below 65,536 steps");
+    nodes.push(node);
+    id
 }

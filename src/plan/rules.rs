@@ -105,7 +105,7 @@ pub struct UrlRule {
     pub schemes: Vec<Box<str>>,
 }
 
-/// Which parameters of a URL stay; names as folded by [`super::places::NameFolder`].
+/// Which parameters of a URL stay; names as folded by [`super::fold`].
 pub enum UrlParams {
     /// All but these.
     Drop(Vec<Box<str>>),
