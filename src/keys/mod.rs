@@ -1,49 +1,287 @@
 //! Key sets, derivation, and the working keys that a plan holds.
+//!
+//! A key set is a list of root keys. Nothing is ever computed with a root itself: every use has a working
+//! key of its own, derived with HKDF from the active root, so that two sinks share no pseudonym unless the
+//! policy says so.
 
+mod derive;
+mod file;
+mod mac;
+
+pub use file::KeyError;
+pub use mac::MacKey;
+
+use derive::{Derivation, Use};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretSlice};
 use std::fmt;
 use std::path::Path;
+use zeroize::Zeroizing;
 
-/// Root keys with their ids and states.
-pub struct KeySet {}
+/// The length of a root key that Privet makes, in bytes; shorter ones are refused.
+pub const ROOT_BYTES: usize = 32;
 
-/// Why a key set cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {}
+/// What a root key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Pseudonyms and whatever else leaves for a sink; rotated.
+    Root,
+    /// Digests of subjects in ledger and suppression list; never rotated or destroyed, else erased people
+    /// would come back.
+    Digests,
+}
+
+/// How a root key may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// New values are made with it.
+    Active,
+    /// Values made with it can still be read; none are made.
+    Retired,
+    /// Its secret is gone.
+    Destroyed,
+}
+
+impl State {
+    /// The word in key files and listings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Active => "active",
+            State::Retired => "retired",
+            State::Destroyed => "destroyed",
+        }
+    }
+}
+
+impl Role {
+    /// The word in key files and listings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Root => "root",
+            Role::Digests => "digests",
+        }
+    }
+}
+
+/// One root key. `Debug` shows everything but the secret.
+#[derive(Debug)]
+pub struct RootKey {
+    id: Box<str>,
+    role: Role,
+    state: State,
+    created: Timestamp,
+    secret: Option<SecretSlice<u8>>,
+}
+
+impl RootKey {
+    /// Its name, printed in every pseudonym that comes from it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What it is for.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// How it may be used.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// When it was made.
+    pub fn created(&self) -> Timestamp {
+        self.created
+    }
+
+    fn fresh(role: Role, taken: &[RootKey]) -> Result<RootKey, KeyError> {
+        let mut secret = Zeroizing::new(vec![0u8; ROOT_BYTES]);
+        getrandom::fill(&mut secret).map_err(|_| KeyError::NoRandomness)?;
+        let secret = SecretSlice::from(std::mem::take(&mut *secret));
+        Ok(RootKey { id: fresh_id(taken)?, role, state: State::Active, created: whole_seconds(), secret: Some(secret) })
+    }
+}
+
+/// Root keys with their ids and states: exactly one active root and one digests root.
+pub struct KeySet {
+    keys: Vec<RootKey>,
+}
 
 impl KeySet {
     /// The fixed, published root that `filter`, `explain` and `test` use without `--keys`; `run` never does.
     pub fn demonstration() -> KeySet {
-        todo!()
+        let published = |id: &str, role, secret: &[u8; ROOT_BYTES]| RootKey {
+            id: id.into(),
+            role,
+            state: State::Active,
+            created: Timestamp::UNIX_EPOCH,
+            secret: Some(SecretSlice::from(secret.to_vec())),
+        };
+        let keys = vec![
+            published("demo", Role::Root, b"privet demonstration root: known"),
+            published("demo-digests", Role::Digests, b"privet demonstration digests: ok"),
+        ];
+        KeySet { keys }
     }
 
-    /// Reads a key file; refuses one that others may read.
-    pub fn load(_path: &Path) -> Result<KeySet, KeyError> {
-        todo!()
+    /// Reads a key file; refuses one that others may read, and one that is not exactly as `docs/pseudonymisation.md` says.
+    pub fn load(path: &Path) -> Result<KeySet, KeyError> {
+        file::load(path)
+    }
+
+    /// A new key set: an active root and a digests root, 256 bits each from the operating system.
+    pub fn generate() -> Result<KeySet, KeyError> {
+        let mut keys = Vec::with_capacity(2);
+        for role in [Role::Root, Role::Digests] {
+            let key = RootKey::fresh(role, &keys)?;
+            keys.push(key);
+        }
+        Ok(KeySet { keys })
+    }
+
+    /// Writes a new key file, readable by its owner only; refuses to overwrite one.
+    pub fn save_new(&self, path: &Path) -> Result<(), KeyError> {
+        file::save_new(self, path)
+    }
+
+    /// Replaces a key file as a whole: a reader sees the old or the new one.
+    pub fn save(&self, path: &Path) -> Result<(), KeyError> {
+        file::save(self, path)
+    }
+
+    /// All keys, oldest first.
+    pub fn keys(&self) -> &[RootKey] {
+        &self.keys
+    }
+
+    /// Retires the active root and adds a new one; the digests root stays. Returns the new id.
+    pub fn rotate(&mut self) -> Result<&str, KeyError> {
+        let fresh = RootKey::fresh(Role::Root, &self.keys)?;
+        for key in &mut self.keys {
+            if key.role == Role::Root && key.state == State::Active {
+                key.state = State::Retired;
+            }
+        }
+        self.keys.push(fresh);
+        Ok(&self.keys[self.keys.len() - 1].id)
+    }
+
+    /// Erases the secret of a retired root. The active root and the digests root are refused.
+    pub fn destroy(&mut self, id: &str) -> Result<(), KeyError> {
+        let Some(key) = self.keys.iter_mut().find(|key| &*key.id == id) else { return Err(KeyError::NoSuchKey) };
+        match (key.role, key.state) {
+            (Role::Digests, _) => return Err(KeyError::DigestsRoot),
+            (Role::Root, State::Active) => return Err(KeyError::StillActive),
+            (Role::Root, State::Destroyed) => return Err(KeyError::AlreadyDestroyed),
+            (Role::Root, State::Retired) => {}
+        }
+        key.state = State::Destroyed;
+        key.secret = None;
+        Ok(())
     }
 
     /// The pseudonym key of (key name, sink, class); `sink` is `None` for a `shared` key.
-    pub fn pseudonym_key(&self, _name: &str, _sink: Option<&str>, _class: &str) -> MacKey {
-        todo!()
+    pub fn pseudonym_key(&self, name: &str, sink: Option<&str>, class: &str) -> MacKey {
+        self.working_key(Role::Root, &Derivation { purpose: Use::Pseudonym, name, sink, class, epoch: "" })
+    }
+
+    /// The key of the digests by which the ledger and the suppression list know a subject.
+    pub fn digest_key(&self, name: &str) -> MacKey {
+        self.working_key(Role::Digests, &Derivation { purpose: Use::Digest, name, sink: None, class: "", epoch: "" })
+    }
+
+    fn working_key(&self, role: Role, derivation: &Derivation<'_>) -> MacKey {
+        let root = self
+            .keys
+            .iter()
+            .find(|key| key.role == role && key.state == State::Active)
+            .expect("every way to make a key set leaves one active key of each role");
+        let secret = root.secret.as_ref().expect("an active key has its secret: `file` refuses one without");
+        MacKey::new(&root.id, &*derivation.derive(secret.expose_secret()))
     }
 }
 
-/// A working key for pseudonyms.
-pub struct MacKey {}
-
-impl MacKey {
-    /// The id of the root it comes from.
-    pub fn id(&self) -> &str {
-        todo!()
-    }
-
-    /// Appends `p1.<key id>.<base64url>` of the input's HMAC-SHA-256.
-    pub fn pseudonym(&self, _input: &[u8], _out: &mut Vec<u8>) {
-        todo!()
-    }
-}
-
-impl fmt::Debug for MacKey {
+impl fmt::Debug for KeySet {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "MacKey({})", self.id())
+        out.debug_list().entries(self.keys.iter().map(|key| &key.id)).finish()
+    }
+}
+
+/// An id that the set does not have yet: random, so that the pseudonyms of two key sets are told apart.
+fn fresh_id(taken: &[RootKey]) -> Result<Box<str>, KeyError> {
+    loop {
+        let mut random = [0u8; 4];
+        getrandom::fill(&mut random).map_err(|_| KeyError::NoRandomness)?;
+        let id = format!("k{:08x}", u32::from_be_bytes(random));
+        if taken.iter().all(|key| *key.id != *id) {
+            return Ok(id.into());
+        }
+    }
+}
+
+/// Now, without fractions of a second: a date for people.
+fn whole_seconds() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pseudonym(key: &MacKey, input: &str) -> String {
+        let mut out = Vec::new();
+        key.pseudonym(input.as_bytes(), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn sinks_classes_and_names_share_no_pseudonym_but_shared_keys_do() {
+        let keys = KeySet::demonstration();
+        let all = [
+            keys.pseudonym_key("ads", Some("a"), "user.contact.email"),
+            keys.pseudonym_key("ads", Some("b"), "user.contact.email"),
+            keys.pseudonym_key("ads", Some("a"), "user.unique_id"),
+            keys.pseudonym_key("crm", Some("a"), "user.contact.email"),
+            keys.pseudonym_key("ads", None, "user.contact.email"),
+            keys.digest_key("ads"),
+        ];
+        let mut texts: Vec<_> = all.iter().map(|key| pseudonym(key, "u1").rsplit('.').next().unwrap().to_owned()).collect();
+        texts.sort();
+        texts.dedup();
+        assert_eq!(texts.len(), all.len());
+        assert_eq!(
+            pseudonym(&keys.pseudonym_key("ads", None, "c"), "u1"),
+            pseudonym(&keys.pseudonym_key("ads", None, "c"), "u1")
+        );
+    }
+
+    #[test]
+    fn rotation_retires_and_destruction_erases() {
+        let mut keys = KeySet::generate().unwrap();
+        let digests = pseudonym(&keys.digest_key("ledger"), "u1");
+        let old = keys.keys()[0].id().to_owned();
+        assert!(matches!(keys.destroy(&old), Err(KeyError::StillActive)));
+        let new = keys.rotate().unwrap().to_owned();
+        assert_ne!(old, new);
+        assert_eq!(keys.pseudonym_key("k", None, "c").id(), new);
+        assert_eq!(keys.keys()[0].state(), State::Retired);
+        assert_eq!(pseudonym(&keys.digest_key("ledger"), "u1"), digests);
+        keys.destroy(&old).unwrap();
+        assert_eq!(keys.keys()[0].state(), State::Destroyed);
+        assert!(keys.keys()[0].secret.is_none());
+        assert!(matches!(keys.destroy(&old), Err(KeyError::AlreadyDestroyed)));
+        assert!(matches!(keys.destroy("nobody"), Err(KeyError::NoSuchKey)));
+        let digests_id = keys.keys()[1].id().to_owned();
+        assert!(matches!(keys.destroy(&digests_id), Err(KeyError::DigestsRoot)));
+    }
+
+    #[test]
+    fn debug_shows_ids_only() {
+        let keys = KeySet::demonstration();
+        let shown = format!("{keys:?} {:?} {:?}", keys.keys(), keys.pseudonym_key("k", None, "c"));
+        assert!(shown.contains("demo"));
+        assert!(!shown.contains("known"));
+        assert!(!shown.contains("107, 110, 111"), "the bytes of a secret");
     }
 }
