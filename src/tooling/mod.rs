@@ -1,1 +1,3 @@
 //! The engine asked questions: explain, policy tests.
+
+pub mod collector;
