@@ -179,14 +179,16 @@ pub struct Signal {
 pub enum SignalKind {
     /// Global Privacy Control.
     Gpc,
-    /// One value that says yes or opted out.
+    /// One value that says yes or opted out, for every purpose listed; or an object of such values by name, of which
+    /// an unnamed one is silence.
     Boolean {
         /// True: `true` means granted. False: `true` means opted out.
         true_grants: bool,
         /// Also reads the texts `true`, `1`, `false`, `0`.
         lenient: bool,
-        /// The purposes it speaks about.
-        purposes: Vec<PurposeId>,
+        /// The purposes it speaks about → the entries that must all (`any`: one of which must) say yes, where the
+        /// value is an object; a single value speaks for each of them, whatever the names.
+        purposes: Vec<(PurposeId, Categories)>,
     },
     /// Segment's `categoryPreferences`.
     Segment {
