@@ -21,6 +21,7 @@ pub use stream::{
 };
 
 use crate::event::{CountrySet, PurposeId, PurposeSet, RegionSet, RuleId, SinkId, StreamId, Timestamp, VendorId};
+use crate::telemetry::PlanNames;
 use std::fmt;
 
 /// One compiled policy.
@@ -77,6 +78,15 @@ impl Plan {
     /// One rule as the policy's author knows it.
     pub fn rule(&self, id: RuleId) -> &RuleInfo {
         &self.rules[id.index()]
+    }
+
+    /// The names that the metrics of this plan are labelled with.
+    pub fn meter_names(&self) -> PlanNames {
+        PlanNames {
+            streams: self.streams.iter().map(|stream| stream.name.clone()).collect(),
+            sinks: self.sinks.iter().map(|sink| sink.name.clone()).collect(),
+            rules: self.rules.iter().map(|rule| (rule.class.clone(), rule.transform)).collect(),
+        }
     }
 
     /// The regime of a place: the first in the policy's order that covers it.

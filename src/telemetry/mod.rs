@@ -1,1 +1,13 @@
-//! Metric names and handles, logging.
+//! Metric names and handles, logging. Knows names and numbers only: never a value from an event.
+
+mod counts;
+mod logging;
+mod meters;
+mod names;
+mod registry;
+
+pub use counts::{LocalCounts, PlanNames};
+pub use logging::{LogFormat, LogLevel, LoggingError, init_logging};
+pub use meters::{DecisionCount, PolicyMeters, ReloadResult, Telemetry, TransactionMeters, TransactionResult};
+pub use names::{Kind, Metric, TABLE};
+pub use registry::{Counter, Gauge, Histogram};

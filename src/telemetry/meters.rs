@@ -1,0 +1,288 @@
+//! The process's handles by what they measure: transactions, lag, the policy, and the text of all of it.
+
+use super::names::{
+    BUILD_INFO, DECISIONS, LAG, MINIMISATION, POLICY_INFO, POLICY_PENDING, POLICY_RELOAD_OK, POLICY_RELOAD_TIME, POLICY_RELOADS,
+    PRODUCER_REBUILDS, QUARANTINED, RECORD_BYTES, RELEASED_BYTES, TRANSACTION_SECONDS, TRANSACTIONS, VENDOR_REVIEW_AGE,
+};
+use super::registry::{Counter, Gauge, Histogram, Registry};
+use crate::event::Timestamp;
+use crate::outcome::{Outcome, Reason};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// How a transaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionResult {
+    /// What it wrote can be read.
+    Committed,
+    /// What it wrote is void, and its records are read again.
+    Aborted,
+    /// The broker did not say; a new producer with the same id settles it.
+    Unknown,
+}
+
+impl TransactionResult {
+    /// Every result.
+    pub const ALL: [TransactionResult; 3] =
+        [TransactionResult::Committed, TransactionResult::Aborted, TransactionResult::Unknown];
+
+    /// The label's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TransactionResult::Committed => "committed",
+            TransactionResult::Aborted => "aborted",
+            TransactionResult::Unknown => "unknown",
+        }
+    }
+}
+
+/// How an attempt to reload the policy ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadResult {
+    /// Another policy (or other keys) runs now.
+    Changed,
+    /// What was read is what runs already.
+    Unchanged,
+    /// The old one goes on.
+    Failed,
+}
+
+impl ReloadResult {
+    /// Every result.
+    pub const ALL: [ReloadResult; 3] = [ReloadResult::Changed, ReloadResult::Unchanged, ReloadResult::Failed];
+
+    /// The label's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ReloadResult::Changed => "changed",
+            ReloadResult::Unchanged => "unchanged",
+            ReloadResult::Failed => "failed",
+        }
+    }
+}
+
+/// The reasons for which a record is set aside: there from the start, so that an alert sees the first one.
+const QUARANTINE_REASONS: [Reason; 6] = [
+    Reason::Malformed,
+    Reason::LimitExceeded,
+    Reason::SubjectAmbiguous,
+    Reason::SchemaUnknown,
+    Reason::KeyUnavailable,
+    Reason::Internal,
+];
+
+/// How many (record, sink) pairs of one stream and sink ended in one way, since the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecisionCount {
+    /// The stream.
+    pub stream: Box<str>,
+    /// The sink.
+    pub sink: Box<str>,
+    /// How they ended.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Reason,
+    /// How many.
+    pub count: u64,
+}
+
+/// All metrics of one process.
+pub struct Telemetry {
+    pub(super) registry: Registry,
+    policy: PolicyMeters,
+    /// When each vendor of the running policy was last reviewed.
+    reviews: Mutex<Vec<(Box<str>, Timestamp)>>,
+}
+
+impl Telemetry {
+    /// Metrics at zero; what counts events without labels from a policy is there from the start, so that a rate over
+    /// it sees the first one.
+    pub fn new() -> Telemetry {
+        let registry = Registry::default();
+        registry.gauge(&BUILD_INFO, [env!("CARGO_PKG_VERSION")]).set(1.0);
+        let policy = PolicyMeters {
+            reloads: ReloadResult::ALL.map(|result| registry.counter(&POLICY_RELOADS, [result.as_str()])),
+            last_successful: registry.gauge(&POLICY_RELOAD_OK, []),
+            last_success: registry.gauge(&POLICY_RELOAD_TIME, []),
+            pending: registry.gauge(&POLICY_PENDING, []),
+        };
+        for reason in QUARANTINE_REASONS {
+            registry.counter(&QUARANTINED, [reason.as_str()]);
+        }
+        let telemetry = Telemetry { registry, policy, reviews: Mutex::default() };
+        telemetry.transactions();
+        telemetry
+    }
+
+    /// The meters of a worker's transactions; all workers share them.
+    pub fn transactions(&self) -> TransactionMeters {
+        TransactionMeters {
+            ended: TransactionResult::ALL.map(|result| self.registry.counter(&TRANSACTIONS, [result.as_str()])),
+            seconds: self.registry.histogram(&TRANSACTION_SECONDS, []),
+            rebuilds: self.registry.counter(&PRODUCER_REBUILDS, []),
+        }
+    }
+
+    /// The lag of one source partition. Keep the handle for as long as the partition is assigned.
+    pub fn lag(&self, topic: &str, partition: i32) -> Gauge {
+        self.registry.gauge(&LAG, [topic, itoa::Buffer::new().format(partition)])
+    }
+
+    /// Ends the lag series of a partition that went elsewhere.
+    pub fn end_lag(&self, topic: &str, partition: i32) {
+        self.registry.end_gauge(&LAG, [topic, itoa::Buffer::new().format(partition)]);
+    }
+
+    /// Every decision that was committed, counted; sorted by stream, sink and words.
+    pub fn decisions(&self) -> Vec<DecisionCount> {
+        let counted = self.registry.counted(&DECISIONS).into_iter();
+        let count = |(labels, count): (Box<[Box<str>]>, u64)| {
+            let [stream, sink, outcome, reason] = &*labels else { return None };
+            let (outcome, reason) = (Outcome::from_word(outcome)?, Reason::from_word(reason)?);
+            Some(DecisionCount { stream: stream.clone(), sink: sink.clone(), outcome, reason, count })
+        };
+        counted.filter_map(count).collect()
+    }
+
+    /// The meters of reloading.
+    pub fn policy(&self) -> &PolicyMeters {
+        &self.policy
+    }
+
+    /// Says which policy runs: its hash, the version of its language, and when its vendors were last reviewed.
+    pub fn policy_runs(&self, hash: &str, version: &str, reviews: Vec<(Box<str>, Timestamp)>) {
+        self.registry.end_gauges(&POLICY_INFO);
+        self.registry.gauge(&POLICY_INFO, [hash, version]).set(1.0);
+        *self.reviews.lock().unwrap_or_else(PoisonError::into_inner) = reviews;
+    }
+
+    /// Everything in Prometheus' text exposition format.
+    pub fn render(&self, now: Timestamp) -> String {
+        self.derive_minimisation();
+        self.derive_review_ages(now);
+        self.registry.render()
+    }
+
+    fn derive_minimisation(&self) {
+        let read: u64 = self.registry.counted(&RECORD_BYTES).iter().map(|(_, bytes)| bytes).sum();
+        if read == 0 {
+            return;
+        }
+        for (labels, released) in self.registry.counted(&RELEASED_BYTES) {
+            if let [sink] = &*labels {
+                self.registry.gauge(&MINIMISATION, [sink]).set(released as f64 / read as f64);
+            }
+        }
+    }
+
+    fn derive_review_ages(&self, now: Timestamp) {
+        self.registry.end_gauges(&VENDOR_REVIEW_AGE);
+        for (vendor, reviewed) in self.reviews.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let age = now.as_second() - reviewed.as_second();
+            self.registry.gauge(&VENDOR_REVIEW_AGE, [vendor]).set(age as f64);
+        }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Telemetry {
+        Telemetry::new()
+    }
+}
+
+/// What a worker measures about its transactions.
+#[derive(Clone)]
+pub struct TransactionMeters {
+    ended: [Counter; 3],
+    seconds: Histogram,
+    rebuilds: Counter,
+}
+
+impl TransactionMeters {
+    /// One transaction ended, so long after its first record.
+    pub fn ended(&self, result: TransactionResult, took: Duration) {
+        self.ended[result as usize].add(1);
+        self.seconds.observe(took.as_secs_f64(), 1);
+    }
+
+    /// One producer was made anew.
+    pub fn rebuilt(&self) {
+        self.rebuilds.add(1);
+    }
+}
+
+/// What reloading measures.
+pub struct PolicyMeters {
+    reloads: [Counter; 3],
+    last_successful: Gauge,
+    last_success: Gauge,
+    pending: Gauge,
+}
+
+impl PolicyMeters {
+    /// The policy was loaded at the start.
+    pub fn started(&self, now: Timestamp) {
+        self.last_successful.set(1.0);
+        self.last_success.set(now.as_second() as f64);
+    }
+
+    /// One attempt to reload ended.
+    pub fn reloaded(&self, result: ReloadResult, now: Timestamp) {
+        self.reloads[result as usize].add(1);
+        match result {
+            ReloadResult::Changed | ReloadResult::Unchanged => self.started(now),
+            ReloadResult::Failed => self.last_successful.set(0.0),
+        }
+    }
+
+    /// Whether the files differ from what runs.
+    pub fn pending(&self, differs: bool) {
+        self.pending.set(if differs { 1.0 } else { 0.0 });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(telemetry: &Telemetry, now: &str, name: &str) -> Vec<String> {
+        let text = telemetry.render(now.parse().unwrap());
+        text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect()
+    }
+
+    const NOW: &str = "2026-11-22T00:00:00Z";
+
+    #[test]
+    fn only_the_running_policy_is_shown() {
+        let telemetry = Telemetry::new();
+        telemetry.policy_runs("aaaaaaaaaaaa", "1", vec![("old".into(), "2026-11-01T00:00:00Z".parse().unwrap())]);
+        telemetry.policy_runs("bbbbbbbbbbbb", "1", vec![("acme".into(), "2026-11-21T00:00:00Z".parse().unwrap())]);
+        assert_eq!(shown(&telemetry, NOW, "privet_policy_info"), [r#"privet_policy_info{hash="bbbbbbbbbbbb",version="1"} 1"#]);
+        let ages = shown(&telemetry, NOW, "privet_vendor_review");
+        assert_eq!(ages, [r#"privet_vendor_review_age_seconds{vendor="acme"} 86400"#]);
+    }
+
+    #[test]
+    fn a_failed_reload_keeps_the_time_of_the_last_good_one() {
+        let telemetry = Telemetry::new();
+        telemetry.policy().started("2026-11-22T00:00:00Z".parse().unwrap());
+        telemetry.policy().reloaded(ReloadResult::Failed, "2026-11-22T01:00:00Z".parse().unwrap());
+        assert_eq!(shown(&telemetry, NOW, "privet_policy_last_reload_successful"), ["privet_policy_last_reload_successful 0"]);
+        let time = "privet_policy_last_reload_success_timestamp_seconds";
+        assert_eq!(shown(&telemetry, NOW, time), [format!("{time} 1795305600")]);
+        let failed = r#"privet_policy_reloads_total{result="failed"} 1"#.to_owned();
+        assert!(shown(&telemetry, NOW, "privet_policy_reloads").contains(&failed));
+    }
+
+    #[test]
+    fn transactions_are_there_from_the_start_and_counted_by_result() {
+        let telemetry = Telemetry::new();
+        telemetry.transactions().ended(TransactionResult::Aborted, Duration::from_millis(30));
+        let expected = [
+            r#"privet_transactions_total{result="aborted"} 1"#,
+            r#"privet_transactions_total{result="committed"} 0"#,
+            r#"privet_transactions_total{result="unknown"} 0"#,
+        ];
+        assert_eq!(shown(&telemetry, NOW, "privet_transactions_total"), expected);
+    }
+}

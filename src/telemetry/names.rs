@@ -1,0 +1,240 @@
+//! The table of metrics: each name declared once, with its help, its kind and its closed list of label keys.
+//! What the handles in this module's neighbours can write is what stands here, and nothing else.
+
+/// How a metric is written and read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Observations counted by upper bound, in seconds.
+    Histogram(&'static [f64]),
+}
+
+impl Kind {
+    /// The word of the exposition format's `# TYPE` line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram(_) => "histogram",
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// The name, with its unit.
+    pub name: &'static str,
+    /// One sentence for people.
+    pub help: &'static str,
+    /// How it is written and read.
+    pub kind: Kind,
+    /// The label keys, in order.
+    pub labels: &'static [&'static str],
+}
+
+/// A declared counter; the number of labels is part of the type, so that a handle cannot leave one out.
+pub(super) struct CounterOf<const N: usize> {
+    pub(super) name: &'static str,
+    help: &'static str,
+    labels: [&'static str; N],
+}
+
+/// A declared gauge.
+pub(super) struct GaugeOf<const N: usize> {
+    pub(super) name: &'static str,
+    help: &'static str,
+    labels: [&'static str; N],
+}
+
+/// A declared histogram.
+pub(super) struct HistogramOf<const N: usize> {
+    pub(super) name: &'static str,
+    pub(super) bounds: &'static [f64],
+    help: &'static str,
+    labels: [&'static str; N],
+}
+
+impl<const N: usize> CounterOf<N> {
+    const fn row(&'static self) -> Metric {
+        Metric { name: self.name, help: self.help, kind: Kind::Counter, labels: &self.labels }
+    }
+}
+
+impl<const N: usize> GaugeOf<N> {
+    const fn row(&'static self) -> Metric {
+        Metric { name: self.name, help: self.help, kind: Kind::Gauge, labels: &self.labels }
+    }
+}
+
+impl<const N: usize> HistogramOf<N> {
+    const fn row(&'static self) -> Metric {
+        Metric { name: self.name, help: self.help, kind: Kind::Histogram(self.bounds), labels: &self.labels }
+    }
+}
+
+/// From half a commit interval of `at_least_once` to the point at which a transaction has timed out.
+const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0];
+
+pub(super) static RECORDS: CounterOf<1> = CounterOf {
+    name: "privet_records_total",
+    help: "Records read and judged, counted when their transaction commits.",
+    labels: ["stream"],
+};
+pub(super) static RECORD_BYTES: CounterOf<1> =
+    CounterOf { name: "privet_record_bytes_total", help: "Bytes of the values of those records.", labels: ["stream"] };
+pub(super) static DECISIONS: CounterOf<4> = CounterOf {
+    name: "privet_decisions_total",
+    help: "How records ended, one for every record and sink; a drop by policy is not an error.",
+    labels: ["stream", "sink", "outcome", "reason"],
+};
+pub(super) static FIELDS: CounterOf<3> = CounterOf {
+    name: "privet_fields_total",
+    help: "Fields that a rule treated in released records.",
+    labels: ["sink", "class", "transform"],
+};
+pub(super) static RELEASED_BYTES: CounterOf<1> =
+    CounterOf { name: "privet_released_bytes_total", help: "Bytes of the values released to a sink.", labels: ["sink"] };
+pub(super) static QUARANTINED: CounterOf<1> = CounterOf {
+    name: "privet_quarantined_total",
+    help: "Decisions that set a record aside because it could not be judged safely.",
+    labels: ["reason"],
+};
+pub(super) static MINIMISATION: GaugeOf<1> = GaugeOf {
+    name: "privet_minimisation_ratio",
+    help: "Bytes released to a sink over bytes read, since the start.",
+    labels: ["sink"],
+};
+pub(super) static LATENCY: HistogramOf<1> = HistogramOf {
+    name: "privet_latency_seconds",
+    help: "From reading a record to its release being committed.",
+    labels: ["sink"],
+    bounds: SECONDS,
+};
+pub(super) static TRANSACTIONS: CounterOf<1> =
+    CounterOf { name: "privet_transactions_total", help: "Transactions by how they ended.", labels: ["result"] };
+pub(super) static TRANSACTION_SECONDS: HistogramOf<0> = HistogramOf {
+    name: "privet_transaction_seconds",
+    help: "From a transaction's first record to its end.",
+    labels: [],
+    bounds: SECONDS,
+};
+pub(super) static LAG: GaugeOf<2> = GaugeOf {
+    name: "privet_lag_records",
+    help: "Records between the committed offset and the end of an assigned source partition.",
+    labels: ["topic", "partition"],
+};
+pub(super) static PRODUCER_REBUILDS: CounterOf<0> = CounterOf {
+    name: "privet_producer_rebuilds_total",
+    help: "Producers thrown away after a fatal or uncertain error and made anew.",
+    labels: [],
+};
+pub(super) static POLICY_INFO: GaugeOf<2> = GaugeOf {
+    name: "privet_policy_info",
+    help: "1 for the policy that runs: its hash, and the version of the language it is written in.",
+    labels: ["hash", "version"],
+};
+pub(super) static POLICY_RELOADS: CounterOf<1> =
+    CounterOf { name: "privet_policy_reloads_total", help: "Reloads of the policy by how they ended.", labels: ["result"] };
+pub(super) static POLICY_RELOAD_OK: GaugeOf<0> = GaugeOf {
+    name: "privet_policy_last_reload_successful",
+    help: "1 if the last attempt to load the policy succeeded.",
+    labels: [],
+};
+pub(super) static POLICY_RELOAD_TIME: GaugeOf<0> = GaugeOf {
+    name: "privet_policy_last_reload_success_timestamp_seconds",
+    help: "When the policy was last loaded, in seconds since 1970.",
+    labels: [],
+};
+pub(super) static POLICY_PENDING: GaugeOf<0> =
+    GaugeOf { name: "privet_policy_pending", help: "1 if the policy or key files differ from what runs.", labels: [] };
+pub(super) static VENDOR_REVIEW_AGE: GaugeOf<1> = GaugeOf {
+    name: "privet_vendor_review_age_seconds",
+    help: "Time since a vendor's assessment was last looked at; absent where the policy gives no date.",
+    labels: ["vendor"],
+};
+pub(super) static BUILD_INFO: GaugeOf<1> =
+    GaugeOf { name: "privet_build_info", help: "1 for the build that runs.", labels: ["version"] };
+
+/// Every metric, in the order in which they are shown.
+pub static TABLE: [Metric; 19] = [
+    RECORDS.row(),
+    RECORD_BYTES.row(),
+    DECISIONS.row(),
+    FIELDS.row(),
+    RELEASED_BYTES.row(),
+    QUARANTINED.row(),
+    MINIMISATION.row(),
+    LATENCY.row(),
+    TRANSACTIONS.row(),
+    TRANSACTION_SECONDS.row(),
+    LAG.row(),
+    PRODUCER_REBUILDS.row(),
+    POLICY_INFO.row(),
+    POLICY_RELOADS.row(),
+    POLICY_RELOAD_OK.row(),
+    POLICY_RELOAD_TIME.row(),
+    POLICY_PENDING.row(),
+    VENDOR_REVIEW_AGE.row(),
+    BUILD_INFO.row(),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// The names and labels of the design's list ("Metrics"), those of later issues marked.
+    const CONTRACT: &[(&str, &[&str], bool)] = &[
+        ("privet_records_total", &["stream"], true),
+        ("privet_record_bytes_total", &["stream"], true),
+        ("privet_decisions_total", &["stream", "sink", "outcome", "reason"], true),
+        ("privet_fields_total", &["sink", "class", "transform"], true),
+        ("privet_released_bytes_total", &["sink"], true),
+        ("privet_policy_info", &["hash", "version"], true),
+        ("privet_policy_reloads_total", &["result"], true),
+        ("privet_policy_last_reload_successful", &[], true),
+        ("privet_policy_last_reload_success_timestamp_seconds", &[], true),
+        ("privet_policy_pending", &[], true),
+        ("privet_ledger_subjects", &[], false),
+        ("privet_ledger_freshness_seconds", &[], false),
+        ("privet_consent_enforcement_seconds", &[], false),
+        ("privet_transactions_total", &["result"], true),
+        ("privet_transaction_seconds", &[], true),
+        ("privet_latency_seconds", &["sink"], true),
+        ("privet_lag_records", &["topic", "partition"], true),
+        ("privet_producer_rebuilds_total", &[], true),
+        ("privet_quarantined_total", &["reason"], true),
+        ("privet_shadow_differences_total", &["sink", "from", "to"], false),
+        ("privet_dsr_seconds", &["type"], false),
+        ("privet_suppressed_subjects", &[], false),
+        ("privet_key_epoch", &["key"], false),
+        ("privet_vendor_review_age_seconds", &["vendor"], true),
+        ("privet_minimisation_ratio", &["sink"], true),
+        ("privet_build_info", &["version"], true),
+    ];
+
+    #[test]
+    fn the_table_is_the_contracts_list() {
+        let declared: BTreeMap<_, _> = TABLE.iter().map(|metric| (metric.name, metric.labels)).collect();
+        let wanted: BTreeMap<_, _> = CONTRACT.iter().filter(|row| row.2).map(|row| (row.0, row.1)).collect();
+        assert_eq!(declared, wanted);
+        assert_eq!(declared.len(), TABLE.len(), "a name is declared twice");
+    }
+
+    #[test]
+    fn names_follow_the_conventions_of_their_kind() {
+        for metric in &TABLE {
+            let counts = metric.name.ends_with("_total");
+            assert_eq!(counts, metric.kind == Kind::Counter, "{}", metric.name);
+            assert!(metric.help.ends_with('.'), "{}: the help is a sentence", metric.name);
+            if let Kind::Histogram(bounds) = metric.kind {
+                assert!(metric.name.ends_with("_seconds"), "{}", metric.name);
+                assert!(bounds.is_sorted_by(|a, b| a < b), "{}", metric.name);
+            }
+        }
+    }
+}
