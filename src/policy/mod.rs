@@ -2,5 +2,36 @@
 
 pub mod ast;
 pub mod diagnostic;
+mod lower;
 
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity, SourceMap, closest, did_you_mean};
+
+use crate::keys::KeySet;
+use crate::plan::Plan;
+
+/// What became of a policy's text.
+pub struct Compiled {
+    /// The plan; `None` where there are errors.
+    pub plan: Option<Plan>,
+    /// Errors and warnings.
+    pub diagnostics: Diagnostics,
+    /// The text, for printing them.
+    pub source: SourceMap,
+}
+
+impl Compiled {
+    /// The diagnostics as a person reads them; empty if there are none.
+    pub fn render(&self, colour: bool) -> String {
+        self.diagnostics.render(&self.source, colour)
+    }
+}
+
+/// Compiles a policy. There is a plan exactly where there is no error; every fault is reported at once.
+/// `file_name` is what diagnostics show; nothing is read from disk.
+pub fn compile(source: &str, file_name: &str, keys: &KeySet) -> Compiled {
+    let source = SourceMap::new(file_name, source);
+    let mut diagnostics = Diagnostics::default();
+    let policy = ast::Policy::default();
+    let plan = lower::lower(&policy, &source, keys, &mut diagnostics);
+    Compiled { plan: plan.filter(|_| !diagnostics.has_errors()), diagnostics, source }
+}
