@@ -1,0 +1,45 @@
+# Every target says what it does after `##`; `make help` prints those lines.
+
+CARGO ?= cargo
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+SKIPS := $(TARGET_DIR)/tmp/skipped
+
+.DEFAULT_GOAL := help
+.PHONY: help build test test-quick kill9 soak fmt lint bench bench-kafka demo
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the release binary: target/release/privet
+	$(CARGO) build --release --locked
+
+test: ## Run every test, also against Apache Kafka (needs Java 17 and Maven, else those are named as skipped)
+	@rm -rf "$(SKIPS)"
+	$(CARGO) test --locked --no-fail-fast
+	@if [ -d "$(SKIPS)" ]; then printf 'NOT RUN, skipped: '; cat "$(SKIPS)"/* | sort -u | paste -sd ';'; else echo 'Nothing was skipped.'; fi
+
+test-quick: ## Run what needs neither Kafka nor a long time: unit tests and the house rules
+	$(CARGO) test --locked --lib --test architecture
+
+kill9: ## 200,000 events through real Kafka with a kill -9 at a random moment, five times
+	PRIVET_KILL9_EVENTS=200000 PRIVET_KILL9_ROUNDS=5 $(CARGO) test --locked --release --test kafka kill_nine -- --nocapture
+
+soak: ## The same, fifty times
+	PRIVET_KILL9_EVENTS=200000 PRIVET_KILL9_ROUNDS=50 $(CARGO) test --locked --release --test kafka kill_nine -- --nocapture
+
+fmt: ## Format the sources
+	$(CARGO) fmt
+
+lint: ## Formatting, clippy without a warning, and cargo-deny where it is installed
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null; then cargo deny check; else echo 'NOT RUN: cargo-deny is not installed (cargo install cargo-deny)'; fi
+
+bench: ## The engine on this machine, beside a serde_json tree that does the same
+	$(CARGO) bench --locked --bench engine
+
+bench-kafka: ## Events a second through `privet run` against a bare copy loop, on the same Kafka
+	$(CARGO) bench --locked --bench kafka
+
+demo: ## The whole thing on this machine, nothing installed
+	$(CARGO) run --release --locked -- demo
