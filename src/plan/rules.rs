@@ -154,14 +154,19 @@ pub struct PlaceRule {
     pub rule: RuleId,
 }
 
+/// What a rule by path has over every rule by class in rank; a stream has far fewer paths than this.
+const BY_PATH: u32 = 1 << 24;
+
 /// The rules of one sink (or profile) for one stream.
 pub struct SinkRules {
     /// What happens to what no rule covers.
     pub unlisted: Scope,
     /// What happens to parents that a removal emptied.
     pub empty_parents: EmptyParents,
-    /// By [`PathId`].
+    /// By [`PathId`]: the rule that names the path, else the rule of its class.
     rules: Box<[Option<PlaceRule>]>,
+    /// By [`PathId`]: the rule of the path's class, where `rules` has a rule that names the path.
+    shadowed: Box<[Option<PlaceRule>]>,
     /// By [`PathId`]: the greater wins where several paths meet one place.
     ranks: Box<[u32]>,
     /// By automaton node: a scalar found here stands where a rule that does not release expects a container.
@@ -169,10 +174,10 @@ pub struct SinkRules {
 }
 
 impl SinkRules {
-    /// Lays out a sink's rules for the stream's automaton. Each path has at most one rule; of a rule by
-    /// path and a rule by class for the same path the caller keeps the former.
+    /// Lays out a sink's rules for the stream's automaton. Each path has at most one rule by path and one by class.
     pub fn build(index: &PathIndex, unlisted: Scope, empty_parents: EmptyParents, placed: Vec<(PathId, PlaceRule)>) -> SinkRules {
         let mut rules: Vec<Option<PlaceRule>> = vec![None; index.path_count()];
+        let mut shadowed: Vec<Option<PlaceRule>> = vec![None; index.path_count()];
         let mut expects_container = vec![false; index.node_count()];
         for (path, rule) in placed {
             let releases = matches!(rule.action, Action::Keep);
@@ -181,20 +186,41 @@ impl SinkRules {
                     expects_container[node] = true;
                 }
             }
-            rules[path.index()] = Some(rule);
+            let slot = &mut rules[path.index()];
+            if rule.by_path {
+                shadowed[path.index()] = slot.take();
+                *slot = Some(rule);
+            } else if slot.is_some() {
+                shadowed[path.index()] = Some(rule);
+            } else {
+                *slot = Some(rule);
+            }
         }
-        let ranks = index
-            .specificity()
-            .iter()
-            .zip(&rules)
-            .map(|(rank, rule)| rank * 2 + 1 + if rule.as_ref().is_some_and(|rule| rule.by_path) { 1 << 24 } else { 0 })
-            .collect();
-        SinkRules { unlisted, empty_parents, rules: rules.into(), ranks, expects_container: expects_container.into() }
+        let ranks = index.specificity().iter().map(|rank| rank * 2 + 1).collect();
+        SinkRules {
+            unlisted,
+            empty_parents,
+            rules: rules.into(),
+            shadowed: shadowed.into(),
+            ranks,
+            expects_container: expects_container.into(),
+        }
     }
 
     /// The rule for one path, with its rank among the rules that may meet the same place.
     pub fn rule(&self, path: PathId) -> Option<(u32, &PlaceRule)> {
-        self.rules[path.index()].as_ref().map(|rule| (self.ranks[path.index()], rule))
+        self.ranked(path, &self.rules)
+    }
+
+    /// The rule of the path's class where another rule names the path itself. It governs the places at which that
+    /// other rule does not apply: a rule that releases meets exact names only, the class is met folded and through arrays.
+    pub fn shadowed_rule(&self, path: PathId) -> Option<(u32, &PlaceRule)> {
+        self.ranked(path, &self.shadowed)
+    }
+
+    fn ranked<'a>(&self, path: PathId, rules: &'a [Option<PlaceRule>]) -> Option<(u32, &'a PlaceRule)> {
+        let rule = rules[path.index()].as_ref()?;
+        Some((self.ranks[path.index()] + if rule.by_path { BY_PATH } else { 0 }, rule))
     }
 
     /// Whether a scalar at this node of the automaton is a mismatch.
@@ -202,8 +228,35 @@ impl SinkRules {
         self.expects_container[node]
     }
 
-    /// All rules, by path.
+    /// The rules that [`SinkRules::rule`] gives, by path.
     pub fn iter(&self) -> impl Iterator<Item = (PathId, &PlaceRule)> {
         self.rules.iter().enumerate().filter_map(|(index, rule)| Some((PathId(index as u16), rule.as_ref()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Path;
+
+    #[test]
+    fn a_rule_by_path_outranks_the_class_and_leaves_it_where_it_does_not_apply() {
+        let paths = ["$..email", "$.user.email"].map(|text| (Path::parse(text).unwrap(), Vec::new()));
+        let index = PathIndex::build(paths.to_vec(), true);
+        let place = |path, action, by_path, rule| (PathId(path), PlaceRule { action, by_path, rule: RuleId(rule) });
+        for by_path_first in [true, false] {
+            let mut placed =
+                vec![place(0, Action::Keep, true, 0), place(0, Action::Drop, false, 1), place(1, Action::Drop, false, 1)];
+            if !by_path_first {
+                placed.swap(0, 1);
+            }
+            let rules = SinkRules::build(&index, Scope::Keep, EmptyParents::Keep, placed);
+            let (by_path, kept) = rules.rule(PathId(0)).unwrap();
+            let (class, beneath) = rules.shadowed_rule(PathId(0)).unwrap();
+            let (specific, _) = rules.rule(PathId(1)).unwrap();
+            assert_eq!((kept.rule, beneath.rule), (RuleId(0), RuleId(1)));
+            assert!(by_path > specific && specific > class, "{by_path} > {specific} > {class}");
+            assert!(rules.shadowed_rule(PathId(1)).is_none());
+        }
     }
 }
