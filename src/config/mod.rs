@@ -1,1 +1,275 @@
-//! Settings of the process, as written and as typed; not the policy.
+//! Process settings: `privet.yaml` as written → typed. Not the policy.
+//!
+//! Reading reports every fault at once, with its place; a setting of a later version is refused by name.
+
+mod build;
+mod expand;
+mod grammar;
+mod read;
+#[cfg(test)]
+mod tests;
+mod units;
+mod yaml;
+
+pub use expand::{Lookup, System};
+pub use grammar::schema;
+
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Everything that `privet run` is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The policy file.
+    pub policy: PathBuf,
+    /// The key file.
+    pub keys: PathBuf,
+    /// The consumer group, and the first part of every transactional id.
+    pub group: String,
+    /// A name that no other live instance has; given, or the ordinal of a StatefulSet's host name.
+    /// Always there with [`Guarantee::ExactlyOnce`].
+    pub instance: Option<String>,
+    /// How many threads.
+    pub workers: Workers,
+    /// What a crash may do.
+    pub guarantee: Guarantee,
+    /// Properties for librdkafka.
+    pub kafka: Properties,
+    /// Whether Kafka and the admin server may be reached without TLS from beyond loopback.
+    pub allow_plaintext: bool,
+    /// When a batch is cut.
+    pub commit: Commit,
+    /// Where records that could not be judged safely are set aside; without it they are only counted.
+    pub quarantine: Option<Quarantine>,
+    /// The admin server; none without it.
+    pub admin: Option<Admin>,
+    /// What a record may be at most.
+    pub limits: Limits,
+    /// What is logged and how.
+    pub log: Log,
+}
+
+/// How many worker threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Workers {
+    /// One a core.
+    #[default]
+    Auto,
+    /// This many.
+    Count(usize),
+}
+
+impl Workers {
+    /// The number on this machine.
+    pub fn count(self) -> usize {
+        match self {
+            Workers::Auto => std::thread::available_parallelism().map_or(1, usize::from),
+            Workers::Count(count) => count,
+        }
+    }
+}
+
+/// What a crash may do to the sinks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Guarantee {
+    /// Each record once, by transactions.
+    #[default]
+    ExactlyOnce,
+    /// Each record once or more, in milliseconds.
+    AtLeastOnce,
+}
+
+/// When a batch is cut: whichever comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Longest time it stays open.
+    pub interval: Duration,
+    /// Most records read.
+    pub records: usize,
+    /// Most bytes read.
+    pub bytes: usize,
+}
+
+impl Default for Commit {
+    /// 100 ms is where transactions stop costing throughput; 50,000 records and 16 MiB keep a batch within a
+    /// worker's producer queue even when it goes to several sinks.
+    fn default() -> Commit {
+        Commit { interval: Duration::from_millis(100), records: 50_000, bytes: 16 << 20 }
+    }
+}
+
+/// Where records that could not be judged safely are set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantine {
+    /// The topic.
+    pub topic: String,
+    /// The age recipient; without it only positions and reasons are written.
+    pub recipient: Option<String>,
+}
+
+/// The admin server.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The bearer token.
+    pub token: Option<SecretString>,
+    /// TLS.
+    pub tls: Option<Tls>,
+}
+
+/// TLS of the admin server, by PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate chain.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+    /// Client certificates signed by this stand for the token.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// What a record may be at most; see `decode::Limits`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a record value.
+    pub record_bytes: usize,
+    /// Containers inside containers.
+    pub depth: usize,
+    /// Members of one object.
+    pub members: usize,
+    /// Bytes of one decoded member name.
+    pub name_bytes: usize,
+    /// Places that rules or control paths touch in one record.
+    pub touched: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { record_bytes: 1 << 20, depth: 128, members: 10_000, name_bytes: 8 << 10, touched: 10_000 }
+    }
+}
+
+/// What is logged and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// True: one JSON object a line. False: text for people.
+    pub json: bool,
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Log {
+        Log { json: true, level: "info".to_owned() }
+    }
+}
+
+/// Properties for librdkafka. `Debug` shows names only: any value may be a secret.
+#[derive(Clone, Default)]
+pub struct Properties(BTreeMap<String, (Place, SecretString)>);
+
+impl Properties {
+    /// Properties from pairs, as a program that embeds the proxy has them.
+    pub fn from_pairs<'p>(pairs: impl IntoIterator<Item = (&'p str, &'p str)>) -> Properties {
+        let place = Place { line: 0, column: 0 };
+        Properties(pairs.into_iter().map(|(name, value)| (name.to_owned(), (place, value.to_owned().into()))).collect())
+    }
+
+    /// Names and values, for the Kafka client alone.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, (_, value))| (name.as_str(), value.expose_secret()))
+    }
+
+    /// One value, for the Kafka client alone.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|(_, value)| value.expose_secret())
+    }
+
+    /// Where a property was written.
+    pub fn place(&self, name: &str) -> Option<Place> {
+        self.0.get(name).map(|(place, _)| *place)
+    }
+}
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// A place in the file, both counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Line.
+    pub line: usize,
+    /// Column.
+    pub column: usize,
+}
+
+/// One fault in the file; never holds a value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Where.
+    pub at: Place,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl Problem {
+    pub(crate) fn new(at: Place, what: impl Into<String>) -> Problem {
+        Problem { at, what: what.into() }
+    }
+}
+
+/// Why a configuration cannot be used; its text is one line a fault.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: {}", .0.display(), .1)]
+    Unreadable(PathBuf, std::io::ErrorKind),
+    /// What it says is wrong.
+    #[error("{}", list(.0, .1))]
+    Wrong(PathBuf, Vec<Problem>),
+}
+
+fn list(file: &Path, problems: &[Problem]) -> String {
+    let lines: Vec<String> =
+        problems.iter().map(|Problem { at, what }| format!("{}:{}:{}: {what}", file.display(), at.line, at.column)).collect();
+    lines.join("\n")
+}
+
+impl Config {
+    /// Reads a file; paths in it are relative to it.
+    pub fn load(path: &Path, lookup: &dyn Lookup) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|fault| ConfigError::Unreadable(path.to_owned(), fault.kind()))?;
+        Config::parse(&text, path, lookup)
+    }
+
+    /// Reads the text of the file of that name.
+    pub fn parse(text: &str, path: &Path, lookup: &dyn Lookup) -> Result<Config, ConfigError> {
+        let base = path.parent().unwrap_or(Path::new(""));
+        let mut problems = Vec::new();
+        let config = match yaml::read(text) {
+            Ok(tree) => build::config(tree, base, lookup, &mut problems),
+            Err(problem) => {
+                problems.push(problem);
+                None
+            }
+        };
+        problems.sort();
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(ConfigError::Wrong(path.to_owned(), problems)),
+        }
+    }
+
+    /// `<group>.<instance>.<worker>`: stable over restarts and independent of the number of workers.
+    pub fn transactional_id(&self, worker: usize) -> Option<String> {
+        self.instance.as_ref().map(|instance| format!("{}.{instance}.{worker}", self.group))
+    }
+}

@@ -1,0 +1,203 @@
+//! Well-formed settings → [`Config`], with what no single setting can say about itself.
+
+use super::read::{Section, section};
+use super::yaml::{Kind, Node};
+use super::{
+    Admin, Commit, Config, Guarantee, Limits, Log, Lookup, Place, Problem, Properties, Quarantine, Tls, Workers, grammar,
+};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// Kafka's own limit on topic names; a group and an instance are kept to the same alphabet.
+const MAX_NAME: usize = 249;
+
+/// Properties that carry a guarantee of Privet's own, and what to write instead.
+const OWNED: &[(&str, &str)] = &[
+    ("group.id", "it is `group`"),
+    ("group.instance.id", "it follows from `instance`"),
+    ("group.protocol", "only the classic protocol is supported yet"),
+    ("partition.assignment.strategy", "only eager assignment is supported yet"),
+    ("transactional.id", "it follows from `group`, `instance` and the worker"),
+    ("enable.idempotence", "it is always on"),
+    ("enable.auto.commit", "offsets are committed with the data"),
+    ("enable.auto.offset.store", "offsets are committed with the data"),
+    ("isolation.level", "it is always read_committed"),
+    ("auto.offset.reset", "a first start says `--from earliest` or `--from latest`"),
+    ("enable.partition.eof", "it is not used"),
+    ("partitioner", "it is always murmur2_random, so that Java consumers co-partition"),
+    ("acks", "it is always all"),
+    ("request.required.acks", "acks is always all"),
+    ("delivery.report.only.error", "it is always true"),
+    ("metadata.broker.list", "it is `bootstrap.servers`"),
+    ("plugin.library.paths", "no code is loaded"),
+    ("statistics.interval.ms", "it is fixed"),
+];
+
+/// The configuration, or `None` where what is missing keeps it from being built; faults go to `problems`.
+pub(super) fn config(tree: Node, base: &Path, lookup: &dyn Lookup, problems: &mut Vec<Problem>) -> Option<Config> {
+    let Kind::Map(entries) = tree.kind else { return None };
+    let mut top = section(tree.at, entries, grammar::ROOT, lookup, problems);
+    let place = |top: &Section, name: &str| top.place(name).unwrap_or(tree.at);
+
+    let allow_plaintext = top.flag("allow_plaintext").unwrap_or(false);
+    let guarantee = match top.text("guarantee").as_deref() {
+        Some("at_least_once") => Guarantee::AtLeastOnce,
+        _ => Guarantee::ExactlyOnce,
+    };
+    let (group_at, instance_at) = (place(&top, "group"), place(&top, "instance"));
+    let group = top.text("group").inspect(|group| named(group_at, "group", group, problems));
+    let instance = top.text("instance").or_else(|| lookup.host_name().and_then(|host| ordinal(&host)));
+    match &instance {
+        Some(instance) => named(instance_at, "instance", instance, problems),
+        None if guarantee == Guarantee::ExactlyOnce => problems.push(Problem::new(
+            tree.at,
+            "`instance` is missing, and the host name does not end in an ordinal (`privet-3`): exactly_once needs a name that \
+             no other live instance has and that a restart keeps",
+        )),
+        None => {}
+    }
+    let kafka = top.properties("kafka").map(|properties| kafka(place(&top, "kafka"), properties, allow_plaintext, problems));
+    let admin_at = place(&top, "admin");
+    let admin = top.section("admin").and_then(|section| admin(section, admin_at, base, allow_plaintext, problems));
+    let quarantine_at = place(&top, "quarantine");
+    let quarantine = top.section("quarantine").and_then(|section| quarantine(section, quarantine_at, problems));
+
+    Some(Config {
+        policy: top.text("policy").map(|path| base.join(path))?,
+        keys: top.section("keys").and_then(|mut keys| keys.text("path")).map(|path| base.join(path))?,
+        group: group?,
+        instance,
+        workers: top.count("workers").map_or(Workers::Auto, |count| Workers::Count(as_usize(count))),
+        guarantee,
+        kafka: kafka?,
+        allow_plaintext,
+        commit: commit(top.section("commit").unwrap_or_default()),
+        quarantine,
+        admin,
+        limits: limits(top.section("limits").unwrap_or_default()),
+        log: log(top.section("log").unwrap_or_default()),
+    })
+}
+
+fn as_usize(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// The ordinal of a StatefulSet's pod: `privet-3` → `3`.
+fn ordinal(host: &str) -> Option<String> {
+    let (name, digits) = host.split('.').next()?.rsplit_once('-')?;
+    let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    (number && !name.is_empty()).then(|| digits.to_owned())
+}
+
+fn named(at: Place, what: &str, name: &str, problems: &mut Vec<Problem>) {
+    let alphabet = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if name.len() > MAX_NAME || !name.bytes().all(alphabet) {
+        problems.push(Problem::new(at, format!("`{what}` may hold letters, digits, `.`, `_` and `-`, at most {MAX_NAME}")));
+    }
+}
+
+fn kafka(at: Place, written: BTreeMap<String, (Place, String)>, plaintext: bool, problems: &mut Vec<Problem>) -> Properties {
+    for (name, (place, _)) in &written {
+        if let Some((_, instead)) = OWNED.iter().find(|(owned, _)| owned == name) {
+            problems.push(Problem::new(*place, format!("`kafka.{name}` cannot be set: {instead}")));
+        }
+        if name.starts_with("test.") {
+            problems.push(Problem::new(*place, format!("`kafka.{name}` cannot be set: it is for tests of librdkafka")));
+        }
+    }
+    let value = |name: &str| written.get(name).map(|(_, value)| value.as_str());
+    let protocol = value("security.protocol").unwrap_or("plaintext").to_ascii_lowercase();
+    match value("bootstrap.servers") {
+        None => problems.push(Problem::new(at, "`kafka.bootstrap.servers` is missing")),
+        Some(servers) if !plaintext && protocol.ends_with("plaintext") && !servers.split(',').all(loopback) => {
+            problems.push(Problem::new(
+                written.get("bootstrap.servers").map_or(at, |(place, _)| *place),
+                "Kafka beyond loopback without TLS: set `kafka.security.protocol` to SSL or SASL_SSL, or accept it with `allow_plaintext: true`",
+            ));
+        }
+        Some(_) => {}
+    }
+    Properties(written.into_iter().map(|(name, (place, value))| (name, (place, value.into()))).collect())
+}
+
+/// Whether a server of `bootstrap.servers` is on this machine.
+fn loopback(server: &str) -> bool {
+    let server = server.trim();
+    let server = server.split_once("://").map_or(server, |(_, rest)| rest);
+    let host = match server.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(rest),
+        None if server.matches(':').count() > 1 => server,
+        None => server.split(':').next().unwrap_or(server),
+    };
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+fn admin(mut admin: Section, at: Place, base: &Path, plaintext: bool, problems: &mut Vec<Problem>) -> Option<Admin> {
+    let listen_at = admin.place("listen").unwrap_or(at);
+    let listen = admin.text("listen")?.parse::<SocketAddr>();
+    let token = admin.text("token").map(Into::into);
+    let file = |tls: &mut Section, name: &str| -> Option<PathBuf> { tls.text(name).map(|path| base.join(path)) };
+    let tls = admin.section("tls").and_then(|mut tls| {
+        Some(Tls {
+            certificate: file(&mut tls, "certificate")?,
+            key: file(&mut tls, "key")?,
+            client_ca: file(&mut tls, "client_ca"),
+        })
+    });
+    let Ok(listen) = listen else {
+        problems.push(Problem::new(listen_at, "`listen`: expected an address and a port such as 127.0.0.1:9600"));
+        return None;
+    };
+    if !listen.ip().is_loopback() {
+        if token.is_none() && tls.as_ref().is_none_or(|tls| tls.client_ca.is_none()) {
+            problems.push(Problem::new(listen_at, "`admin` beyond loopback needs a `token` (or TLS with `client_ca`)"));
+        }
+        if tls.is_none() && !plaintext {
+            problems
+                .push(Problem::new(listen_at, "`admin` beyond loopback needs `tls`, or accept it with `allow_plaintext: true`"));
+        }
+    }
+    Some(Admin { listen, token, tls })
+}
+
+fn quarantine(mut quarantine: Section, at: Place, problems: &mut Vec<Problem>) -> Option<Quarantine> {
+    let topic_at = quarantine.place("topic").unwrap_or(at);
+    let recipient_at = quarantine.place("recipient").unwrap_or(at);
+    let topic = quarantine.text("topic")?;
+    named(topic_at, "topic", &topic, problems);
+    let recipient = quarantine.text("recipient");
+    if recipient.as_ref().is_some_and(|recipient| !recipient.starts_with("age1")) {
+        problems.push(Problem::new(recipient_at, "`recipient`: expected an age recipient, `age1…`"));
+    }
+    Some(Quarantine { topic, recipient })
+}
+
+fn commit(mut commit: Section) -> Commit {
+    let default = Commit::default();
+    Commit {
+        interval: commit.duration("interval").unwrap_or(default.interval),
+        records: commit.count("records").map_or(default.records, as_usize),
+        bytes: commit.count("bytes").map_or(default.bytes, as_usize),
+    }
+}
+
+fn limits(mut limits: Section) -> Limits {
+    let default = Limits::default();
+    Limits {
+        record_bytes: limits.count("record_bytes").map_or(default.record_bytes, as_usize),
+        depth: limits.count("depth").map_or(default.depth, as_usize),
+        members: limits.count("members").map_or(default.members, as_usize),
+        name_bytes: limits.count("name_bytes").map_or(default.name_bytes, as_usize),
+        touched: limits.count("touched").map_or(default.touched, as_usize),
+    }
+}
+
+fn log(mut log: Section) -> Log {
+    let default = Log::default();
+    Log {
+        json: log.text("format").map_or(default.json, |format| format == "json"),
+        level: log.text("level").unwrap_or(default.level),
+    }
+}

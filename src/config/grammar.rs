@@ -1,0 +1,184 @@
+//! Every setting of `privet.yaml`, declared once: what reading accepts, what the JSON Schema says, what the docs list.
+
+use super::units;
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// One setting.
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) shape: Shape,
+    pub(super) required: bool,
+    pub(super) help: &'static str,
+}
+
+/// What a setting's value looks like.
+pub(super) enum Shape {
+    /// Any text.
+    Text,
+    /// One of these words; the second list is known to the language and refused by this version.
+    Word(&'static [&'static str], &'static [&'static str]),
+    /// `true` or `false`.
+    Bool,
+    /// A whole number within bounds.
+    Count(u64, u64),
+    /// `auto` or a whole number within bounds.
+    AutoOrCount(u64, u64),
+    /// A duration within bounds, in milliseconds.
+    Duration(u64, u64),
+    /// A size within bounds, in bytes.
+    Size(u64, u64),
+    /// Settings of its own.
+    Section(&'static [Key]),
+    /// Names and values that librdkafka understands.
+    Properties,
+    /// Known to the language, and refused by this version.
+    Later,
+}
+
+const fn key(name: &'static str, shape: Shape, help: &'static str) -> Key {
+    Key { name, shape, required: false, help }
+}
+
+const fn must(name: &'static str, shape: Shape, help: &'static str) -> Key {
+    Key { name, shape, required: true, help }
+}
+
+/// A worker is a thread with a consumer and a producer; more than this on one machine is a mistake.
+const MAX_WORKERS: u64 = 256;
+/// Below this the transaction markers outweigh the data.
+const MIN_COMMIT_INTERVAL: u64 = 5;
+/// Half of `transaction.timeout.ms`: a cut must be over long before the broker gives the transaction up.
+const MAX_COMMIT_INTERVAL: u64 = 5_000;
+
+/// The settings at the top of the file.
+pub(super) const ROOT: &[Key] = &[
+    must("policy", Shape::Text, "The policy file; relative to this file."),
+    must("keys", Shape::Section(KEYS), "Where the root keys come from."),
+    must("group", Shape::Text, "The consumer group, and the first part of every transactional id."),
+    key(
+        "instance",
+        Shape::Text,
+        "A name that no other live instance has and that a restart keeps. Default: the ordinal that ends a StatefulSet's host name (`privet-3` → `3`).",
+    ),
+    key("workers", Shape::AutoOrCount(1, MAX_WORKERS), "Threads, each with its own consumer and producer; `auto` is one a core."),
+    key("guarantee", Shape::Word(&["exactly_once", "at_least_once"], &[]), "What a crash may do. Default: exactly_once."),
+    must("kafka", Shape::Properties, "Any librdkafka property; `bootstrap.servers` at least."),
+    key(
+        "allow_plaintext",
+        Shape::Bool,
+        "Lets Kafka and the admin server be reached without TLS from beyond loopback. Default: false.",
+    ),
+    key("commit", Shape::Section(COMMIT), "When a batch is cut and committed: whichever comes first."),
+    key("quarantine", Shape::Section(QUARANTINE), "Where records that could not be judged safely are set aside."),
+    key("admin", Shape::Section(ADMIN), "The one port that is listened on."),
+    key("limits", Shape::Section(LIMITS), "What a record may be at most; beyond it, it is quarantined."),
+    key("log", Shape::Section(LOG), "What is logged and how."),
+    key("schema_registry", Shape::Later, "Schemas of formats other than JSON."),
+    key("ledger", Shape::Later, "Consent per subject from a compacted topic."),
+    key("erasures", Shape::Later, "Erasure requests."),
+    key("subject_keys", Shape::Later, "Keys per subject."),
+    key("receipts", Shape::Later, "Receipts of decisions."),
+    key("shadow", Shape::Later, "A candidate policy beside the running one."),
+    key("traces", Shape::Later, "Traces over OTLP."),
+];
+
+const KEYS: &[Key] = &[
+    must("provider", Shape::Word(&["file"], &["vault", "aws-kms"]), "How they are kept."),
+    must("path", Shape::Text, "The key file; relative to this file."),
+];
+
+const COMMIT: &[Key] = &[
+    key(
+        "interval",
+        Shape::Duration(MIN_COMMIT_INTERVAL, MAX_COMMIT_INTERVAL),
+        "Longest time a batch stays open. Default: 100ms.",
+    ),
+    key("records", Shape::Count(1, 1_000_000), "Most records read in one batch. Default: 50000."),
+    key("bytes", Shape::Size(1 << 10, 1 << 30), "Most bytes read in one batch. Default: 16MiB."),
+];
+
+const QUARANTINE: &[Key] = &[
+    must("topic", Shape::Text, "The topic."),
+    key("recipient", Shape::Text, "An age recipient (`age1…`); without it only positions and reasons are written."),
+];
+
+const ADMIN: &[Key] = &[
+    must("listen", Shape::Text, "Address and port, e.g. `127.0.0.1:9600`."),
+    key("token", Shape::Text, "The bearer token for whatever changes state or shows policy."),
+    key("tls", Shape::Section(TLS), "TLS for the admin server."),
+];
+
+const TLS: &[Key] = &[
+    must("certificate", Shape::Text, "PEM file with the certificate chain."),
+    must("key", Shape::Text, "PEM file with the private key."),
+    key("client_ca", Shape::Text, "PEM file; client certificates signed by it stand for the token."),
+];
+
+const LIMITS: &[Key] = &[
+    key("record_bytes", Shape::Size(1 << 10, 16 << 20), "Bytes of a record value. Default: 1MiB."),
+    key("depth", Shape::Count(1, 1_024), "Containers inside containers. Default: 128."),
+    key("members", Shape::Count(1, 1_000_000), "Members of one object. Default: 10000."),
+    key("name_bytes", Shape::Size(1, 64 << 10), "Bytes of one decoded member name. Default: 8KiB."),
+    key("touched", Shape::Count(1, 1_000_000), "Places that rules touch in one record. Default: 10000."),
+];
+
+const LOG: &[Key] = &[
+    key("format", Shape::Word(&["json", "text"], &[]), "Default: json."),
+    key("level", Shape::Word(&["error", "warn", "info", "debug", "trace"], &[]), "Default: info."),
+];
+
+/// The JSON Schema (draft 2020-12) of `privet.yaml`, for editors.
+pub fn schema() -> Value {
+    let mut top = section(ROOT);
+    if let Value::Object(object) = &mut top {
+        object.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+        object.insert("title".to_owned(), json!("privet.yaml"));
+    }
+    top
+}
+
+fn section(keys: &'static [Key]) -> Value {
+    let mut properties = Map::new();
+    for key in keys {
+        let Some(mut value) = shape(&key.shape) else { continue };
+        if let Value::Object(object) = &mut value {
+            object.insert("description".to_owned(), json!(key.help));
+        }
+        properties.insert(key.name.to_owned(), value);
+    }
+    let required: Vec<&str> = keys.iter().filter(|key| key.required).map(|key| key.name).collect();
+    json!({"type": "object", "additionalProperties": false, "required": required, "properties": properties})
+}
+
+fn shape(shape: &'static Shape) -> Option<Value> {
+    const EXPANDED: &str = r"\$\{";
+    Some(match shape {
+        Shape::Text => json!({"type": "string", "minLength": 1}),
+        Shape::Word(words, _) => json!({"enum": words}),
+        Shape::Bool => json!({"type": "boolean"}),
+        Shape::Count(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+        Shape::AutoOrCount(least, most) => {
+            json!({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": least, "maximum": most}]})
+        }
+        Shape::Duration(least, most) => {
+            json!({"type": "string", "pattern": format!("^[0-9]+ ?(ms|s|m|h|d)$|{EXPANDED}"), "$comment": between(duration_text(*least), duration_text(*most))})
+        }
+        Shape::Size(least, most) => {
+            json!({"type": "string", "pattern": format!("^[0-9]+ ?(B|KiB|MiB|GiB|kB|MB|GB)$|{EXPANDED}"), "$comment": between(units::show_size(*least), units::show_size(*most))})
+        }
+        Shape::Section(keys) => section(keys),
+        Shape::Properties => {
+            json!({"type": "object", "required": ["bootstrap.servers"], "additionalProperties": {"type": ["string", "number", "boolean"]}})
+        }
+        Shape::Later => return None,
+    })
+}
+
+pub(super) fn duration_text(millis: u64) -> String {
+    units::show_duration(Duration::from_millis(millis))
+}
+
+fn between(least: String, most: String) -> String {
+    format!("from {least} to {most}")
+}
