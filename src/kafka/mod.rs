@@ -1,1 +1,3 @@
 //! The only user of rdkafka: source, sinks, transactions, rebalancing, errors.
+
+pub mod mock;
