@@ -1,1 +1,360 @@
 //! Places and transforms → the bytes of one sink.
+//!
+//! What a sink keeps is never copied piece by piece: edits are spliced into the input's own bytes, and a sink that
+//! changes nothing gets the input itself. Only what stands in a dropped container but is kept by a deeper rule is
+//! put together anew, in its old order.
+
+use crate::event::json::{Kind, Text};
+use crate::event::{Mark, Places, RuleId, Target};
+use crate::plan::{Action, EmptyParents, Scope, SinkRules};
+use crate::transform::{self, Context, Fate};
+
+/// What became of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoded {
+    /// The input's own bytes are the output.
+    Unchanged,
+    /// The output is in [`Encoder::output`].
+    Written,
+    /// Nothing of it is left.
+    Empty,
+}
+
+/// A rule that met a place; for explanations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// The rule; `None` for a scalar that stood where a rule expects a container.
+    pub rule: Option<RuleId>,
+    /// Whether the place went, whatever its rule wanted.
+    pub removed: bool,
+}
+
+/// Makes the bytes of sinks, one after another, in buffers that are reused.
+#[derive(Default)]
+pub struct Encoder {
+    out: Vec<u8>,
+    scratch: transform::Scratch,
+    counts: Vec<u32>,
+    touched: Vec<Touched>,
+    tracing: bool,
+}
+
+impl Encoder {
+    /// The bytes of the last document that was [`Encoded::Written`].
+    pub fn output(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// The buffers of the transforms, for record keys.
+    pub fn scratch(&mut self) -> &mut transform::Scratch {
+        &mut self.scratch
+    }
+
+    /// Notes each rule that meets a place from now on.
+    pub fn set_tracing(&mut self, tracing: bool) {
+        self.tracing = tracing;
+    }
+
+    /// The rules that met places in the last document, in document order.
+    pub fn touched(&self) -> &[Touched] {
+        &self.touched
+    }
+
+    /// Hands out and forgets how often each rule was applied since the last call.
+    pub fn drain_counts(&mut self, mut each: impl FnMut(RuleId, u32)) {
+        for (rule, count) in self.counts.iter_mut().enumerate().filter(|(_, count)| **count > 0) {
+            each(RuleId(rule as u16), std::mem::take(count));
+        }
+    }
+
+    /// Applies one sink's rules to a scanned document.
+    pub fn encode(&mut self, input: &[u8], places: &Places, rules: &SinkRules, context: &Context) -> Encoded {
+        self.out.clear();
+        self.touched.clear();
+        let Some(root) = places.marks.first() else {
+            return unmarked(input, rules.unlisted);
+        };
+        let mut edit = Edit { input, places, rules, context, encoder: self, cursor: 0 };
+        let left = edit.value(0, rules.unlisted);
+        match left {
+            Left::Emptied | Left::Removed if is_empty_container(&input[root.value as usize..]) => Encoded::Unchanged,
+            Left::Emptied | Left::Removed => Encoded::Empty,
+            Left::Kept if edit.cursor == 0 && edit.encoder.out.is_empty() => Encoded::Unchanged,
+            Left::Kept => {
+                edit.flush(input.len());
+                Encoded::Written
+            }
+        }
+    }
+}
+
+/// A document in which no path of the stream meets anything.
+fn unmarked(input: &[u8], unlisted: Scope) -> Encoded {
+    match unlisted {
+        Scope::Keep => Encoded::Unchanged,
+        // `{}` and `[]` hold nothing to remove; any other document goes.
+        Scope::Drop if is_empty_container(input.trim_ascii_start()) => Encoded::Unchanged,
+        Scope::Drop => Encoded::Empty,
+    }
+}
+
+fn is_empty_container(text: &[u8]) -> bool {
+    let inner = text.get(1..).unwrap_or_default().trim_ascii_start();
+    matches!((text.first(), inner.first()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')))
+}
+
+/// What is left of a place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// It stays, as it was or replaced.
+    Kept,
+    /// A container of which every member or element went.
+    Emptied,
+    /// Nothing.
+    Removed,
+}
+
+/// One document for one sink. `cursor` is the first byte of the input that was neither copied nor cut.
+struct Edit<'a> {
+    input: &'a [u8],
+    places: &'a Places,
+    rules: &'a SinkRules,
+    context: &'a Context,
+    encoder: &'a mut Encoder,
+    cursor: usize,
+}
+
+impl<'a> Edit<'a> {
+    /// Edits one marked value. On `Kept` all of it that was not copied or replaced lies behind the cursor; on
+    /// anything else the caller takes back what was written.
+    fn value(&mut self, at: usize, scope: Scope) -> Left {
+        let mark = self.places.marks[at];
+        let kind = Kind::of(self.input[mark.value as usize]);
+        let (action, rule) = self.resolve(&mark, kind, scope);
+        let left = match action {
+            None => self.container(at, kind, scope),
+            Some(Action::Keep) => self.container(at, kind, Scope::Keep),
+            Some(Action::Drop) => self.container(at, kind, Scope::Drop),
+            Some(action @ (Action::Null | Action::Redact(_))) => self.replace(&mark, action),
+            Some(
+                action @ (Action::Mask { .. }
+                | Action::Pseudonym(_)
+                | Action::TruncateIp { .. }
+                | Action::Url(_)
+                | Action::EmailDomain
+                | Action::CoarsenGeo { .. }
+                | Action::CoarsenTime(_)),
+            ) => self.transform(at, kind, action, scope),
+        };
+        if let Some(rule) = rule {
+            self.count(rule);
+        }
+        if action.is_some() && self.encoder.tracing {
+            self.encoder.touched.push(Touched { rule, removed: left != Left::Kept });
+        }
+        left
+    }
+
+    /// The action for a place, and the rule that asks for it; no action where the surroundings decide.
+    fn resolve(&self, mark: &Mark, kind: Kind, scope: Scope) -> (Option<&'a Action>, Option<RuleId>) {
+        let rules = self.rules;
+        let mut best: Option<(u32, &Action, RuleId)> = None;
+        let mut mismatch = false;
+        for hit in self.places.hits_of(mark) {
+            match hit.target {
+                Target::Interior(node) => {
+                    mismatch |= rules.expects_container(usize::from(node)) && (kind.is_scalar() || mark.all_scalars);
+                }
+                Target::Path(path) => {
+                    let Some((rank, rule)) = rules.rule(path) else { continue };
+                    let Some(action) = permitted(&rule.action, rule.by_path, hit.exact, rules.unlisted, scope) else { continue };
+                    if best.is_none_or(|(known, _, _)| rank > known) {
+                        best = Some((rank, action, rule.rule));
+                    }
+                }
+            }
+        }
+        match best {
+            None | Some((_, Action::Keep, _)) if mismatch => (Some(&Action::Drop), None),
+            Some((_, action, rule)) => (Some(action), Some(rule)),
+            None => (None, None),
+        }
+    }
+
+    /// A value whose own text stays (`Keep`) or goes (`Drop`), but for what deeper rules say.
+    fn container(&mut self, at: usize, kind: Kind, scope: Scope) -> Left {
+        let mark = self.places.marks[at];
+        let has_marks_inside = mark.next as usize > at + 1;
+        match scope {
+            Scope::Keep if kind.is_scalar() || !has_marks_inside => Left::Kept,
+            Scope::Keep => self.splice(at),
+            Scope::Drop if kind.is_scalar() || !has_marks_inside => Left::Removed,
+            Scope::Drop => {
+                self.flush(mark.value as usize);
+                self.assemble(at, kind)
+            }
+        }
+    }
+
+    fn replace(&mut self, mark: &Mark, action: &Action) -> Left {
+        self.flush(mark.value as usize);
+        let text = Text::new(&self.input[mark.value as usize..mark.end as usize]);
+        let Encoder { out, scratch, .. } = &mut *self.encoder;
+        match transform::apply(action, text, self.context, scratch, out) {
+            Fate::Written => {
+                self.cursor = mark.end as usize;
+                Left::Kept
+            }
+            Fate::Dropped => Left::Removed,
+        }
+    }
+
+    /// A transform of scalars. An array of scalars is transformed element by element; any other container is a
+    /// mismatch, of which only what deeper rules keep stays.
+    fn transform(&mut self, at: usize, kind: Kind, action: &Action, scope: Scope) -> Left {
+        let mark = self.places.marks[at];
+        if kind.is_scalar() {
+            return self.replace(&mark, action);
+        }
+        let marks_inside = mark.next as usize - at - 1;
+        if mark.all_scalars && marks_inside == mark.count as usize {
+            return self.container(at, kind, scope);
+        }
+        self.container(at, kind, Scope::Drop)
+    }
+
+    /// Edits what is marked in a container whose other members stay.
+    fn splice(&mut self, at: usize) -> Left {
+        let container = self.places.marks[at];
+        let mut left = false;
+        let mut next_ordinal = 0;
+        let mut child = at + 1;
+        while child < container.next as usize {
+            let mark = self.places.marks[child];
+            let unmarked_between = mark.ordinal > next_ordinal;
+            if unmarked_between && !left && next_ordinal > 0 {
+                self.cursor = self.behind_comma(self.cursor);
+            }
+            left |= unmarked_between;
+            let before = (self.encoder.out.len(), self.cursor);
+            if !left && mark.ordinal > 0 {
+                self.cursor = mark.start as usize;
+            }
+            let kept = self.keeps(child, Scope::Keep);
+            if !kept {
+                (_, self.cursor) = before;
+                self.encoder.out.truncate(before.0);
+                self.cut(&mark, left);
+            }
+            left |= kept;
+            next_ordinal = mark.ordinal + 1;
+            child = mark.next as usize;
+        }
+        if next_ordinal < container.count {
+            if !left {
+                self.cursor = self.behind_comma(self.cursor);
+            }
+            left = true;
+        }
+        if left { Left::Kept } else { Left::Emptied }
+    }
+
+    /// Cuts a member or element; with the comma in front if something of the container is left before it. If not,
+    /// the comma behind it is cut once something follows.
+    fn cut(&mut self, mark: &Mark, left: bool) {
+        if left {
+            self.flush(mark.lead as usize);
+        } else if mark.ordinal == 0 {
+            self.flush(mark.start as usize);
+        }
+        self.cursor = mark.end as usize;
+    }
+
+    /// Writes a container anew with only those of its members or elements that a deeper rule keeps.
+    fn assemble(&mut self, at: usize, kind: Kind) -> Left {
+        let container = self.places.marks[at];
+        let (open, close) = if kind == Kind::Object { (b'{', b'}') } else { (b'[', b']') };
+        self.encoder.out.push(open);
+        let mut left = false;
+        let mut child = at + 1;
+        while child < container.next as usize {
+            let mark = self.places.marks[child];
+            let before = self.encoder.out.len();
+            if left {
+                self.encoder.out.push(b',');
+            }
+            self.encoder.out.extend_from_slice(&self.input[mark.start as usize..mark.value as usize]);
+            self.cursor = mark.value as usize;
+            if self.keeps(child, Scope::Drop) {
+                self.flush(mark.end as usize);
+                left = true;
+            } else {
+                self.encoder.out.truncate(before);
+            }
+            child = mark.next as usize;
+        }
+        self.encoder.out.push(close);
+        self.cursor = container.end as usize;
+        if left { Left::Kept } else { Left::Emptied }
+    }
+
+    /// Edits a child and says whether it stays.
+    fn keeps(&mut self, child: usize, scope: Scope) -> bool {
+        match self.value(child, scope) {
+            Left::Kept => true,
+            Left::Removed => false,
+            Left::Emptied => match (self.rules.empty_parents, scope) {
+                (EmptyParents::Drop, _) => false,
+                (EmptyParents::Keep, Scope::Keep) => true,
+                (EmptyParents::Keep, Scope::Drop) => self.lists_below(child),
+            },
+        }
+    }
+
+    /// Whether some rule that does not drop names a place inside: what emptied the container was then a removal, and
+    /// not only that nothing of it was listed.
+    fn lists_below(&self, at: usize) -> bool {
+        let inside = at + 1..self.places.marks[at].next as usize;
+        self.places.marks[inside].iter().any(|mark| {
+            let kind = Kind::of(self.input[mark.value as usize]);
+            matches!(self.resolve(mark, kind, Scope::Drop), (Some(action), Some(_)) if !matches!(action, Action::Drop))
+        })
+    }
+
+    /// Copies the input up to `end`.
+    fn flush(&mut self, end: usize) {
+        if self.cursor < end {
+            self.encoder.out.extend_from_slice(&self.input[self.cursor..end]);
+            self.cursor = end;
+        }
+    }
+
+    /// The first byte of the next member or element, from the end of a cut one.
+    fn behind_comma(&self, at: usize) -> usize {
+        let blank = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b',');
+        at + self.input[at..].iter().take_while(|byte| blank(byte)).count()
+    }
+
+    fn count(&mut self, rule: RuleId) {
+        let counts = &mut self.encoder.counts;
+        if counts.len() <= rule.index() {
+            counts.resize(rule.index() + 1, 0);
+        }
+        counts[rule.index()] += 1;
+    }
+}
+
+/// What a rule may do at a place that it met exactly, or only folded, dotted or through an array (`scrub.md`, rule 3): a
+/// rule that releases then does nothing, and a class that would be kept is dropped, as if the sink had no rule for it.
+fn permitted(action: &Action, by_path: bool, exact: bool, unlisted: Scope, scope: Scope) -> Option<&Action> {
+    if exact {
+        return Some(action);
+    }
+    let releases = matches!(action, Action::Keep);
+    match (by_path, releases) {
+        (true, true) => None,
+        (true, false) if unlisted == Scope::Drop && scope == Scope::Drop && !matches!(action, Action::Drop) => None,
+        (false, true) => Some(&Action::Drop),
+        (true | false, false) => Some(action),
+    }
+}

@@ -3,11 +3,13 @@
 mod ids;
 pub mod json;
 mod path;
+mod places;
 mod record;
 mod region;
 
 pub use ids::{PathId, PurposeId, PurposeSet, RuleId, SinkId, SlotId, StreamId, VendorId};
 pub use jiff::Timestamp;
 pub use path::{Path, PathError, Segment, Selector};
+pub use places::{Hit, Mark, NO_MARK, Places, Target};
 pub use record::{Capture, Header, Position, Record};
 pub use region::{Country, CountrySet, Jurisdiction, RegionSet, Subdivision};

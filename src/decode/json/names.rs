@@ -1,0 +1,187 @@
+//! Member names of one record: their decoded spelling, whether two in one object are equal, and what they may mean.
+
+use std::hash::{BuildHasher, RandomState};
+
+/// What one pass over a decoded name shows.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub(super) struct Traits {
+    /// A keyed hash of the exact spelling.
+    pub(super) hash: u64,
+    /// Holds letters beyond ASCII.
+    pub(super) beyond_ascii: bool,
+    /// Holds a dot, or begins with a slash: also counts as its segments.
+    pub(super) segmented: bool,
+    /// Holds a control character (C0 or DEL; C1 is looked for where `beyond_ascii`).
+    pub(super) control: bool,
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+fn has_zero(word: u64) -> bool {
+    word.wrapping_sub(ONES) & !word & HIGHS != 0
+}
+
+/// Where a decoded name stands: in the record, or among the names that had escapes.
+#[derive(Clone, Copy)]
+struct Entry {
+    hash: u64,
+    start: u32,
+    len: u32,
+    unescaped: bool,
+    /// Whether a second member of this name makes the record malformed.
+    counts: bool,
+}
+
+/// Up to this many members are compared with each other; above, they are sorted by hash first.
+const FEW: usize = 16;
+
+/// The names of all open objects of one record.
+pub(super) struct Names {
+    seeds: [u64; 2],
+    entries: Vec<Entry>,
+    unescaped: Vec<u8>,
+}
+
+impl Names {
+    pub(super) fn new() -> Names {
+        let random = RandomState::new();
+        Names { seeds: [random.hash_one(1u8), random.hash_one(2u8)], entries: Vec::new(), unescaped: Vec::new() }
+    }
+
+    /// Forgets the last record.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.unescaped.clear();
+    }
+
+    /// Where the next object's names begin.
+    pub(super) fn mark(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Decodes a name that has escapes and keeps it until the record ends; answers with its place.
+    pub(super) fn unescape(&mut self, inner: &[u8]) -> (usize, usize) {
+        let start = self.unescaped.len();
+        crate::event::json::unescape_into(inner, &mut self.unescaped);
+        (start, self.unescaped.len() - start)
+    }
+
+    /// A name that [`Names::unescape`] kept.
+    pub(super) fn unescaped(&self, place: (usize, usize)) -> &[u8] {
+        &self.unescaped[place.0..place.0 + place.1]
+    }
+
+    /// Looks at a decoded name once. Keyed by random seeds, so that an event cannot choose names that collide.
+    pub(super) fn traits(&self, name: &[u8]) -> Traits {
+        let mut traits = Traits { segmented: name.first() == Some(&b'/'), ..Traits::default() };
+        let mut hash = self.seeds[0] ^ name.len() as u64;
+        let mut look = |word: u64, padding: u64| {
+            traits.beyond_ascii |= word & HIGHS != 0;
+            traits.segmented |= has_zero(word ^ (ONES * b'.' as u64));
+            let visible = word | padding;
+            traits.control |= (visible.wrapping_sub(ONES * 0x20) & !visible & HIGHS != 0) | has_zero(visible ^ (ONES * 0x7F));
+            hash = self.mix(hash, word);
+        };
+        let mut words = name.chunks_exact(8);
+        for word in &mut words {
+            look(u64::from_le_bytes(word.try_into().unwrap_or_default()), 0);
+        }
+        let rest = words.remainder();
+        if !rest.is_empty() {
+            let mut last = [0u8; 8];
+            last[..rest.len()].copy_from_slice(rest);
+            // Spaces where the name ended, so that the filler does not look like control characters.
+            let padding = (ONES * 0x20) << (rest.len() * 8);
+            look(u64::from_le_bytes(last), padding);
+        }
+        traits.hash = hash;
+        traits
+    }
+
+    fn mix(&self, hash: u64, word: u64) -> u64 {
+        let product = u128::from(hash ^ word) * u128::from(self.seeds[1] | 1);
+        (product as u64) ^ ((product >> 64) as u64)
+    }
+
+    /// Adds a name to the innermost open object: `start..start + len` of the record, or of the unescaped names.
+    pub(super) fn add(&mut self, hash: u64, start: usize, len: usize, unescaped: bool, counts: bool) {
+        self.entries.push(Entry { hash, start: start as u32, len: len as u32, unescaped, counts });
+    }
+
+    /// Forgets the names of the object that begin at `first`, which is closed; true if two of them are equal and one
+    /// of the two counts.
+    pub(super) fn close(&mut self, text: &[u8], first: usize) -> bool {
+        let unescaped = &self.unescaped;
+        let names = &mut self.entries[first..];
+        let same = |a: &Entry, b: &Entry| {
+            a.hash == b.hash && (a.counts || b.counts) && a.bytes(text, unescaped) == b.bytes(text, unescaped)
+        };
+        let twice = if names.len() <= FEW {
+            names.iter().enumerate().any(|(position, name)| names[..position].iter().any(|other| same(name, other)))
+        } else {
+            names.sort_unstable_by_key(|name| name.hash);
+            // Equal names stand in one run of equal hashes; the seeds keep such runs from being made on purpose.
+            names
+                .chunk_by(|a, b| a.hash == b.hash)
+                .any(|run| run.iter().enumerate().any(|(position, name)| run[..position].iter().any(|other| same(name, other))))
+        };
+        self.entries.truncate(first);
+        twice
+    }
+}
+
+impl Entry {
+    fn bytes<'a>(&self, text: &'a [u8], unescaped: &'a [u8]) -> &'a [u8] {
+        let source = if self.unescaped { unescaped } else { text };
+        &source[self.start as usize..(self.start + self.len) as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn twice(names: &[&str], counts: bool) -> bool {
+        let mut table = Names::new();
+        let text = names.concat();
+        let first = table.mark();
+        let mut at = 0;
+        for name in names {
+            let traits = table.traits(name.as_bytes());
+            table.add(traits.hash, at, name.len(), false, counts);
+            at += name.len();
+        }
+        table.close(text.as_bytes(), first)
+    }
+
+    #[test]
+    fn equal_names_are_found_in_small_and_large_objects() {
+        let many: Vec<String> = (0..1000).map(|number| format!("name{number}")).collect();
+        let mut names: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(!twice(&names, true));
+        assert!(!twice(&names[..9], true));
+        names.push("name500");
+        assert!(twice(&names, true));
+        assert!(!twice(&names, false));
+        assert!(twice(&["a", "b", "a"], true));
+        assert!(!twice(&["a", "A", "aa"], true));
+    }
+
+    #[test]
+    fn traits_are_seen_at_every_position() {
+        let names = Names::new();
+        for pad in 0..20 {
+            let body = "x".repeat(pad);
+            let plain = names.traits(format!("{body}y").as_bytes());
+            assert!(!plain.beyond_ascii && !plain.segmented && !plain.control);
+            assert!(names.traits(format!("{body}.y").as_bytes()).segmented);
+            assert!(names.traits(format!("{body}é").as_bytes()).beyond_ascii);
+            for control in ["\u{0}", "\u{1}", "\u{1f}", "\u{7f}"] {
+                assert!(names.traits(format!("{body}{control}").as_bytes()).control, "{pad} {control:?}");
+                assert!(names.traits(format!("{body}{control}y").as_bytes()).control);
+            }
+        }
+        assert!(names.traits(b"/a/b").segmented);
+    }
+}

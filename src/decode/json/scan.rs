@@ -1,0 +1,620 @@
+//! The scan: one iterative pass that checks the whole document and marks the places of the plan's paths.
+
+use super::names::{Names, Traits};
+use super::text;
+use crate::decode::{Limits, Refusal};
+use crate::event::json::Kind;
+use crate::event::{Capture, Hit, Mark, NO_MARK, Places, Target};
+use crate::outcome::Reason;
+use crate::plan::{Duplicates, NameId, NodeId, PathIndex, ROOT, fold, fold_hash};
+
+/// A node of the automaton that is active at some place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Active {
+    node: NodeId,
+    /// Every step matched as spelled, without the dotted reading and without passing through an array.
+    exact: bool,
+    /// Carried from an array to its elements: arrays are transparent, but a path that ends at the array does not end
+    /// again at each element.
+    carried: bool,
+    /// For carried nodes: whether the array itself was met exactly.
+    array_exact: bool,
+}
+
+/// A stretch of the active nodes' stack; the persistent ones stand first.
+#[derive(Clone, Copy, Default)]
+struct Set {
+    start: usize,
+    persistent: usize,
+    end: usize,
+}
+
+impl Set {
+    /// Nothing but `..` nodes: no path ends or goes on here.
+    fn is_bare(self) -> bool {
+        self.start + self.persistent == self.end
+    }
+
+    fn bare(self) -> Set {
+        Set { end: self.start + self.persistent, ..self }
+    }
+}
+
+/// Where a value stands among its siblings.
+#[derive(Clone, Copy, Default)]
+struct Site {
+    lead: usize,
+    start: usize,
+    ordinal: u32,
+}
+
+/// An open container.
+struct Frame {
+    object: bool,
+    site: Site,
+    value: usize,
+    set: Set,
+    /// Where the active nodes' stack ends while this container is innermost.
+    top: usize,
+    /// The set of every element, where no element has a step of its own.
+    elements: Option<Set>,
+    mark: u32,
+    captures: (u32, u32),
+    names: usize,
+    count: u32,
+    lead: usize,
+    all_scalars: bool,
+    on_path: bool,
+}
+
+/// The scanner with its buffers, reused from record to record.
+pub struct Scanner {
+    limits: Limits,
+    names: Names,
+    active: Vec<Active>,
+    frames: Vec<Frame>,
+    fresh: Vec<Active>,
+    steps: [Vec<Active>; 2],
+    compatible: String,
+    work: String,
+}
+
+impl Scanner {
+    /// A scanner with empty buffers.
+    pub fn new(limits: Limits) -> Scanner {
+        Scanner {
+            limits,
+            names: Names::new(),
+            active: Vec::new(),
+            frames: Vec::new(),
+            fresh: Vec::new(),
+            steps: [Vec::new(), Vec::new()],
+            compatible: String::new(),
+            work: String::new(),
+        }
+    }
+
+    /// Checks that `input` is exactly one JSON document within the limits and marks the places of the index.
+    /// `places` is cleared first; on a refusal its content means nothing.
+    pub fn scan(&mut self, input: &[u8], index: &PathIndex, duplicates: Duplicates, places: &mut Places) -> Result<(), Refusal> {
+        places.clear();
+        self.names.clear();
+        self.active.clear();
+        self.frames.clear();
+        if input.len() > self.limits.record_bytes {
+            return Err(Refusal { reason: Reason::LimitExceeded, at: self.limits.record_bytes });
+        }
+        if simdutf8::basic::from_utf8(input).is_err() {
+            let at = std::str::from_utf8(input).err().map_or(0, |fault| fault.valid_up_to());
+            return Err(malformed(at));
+        }
+        Run { input, index, duplicates, scanner: self, places, touched: 0 }.document()
+    }
+}
+
+fn malformed(at: usize) -> Refusal {
+    Refusal { reason: Reason::Malformed, at }
+}
+
+/// One scan.
+struct Run<'a> {
+    input: &'a [u8],
+    index: &'a PathIndex,
+    duplicates: Duplicates,
+    scanner: &'a mut Scanner,
+    places: &'a mut Places,
+    touched: usize,
+}
+
+impl Run<'_> {
+    fn document(mut self) -> Result<(), Refusal> {
+        let mut at = text::skip_space(self.input, 0);
+        let mut site = Site { lead: at, start: at, ordinal: 0 };
+        let mut set = self.root_set();
+        loop {
+            at = match self.value(at, site, set)? {
+                Some(end) => end,
+                None => {
+                    // A container was opened: its first member or element, or its end.
+                    let frame = self.scanner.frames.len() - 1;
+                    let inner = text::skip_space(self.input, self.scanner.frames[frame].value + 1);
+                    if self.is_close(inner) {
+                        self.close(inner)?
+                    } else {
+                        (at, site, set) = self.child(self.scanner.frames[frame].value + 1, inner)?;
+                        continue;
+                    }
+                }
+            };
+            match self.after(at)? {
+                Some(next) => (at, site, set) = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// The set of the whole document.
+    fn root_set(&mut self) -> Set {
+        let descend = self.index.node(ROOT).descend;
+        if let Some(node) = descend {
+            self.scanner.active.push(Active { node, exact: true, carried: false, array_exact: false });
+        }
+        self.scanner.active.push(Active { node: ROOT, exact: true, carried: false, array_exact: false });
+        Set { start: 0, persistent: usize::from(descend.is_some()), end: self.scanner.active.len() }
+    }
+
+    /// Reads a scalar and answers with its end, or opens a container and answers with nothing.
+    fn value(&mut self, at: usize, site: Site, set: Set) -> Result<Option<usize>, Refusal> {
+        let (kind, end) = match self.input.get(at) {
+            Some(b'"') => (Kind::String, text::string(self.input, at).map(|read| read.end)),
+            Some(b'{') => return self.open(at, site, set, true).map(|()| None),
+            Some(b'[') => return self.open(at, site, set, false).map(|()| None),
+            Some(b't') => (Kind::True, text::literal(self.input, at, b"true")),
+            Some(b'f') => (Kind::False, text::literal(self.input, at, b"false")),
+            Some(b'n') => (Kind::Null, text::literal(self.input, at, b"null")),
+            _ => (Kind::Number, text::number(self.input, at)),
+        };
+        let end = end.map_err(malformed)?;
+        if !set.is_bare() {
+            let mark = self.mark_value(kind, at, site, set)?;
+            if mark != NO_MARK {
+                self.places.marks[mark as usize].end = end as u32;
+                self.places.marks[mark as usize].next = mark + 1;
+            }
+            self.capture(at, set, Some(end))?;
+        }
+        Ok(Some(end))
+    }
+
+    fn open(&mut self, at: usize, site: Site, set: Set, object: bool) -> Result<(), Refusal> {
+        if self.scanner.frames.len() >= self.scanner.limits.depth {
+            return Err(Refusal { reason: Reason::LimitExceeded, at });
+        }
+        let kind = if object { Kind::Object } else { Kind::Array };
+        let mut mark = NO_MARK;
+        let mut captures = (0, 0);
+        if !set.is_bare() {
+            mark = self.mark_value(kind, at, site, set)?;
+            captures = self.capture(at, set, None)?;
+        }
+        let top = self.scanner.active.len();
+        let on_path =
+            self.scanner.frames.last().is_some_and(|frame| frame.on_path) || (!set.is_bare() && !self.scanner.frames.is_empty());
+        self.scanner.frames.push(Frame {
+            object,
+            site,
+            value: at,
+            set,
+            top,
+            elements: None,
+            mark,
+            captures,
+            names: self.scanner.names.mark(),
+            count: 0,
+            lead: at + 1,
+            all_scalars: true,
+            on_path,
+        });
+        if !object {
+            self.prepare_elements();
+        }
+        Ok(())
+    }
+
+    fn is_close(&self, at: usize) -> bool {
+        let object = self.scanner.frames.last().is_some_and(|frame| frame.object);
+        self.input.get(at) == Some(if object { &b'}' } else { &b']' })
+    }
+
+    /// Closes the innermost container, whose bracket is at `at`; answers with the byte behind it.
+    fn close(&mut self, at: usize) -> Result<usize, Refusal> {
+        let Some(frame) = self.scanner.frames.pop() else {
+            return Err(malformed(at));
+        };
+        if frame.object && self.scanner.names.close(self.input, frame.names) {
+            return Err(malformed(at));
+        }
+        let end = at + 1;
+        if frame.mark != NO_MARK {
+            let next = self.places.marks.len() as u32;
+            let mark = &mut self.places.marks[frame.mark as usize];
+            mark.end = end as u32;
+            mark.count = frame.count;
+            mark.next = next;
+            mark.all_scalars = !frame.object && frame.all_scalars && frame.count > 0;
+        }
+        let (first, count) = frame.captures;
+        for capture in &mut self.places.captures[first as usize..(first + count) as usize] {
+            capture.span.end = end;
+        }
+        if let Some(parent) = self.scanner.frames.last_mut() {
+            parent.all_scalars = false;
+        }
+        Ok(end)
+    }
+
+    /// What follows a whole value that ended at `at`: the next value, or the document's end.
+    #[allow(clippy::type_complexity, reason = "the triple is what `document` loops over")]
+    fn after(&mut self, mut at: usize) -> Result<Option<(usize, Site, Set)>, Refusal> {
+        loop {
+            at = text::skip_space(self.input, at);
+            let Some(frame) = self.scanner.frames.last() else {
+                return if at == self.input.len() { Ok(None) } else { Err(malformed(at)) };
+            };
+            let top = frame.top;
+            self.scanner.active.truncate(top);
+            if self.is_close(at) {
+                at = self.close(at)?;
+            } else if self.input.get(at) == Some(&b',') {
+                let start = text::skip_space(self.input, at + 1);
+                return self.child(at, start).map(Some);
+            } else {
+                return Err(malformed(at));
+            }
+        }
+    }
+
+    /// The next member or element of the innermost container, which begins at `start`: where its value begins.
+    fn child(&mut self, lead: usize, start: usize) -> Result<(usize, Site, Set), Refusal> {
+        let Some(frame) = self.scanner.frames.last_mut() else {
+            return Err(malformed(start));
+        };
+        let ordinal = frame.count;
+        frame.count += 1;
+        frame.lead = lead;
+        let site = Site { lead, start, ordinal };
+        if !frame.object {
+            return Ok((start, site, self.element_set(ordinal)));
+        }
+        if frame.count as usize > self.scanner.limits.members {
+            return Err(Refusal { reason: Reason::LimitExceeded, at: start });
+        }
+        if self.input.get(start) != Some(&b'"') {
+            return Err(malformed(start));
+        }
+        let read = text::string(self.input, start).map_err(malformed)?;
+        let set = self.member_set(start + 1, read.end - 1, read.escaped)?;
+        let colon = text::skip_space(self.input, read.end);
+        if self.input.get(colon) != Some(&b':') {
+            return Err(malformed(colon));
+        }
+        Ok((text::skip_space(self.input, colon + 1), site, set))
+    }
+
+    // ---- sets -----------------------------------------------------------------------------------------------
+
+    /// The set of the member whose name stands at `start..end`; notes the name for the comparison at the object's end.
+    fn member_set(&mut self, start: usize, end: usize, escaped: bool) -> Result<Set, Refusal> {
+        let (place, unescaped) =
+            if escaped { (self.scanner.names.unescape(&self.input[start..end]), true) } else { ((start, end - start), false) };
+        if place.1 > self.scanner.limits.name_bytes {
+            return Err(Refusal { reason: Reason::LimitExceeded, at: start });
+        }
+        let name = if unescaped { self.scanner.names.unescaped(place) } else { &self.input[start..end] };
+        let traits = self.scanner.names.traits(name);
+        if traits.control || (traits.beyond_ascii && has_c1_control(name)) {
+            return Err(malformed(start));
+        }
+        let (parent, on_path) = match self.scanner.frames.last() {
+            Some(frame) => (frame.set, frame.on_path),
+            None => return Err(malformed(start)),
+        };
+        let set = self.step(parent, place, unescaped, traits);
+        let counts = self.duplicates == Duplicates::Quarantine || on_path || !set.is_bare();
+        self.scanner.names.add(traits.hash, place.0, place.1, unescaped, counts);
+        Ok(set)
+    }
+
+    /// One step of the automaton by a member name.
+    fn step(&mut self, parent: Set, place: (usize, usize), unescaped: bool, traits: Traits) -> Set {
+        if parent.start == parent.end {
+            return parent;
+        }
+        let Run { input, index, scanner, .. } = self;
+        let Scanner { names, active, fresh, steps, compatible, work, .. } = &mut **scanner;
+        let name = if unescaped { names.unescaped(place) } else { &input[place.0..place.0 + place.1] };
+        fresh.clear();
+        let from = &active[parent.start..parent.end];
+        if traits.beyond_ascii {
+            step_confusable(index, from, name, compatible, work, fresh);
+        } else {
+            step_name(index, from, name, true, fresh);
+        }
+        if traits.segmented {
+            let spelled = if traits.beyond_ascii && index.names().folds() { compatible.as_bytes() } else { name };
+            step_segments(index, from, spelled, steps, work, fresh);
+        }
+        if fresh.is_empty() { parent.bare() } else { self.push_set(parent) }
+    }
+
+    /// Puts the fresh nodes on the stack as a set, behind the persistent nodes of the parent and their own.
+    fn push_set(&mut self, parent: Set) -> Set {
+        let Scanner { active, fresh, .. } = &mut *self.scanner;
+        let start = active.len();
+        active.extend_from_within(parent.start..parent.start + parent.persistent);
+        for place in fresh.iter() {
+            if let Some(node) = self.index.node(place.node).descend {
+                let exact = place.exact;
+                match active[start..].iter_mut().find(|known| known.node == node) {
+                    Some(known) => known.exact |= exact,
+                    None => active.push(Active { node, exact, carried: false, array_exact: false }),
+                }
+            }
+        }
+        let persistent = active.len() - start;
+        active.extend_from_slice(fresh);
+        Set { start, persistent, end: active.len() }
+    }
+
+    /// Builds the set that all elements of the innermost array share, where they do.
+    fn prepare_elements(&mut self) {
+        let Some(frame) = self.scanner.frames.last() else { return };
+        let set = frame.set;
+        if set.start == set.end {
+            if let Some(frame) = self.scanner.frames.last_mut() {
+                frame.elements = Some(set);
+            }
+            return;
+        }
+        let single = (set.start..set.end).any(|position| self.index.node(self.scanner.active[position].node).has_elements());
+        if !single {
+            let elements = self.build_element_set(set, None);
+            let top = self.scanner.active.len();
+            if let Some(frame) = self.scanner.frames.last_mut() {
+                frame.elements = Some(elements);
+                frame.top = top;
+            }
+        }
+    }
+
+    fn element_set(&mut self, ordinal: u32) -> Set {
+        match self.scanner.frames.last() {
+            Some(Frame { elements: Some(set), .. }) => *set,
+            Some(frame) => self.build_element_set(frame.set, Some(ordinal)),
+            None => Set::default(),
+        }
+    }
+
+    /// The set of an element: what is active at the array, carried; and what `[*]` and `[n]` lead to.
+    fn build_element_set(&mut self, set: Set, ordinal: Option<u32>) -> Set {
+        let Scanner { active, fresh, .. } = &mut *self.scanner;
+        fresh.clear();
+        for (position, place) in active[set.start..set.end].iter().enumerate() {
+            let node = self.index.node(place.node);
+            if position >= set.persistent {
+                let array_exact = if place.carried { place.array_exact } else { place.exact };
+                add(fresh, Active { node: place.node, exact: false, carried: true, array_exact });
+            }
+            let stepped = [node.wildcard, ordinal.and_then(|ordinal| node.element(ordinal))];
+            for next in stepped.into_iter().flatten() {
+                add(fresh, Active { node: next, exact: place.exact, carried: false, array_exact: false });
+            }
+        }
+        self.push_set(set)
+    }
+
+    // ---- marks ----------------------------------------------------------------------------------------------
+
+    /// Marks the value if a path ends at it, or goes on below where it is no object. Answers with its mark, if any.
+    fn mark_value(&mut self, kind: Kind, value: usize, site: Site, set: Set) -> Result<u32, Refusal> {
+        let first_hit = self.places.hits.len();
+        for place in &self.scanner.active[set.start + set.persistent..set.end] {
+            let node = self.index.node(place.node);
+            if let Some(path) = node.terminal {
+                if !place.carried {
+                    self.places.hits.push(Hit { target: Target::Path(path), exact: place.exact });
+                } else if kind.is_scalar() && self.index.is_elementwise(path) {
+                    self.places.hits.push(Hit { target: Target::Path(path), exact: place.array_exact });
+                }
+            }
+            if node.interior && kind != Kind::Object {
+                self.places.hits.push(Hit { target: Target::Interior(place.node), exact: place.exact });
+            }
+        }
+        let hits = self.places.hits.len() - first_hit;
+        if hits == 0 {
+            return Ok(NO_MARK);
+        }
+        self.touch(value)?;
+        let parent = self.mark_ancestors();
+        let mark = self.places.marks.len() as u32;
+        self.places.marks.push(Mark {
+            parent,
+            lead: site.lead as u32,
+            start: site.start as u32,
+            value: value as u32,
+            ordinal: site.ordinal,
+            first_hit: first_hit as u32,
+            hits: hits as u32,
+            next: mark + 1,
+            ..Mark::default()
+        });
+        Ok(mark)
+    }
+
+    /// Gives every open container a mark, outermost first; answers with the innermost one's.
+    fn mark_ancestors(&mut self) -> u32 {
+        let frames = &mut self.scanner.frames;
+        let unmarked = frames.iter().rposition(|frame| frame.mark != NO_MARK).map_or(0, |position| position + 1);
+        for position in unmarked..frames.len() {
+            let parent = if position == 0 { NO_MARK } else { frames[position - 1].mark };
+            let frame = &mut frames[position];
+            frame.mark = self.places.marks.len() as u32;
+            self.places.marks.push(Mark {
+                parent,
+                lead: frame.site.lead as u32,
+                start: frame.site.start as u32,
+                value: frame.value as u32,
+                ordinal: frame.site.ordinal,
+                ..Mark::default()
+            });
+        }
+        frames.last().map_or(NO_MARK, |frame| frame.mark)
+    }
+
+    /// Notes the value for every slot whose path ends at it. A container's end follows when it is closed.
+    fn capture(&mut self, value: usize, set: Set, end: Option<usize>) -> Result<(u32, u32), Refusal> {
+        let first = self.places.captures.len();
+        for position in set.start + set.persistent..set.end {
+            let place = self.scanner.active[position];
+            let Some(path) = self.index.node(place.node).terminal.filter(|_| !place.carried) else { continue };
+            for slot in self.index.slots(path) {
+                self.places.captures.push(Capture { slot: *slot, span: value..end.unwrap_or(value) });
+            }
+        }
+        let count = self.places.captures.len() - first;
+        if count > 0 {
+            self.touch(value)?;
+        }
+        Ok((first as u32, count as u32))
+    }
+
+    fn touch(&mut self, at: usize) -> Result<(), Refusal> {
+        self.touched += 1;
+        if self.touched > self.scanner.limits.touched { Err(Refusal { reason: Reason::LimitExceeded, at }) } else { Ok(()) }
+    }
+}
+
+/// Adds a node to a set unless it is there; of two ways to one node the exact one counts.
+fn add(set: &mut Vec<Active>, place: Active) {
+    match set.iter_mut().find(|known| known.node == place.node && known.carried == place.carried) {
+        Some(known) => {
+            known.exact |= place.exact;
+            known.array_exact |= place.array_exact;
+        }
+        None => set.push(place),
+    }
+}
+
+/// Steps by an ASCII name as spelled; `literal` is false for a part of a dotted name.
+fn step_name(index: &PathIndex, from: &[Active], name: &[u8], literal: bool, out: &mut Vec<Active>) {
+    let found = if index.names().is_empty() { &[] } else { index.names().find_ascii(name, fold_hash(name)) };
+    for place in from {
+        let node = index.node(place.node);
+        for id in found {
+            let Some(matched) = index.names().compare(*id, name) else { continue };
+            if let Some(next) = node.member(*id) {
+                add(
+                    out,
+                    Active { node: next, exact: place.exact && matched.exact && literal, carried: false, array_exact: false },
+                );
+            }
+        }
+        if let Some(next) = node.wildcard {
+            add(out, Active { node: next, exact: place.exact && literal, carried: false, array_exact: false });
+        }
+    }
+}
+
+/// Steps by a name with letters beyond ASCII; leaves its compatible form in `compatible`.
+fn step_confusable(
+    index: &PathIndex,
+    from: &[Active],
+    name: &[u8],
+    compatible: &mut String,
+    work: &mut String,
+    out: &mut Vec<Active>,
+) {
+    compatible.clear();
+    fold::fold_compatible(std::str::from_utf8(name).unwrap_or_default(), compatible);
+    let found = index.names().find_confusable(compatible, work);
+    for place in from {
+        let node = index.node(place.node);
+        for id in found {
+            let Some(matched) = index.names().compare(*id, name) else { continue };
+            if let Some(next) = node.member(*id) {
+                add(out, Active { node: next, exact: place.exact && matched.exact, carried: false, array_exact: false });
+            }
+        }
+        if let Some(next) = node.wildcard {
+            add(out, Active { node: next, exact: place.exact, carried: false, array_exact: false });
+        }
+    }
+}
+
+/// Steps by the parts of a dotted name, or of one that begins with a slash; never exact.
+fn step_segments(
+    index: &PathIndex,
+    from: &[Active],
+    name: &[u8],
+    steps: &mut [Vec<Active>; 2],
+    work: &mut String,
+    out: &mut Vec<Active>,
+) {
+    let separator = if name.first() == Some(&b'/') { b'/' } else { b'.' };
+    let [current, next] = steps;
+    current.clear();
+    current.extend_from_slice(from);
+    for part in name.split(|byte| *byte == separator).filter(|part| !part.is_empty()) {
+        next.clear();
+        if part.iter().all(u8::is_ascii_digit) {
+            // A position: arrays are transparent.
+            next.extend(current.iter().map(|place| Active { exact: false, carried: true, ..*place }));
+        }
+        if !part.is_ascii() {
+            let found = index.names().find_confusable(std::str::from_utf8(part).unwrap_or_default(), work);
+            step_part(index, current, part, found, next);
+        } else if !index.names().is_empty() {
+            step_part(index, current, part, index.names().find_ascii(part, fold_hash(part)), next);
+        }
+        for place in current.iter() {
+            let node = index.node(place.node);
+            if node.persistent {
+                add(next, *place);
+            }
+            if let Some(wildcard) = node.wildcard {
+                add(next, Active { node: wildcard, exact: false, carried: false, array_exact: false });
+            }
+        }
+        open_descents(index, next);
+        std::mem::swap(current, next);
+    }
+    // What only digits led to is the container itself, not something in it.
+    let moved = |place: &&Active| !place.carried || from.iter().all(|origin| origin.node != place.node);
+    for place in current.iter().filter(|place| !index.node(place.node).persistent).filter(moved) {
+        add(out, Active { exact: false, ..*place });
+    }
+}
+
+fn step_part(index: &PathIndex, from: &[Active], part: &[u8], found: &[NameId], out: &mut Vec<Active>) {
+    let meant = |id: &&NameId| index.names().compare(**id, part).is_some();
+    for place in from {
+        for next in found.iter().filter(meant).filter_map(|id| index.node(place.node).member(*id)) {
+            add(out, Active { node: next, exact: false, carried: false, array_exact: false });
+        }
+    }
+}
+
+/// Adds the `..` nodes that become active together with the nodes of the set.
+fn open_descents(index: &PathIndex, set: &mut Vec<Active>) {
+    for position in 0..set.len() {
+        if let Some(node) = index.node(set[position].node).descend {
+            add(set, Active { node, exact: false, carried: false, array_exact: false });
+        }
+    }
+}
+
+/// Whether a name holds a C1 control character (U+0080–U+009F), in UTF-8 `C2 80`–`C2 9F`.
+fn has_c1_control(name: &[u8]) -> bool {
+    name.windows(2).any(|pair| pair[0] == 0xC2 && (0x80..=0x9F).contains(&pair[1]))
+}

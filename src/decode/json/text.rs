@@ -1,0 +1,171 @@
+//! The lexical grammar of RFC 8259: white space, strings, numbers, literals. Every function takes the whole input and
+//! an offset, and answers with the offset behind what it read, or the offset of the fault.
+
+/// An offset at which the text is not JSON.
+pub(super) type Fault = usize;
+
+/// A string that was read.
+#[derive(Clone, Copy)]
+pub(super) struct StringEnd {
+    /// The byte behind the closing quote.
+    pub(super) end: usize,
+    /// Whether it holds escapes.
+    pub(super) escaped: bool,
+}
+
+/// The offset of the next byte that is no white space.
+#[inline]
+pub(super) fn skip_space(text: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\r' | b'\t') = text.get(at) {
+        at += 1;
+    }
+    at
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// The high bit of the lowest byte that is a quote, a backslash or a control character (higher ones may be wrong).
+#[inline]
+fn special_bytes(word: u64) -> u64 {
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let zero = |value: u64| value.wrapping_sub(ONES) & !value;
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    (zero(quote) | zero(backslash) | control) & HIGHS
+}
+
+/// The offset of the next quote, backslash or control character, or the input's end.
+#[inline]
+fn find_special(text: &[u8], mut at: usize) -> usize {
+    while let Some(chunk) = text.get(at..at + 8) {
+        let word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
+        let found = special_bytes(word);
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while let Some(byte) = text.get(at) {
+        if *byte < 0x20 || *byte == b'"' || *byte == b'\\' {
+            return at;
+        }
+        at += 1;
+    }
+    at
+}
+
+/// Reads the string whose opening quote is at `start`. UTF-8 was checked for the whole input before.
+#[inline]
+pub(super) fn string(text: &[u8], start: usize) -> Result<StringEnd, Fault> {
+    let mut at = start + 1;
+    let mut escaped = false;
+    loop {
+        at = find_special(text, at);
+        match text.get(at) {
+            Some(b'"') => return Ok(StringEnd { end: at + 1, escaped }),
+            Some(b'\\') => {
+                escaped = true;
+                at = escape(text, at)?;
+            }
+            _ => return Err(at),
+        }
+    }
+}
+
+/// Reads one escape; a surrogate must be a whole pair.
+fn escape(text: &[u8], at: usize) -> Result<usize, Fault> {
+    match text.get(at + 1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
+        Some(b'u') => {
+            let code = hex4(text, at + 2).ok_or(at)?;
+            match code {
+                0xDC00..=0xDFFF => Err(at),
+                0xD800..=0xDBFF if text.get(at + 6..at + 8) == Some(b"\\u") => match hex4(text, at + 8) {
+                    Some(0xDC00..=0xDFFF) => Ok(at + 12),
+                    _ => Err(at),
+                },
+                0xD800..=0xDBFF => Err(at),
+                _ => Ok(at + 6),
+            }
+        }
+        _ => Err(at),
+    }
+}
+
+fn hex4(text: &[u8], at: usize) -> Option<u32> {
+    let digits = text.get(at..at + 4)?;
+    digits.iter().try_fold(0, |value, digit| Some(value << 4 | (*digit as char).to_digit(16)?))
+}
+
+/// Reads a number (RFC 8259, section 6).
+#[inline]
+pub(super) fn number(text: &[u8], start: usize) -> Result<usize, Fault> {
+    let mut at = start;
+    if text.get(at) == Some(&b'-') {
+        at += 1;
+    }
+    match text.get(at) {
+        Some(b'0') => at += 1,
+        Some(b'1'..=b'9') => at = digits(text, at)?,
+        _ => return Err(at),
+    }
+    if text.get(at) == Some(&b'.') {
+        at = digits(text, at + 1)?;
+    }
+    if let Some(b'e' | b'E') = text.get(at) {
+        at += 1;
+        if let Some(b'+' | b'-') = text.get(at) {
+            at += 1;
+        }
+        at = digits(text, at)?;
+    }
+    Ok(at)
+}
+
+/// Reads one or more digits.
+fn digits(text: &[u8], start: usize) -> Result<usize, Fault> {
+    let mut at = start;
+    while let Some(b'0'..=b'9') = text.get(at) {
+        at += 1;
+    }
+    if at == start { Err(at) } else { Ok(at) }
+}
+
+/// Reads a literal word.
+pub(super) fn literal(text: &[u8], start: usize, word: &[u8]) -> Result<usize, Fault> {
+    if text[start..].starts_with(word) { Ok(start + word.len()) } else { Err(start) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_end_where_they_end_at_every_alignment() {
+        for pad in 0..70 {
+            let body = "x".repeat(pad);
+            for (tail, escaped) in
+                [("", false), ("\\\\", true), ("\\\"", true), ("\\u00e9", true), ("\\ud83d\\ude00", true), ("é", false)]
+            {
+                let text = format!("\"{body}{tail}{body}\",\"");
+                let read = string(text.as_bytes(), 0).expect("well formed");
+                assert_eq!((read.end, read.escaped), (text.len() - 2, escaped));
+            }
+            for tail in ["\\x", "\\ud800", "\\ud800\\u0041", "\\udc00", "\\u12g4", "\u{1}", "\n", "\\"] {
+                assert!(string(format!("\"{body}{tail}").as_bytes(), 0).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_follow_the_grammar() {
+        for text in ["0", "-0", "10", "1.5", "-1.5e+10", "1E5", "0.0", "0e0"] {
+            assert_eq!(number(text.as_bytes(), 0), Ok(text.len()));
+        }
+        for text in ["", "-", "+1", ".5", "1.", "1e", "1e+", "-a"] {
+            assert!(number(text.as_bytes(), 0).is_err(), "{text}");
+        }
+        assert_eq!(number(b"01", 0), Ok(1));
+    }
+}
