@@ -166,10 +166,14 @@ impl<'a> Edit<'a> {
                     mismatch |= rules.expects_container(usize::from(node)) && (kind.is_scalar() || mark.all_scalars);
                 }
                 Target::Path(path) => {
-                    let Some((rank, rule)) = rules.rule(path) else { continue };
-                    let Some(action) = permitted(&rule.action, rule.by_path, hit.exact, rules.unlisted, scope) else { continue };
+                    let named = [rules.rule(path), rules.shadowed_rule(path)];
+                    let permitted = named.into_iter().flatten().find_map(|(rank, rule)| {
+                        let action = permitted(&rule.action, rule.by_path, hit.exact, rules.unlisted, scope)?;
+                        Some((rank, action, rule.rule))
+                    });
+                    let Some((rank, action, rule)) = permitted else { continue };
                     if best.is_none_or(|(known, _, _)| rank > known) {
-                        best = Some((rank, action, rule.rule));
+                        best = Some((rank, action, rule));
                     }
                 }
             }

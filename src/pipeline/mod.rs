@@ -1,9 +1,11 @@
-//! The order of the stages for one record: a synchronous core with its scratch.
+//! The order of the stages for one record: a synchronous core with its scratch, and the loop that delivers.
 
-use crate::decode::Limits;
-use crate::event::{Header, Record, SinkId, StreamId, Timestamp};
+mod engine;
+
+pub use engine::{Engine, Judgement};
+
+use crate::event::{Header, Record};
 use crate::outcome::{Outcome, Reason};
-use crate::plan::Plan;
 
 /// How one (record, sink) ended, with the bytes that leave. Borrowed from the engine's scratch or the record.
 /// It does not implement `Debug`: it may hold personal data.
@@ -24,32 +26,14 @@ pub struct Verdict<'a> {
 }
 
 impl<'a> Verdict<'a> {
+    /// A verdict that releases nothing.
+    fn refused(outcome: Outcome, reason: Reason) -> Verdict<'a> {
+        Verdict { outcome, reason, value: None, key: None, headers: &[], purposes: None }
+    }
+
     /// The headers that pass.
     pub fn kept_headers<'r>(&self, record: &'r Record<'_>) -> impl Iterator<Item = &'r Header<'r>> + use<'r, 'a> {
         let headers = record.headers;
         self.headers.iter().filter_map(move |position| headers.get(usize::from(*position)))
-    }
-}
-
-/// One worker's engine: the stages and their scratch.
-pub struct Engine {}
-
-impl Engine {
-    /// An engine with empty scratch.
-    pub fn new(_limits: Limits) -> Engine {
-        todo!()
-    }
-
-    /// Judges one record for every sink of its stream, in the order of the policy's sinks, one call each (also
-    /// for sinks that do not take the stream: `not_routed`). Total: whatever the bytes, each sink gets one verdict.
-    pub fn evaluate(
-        &mut self,
-        _plan: &Plan,
-        _stream: StreamId,
-        _record: &Record<'_>,
-        _now: Timestamp,
-        _each: &mut dyn FnMut(SinkId, Verdict<'_>),
-    ) {
-        todo!()
     }
 }

@@ -1,0 +1,253 @@
+//! One worker's engine: scan once, gather what the event says, then decide and encode for each sink.
+
+use super::Verdict;
+use crate::consent::{self, Facts};
+use crate::decide::{self, Decision, Truth};
+use crate::decode::json::Scanner;
+use crate::decode::{Limits, Refusal};
+use crate::encode::{Encoded, Encoder, Touched};
+use crate::event::{Jurisdiction, Places, Record, RuleId, SinkId, StreamId, Timestamp};
+use crate::outcome::{Outcome, Reason};
+use crate::plan::{KeyRule, Plan, PurposeNeed, Route, Sink, Stream, Tombstones};
+use crate::transform::{self, Context, Fate};
+
+/// A verdict with what led to it, for those who ask why.
+pub struct Judgement<'a> {
+    /// The verdict.
+    pub verdict: Verdict<'a>,
+    /// The decision; `None` where the record could not be read or has no value.
+    pub decision: Option<Decision>,
+    /// The rules that met places of a released event, in document order.
+    pub touched: &'a [Touched],
+}
+
+/// The stages and their scratch. All buffers are cleared before each record, and nothing is allocated for a record
+/// once they have grown to the largest one.
+pub struct Engine {
+    scanner: Scanner,
+    places: Places,
+    consent: consent::Scratch,
+    facts: Facts,
+    encoder: Encoder,
+    key: Vec<u8>,
+    headers: Vec<u16>,
+    refusal: Option<Refusal>,
+}
+
+impl Engine {
+    /// An engine with empty scratch.
+    pub fn new(limits: Limits) -> Engine {
+        Engine {
+            scanner: Scanner::new(limits),
+            places: Places::default(),
+            consent: consent::Scratch::default(),
+            facts: Facts::default(),
+            encoder: Encoder::default(),
+            key: Vec::new(),
+            headers: Vec::new(),
+            refusal: None,
+        }
+    }
+
+    /// Judges one record for every sink, in the order of the policy's sinks, one call each (also for sinks that do
+    /// not take the stream: `not_routed`). Total: whatever the bytes, each sink gets one verdict. `now` is the clock.
+    pub fn evaluate(
+        &mut self,
+        plan: &Plan,
+        stream: StreamId,
+        record: &Record<'_>,
+        now: Timestamp,
+        each: &mut dyn FnMut(SinkId, Verdict<'_>),
+    ) {
+        self.encoder.set_tracing(false);
+        self.judge(plan, stream, record, now, &mut |sink, judgement| each(sink, judgement.verdict));
+    }
+
+    /// The same, with what led to each verdict; [`Engine::facts`] and [`Engine::refusal`] hold the rest afterwards.
+    pub fn explain(
+        &mut self,
+        plan: &Plan,
+        stream: StreamId,
+        record: &Record<'_>,
+        now: Timestamp,
+        each: &mut dyn FnMut(SinkId, Judgement<'_>),
+    ) {
+        self.encoder.set_tracing(true);
+        self.judge(plan, stream, record, now, each);
+    }
+
+    /// What the last record said; meaningless if it was refused or had no value.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Why the last record could not be read, if so.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.refusal
+    }
+
+    /// Hands out and forgets how often each rule was applied since the last call.
+    pub fn drain_field_counts(&mut self, each: impl FnMut(RuleId, u32)) {
+        self.encoder.drain_counts(each);
+    }
+
+    fn judge(
+        &mut self,
+        plan: &Plan,
+        stream: StreamId,
+        record: &Record<'_>,
+        now: Timestamp,
+        each: &mut dyn FnMut(SinkId, Judgement<'_>),
+    ) {
+        let stream = plan.stream(stream);
+        self.refusal = None;
+        let Some(value) = record.value else {
+            return self.tombstone(plan, stream, record, now, each);
+        };
+        if let Err(refusal) = self.scanner.scan(value, &stream.index, stream.duplicates, &mut self.places) {
+            self.refusal = Some(refusal);
+            for sink in sink_ids(plan) {
+                each(sink, bare(Outcome::Quarantine, refusal.reason, None));
+            }
+            return;
+        }
+        consent::gather(plan, stream, record, value, &self.places.captures, now, &mut self.consent, &mut self.facts);
+        let stream_routed = is_routed(stream.when.as_ref(), value, &self.places);
+        let context = Context { event_time: self.facts.event_time, country: country(&self.facts) };
+        let mut routes = stream.routes.iter().peekable();
+        for sink in sink_ids(plan) {
+            let Some(route) = routes.next_if(|route| route.sink == sink) else {
+                each(sink, bare(Outcome::Drop, Reason::NotRouted, None));
+                continue;
+            };
+            let routed = stream_routed && is_routed(route.when.as_ref(), value, &self.places);
+            let decision = decide::decide(plan, stream, route, &self.facts, routed, now);
+            each(sink, self.released(plan, route, record, value, &context, decision));
+        }
+    }
+
+    /// Makes the bytes that a decision releases.
+    fn released<'a>(
+        &'a mut self,
+        plan: &'a Plan,
+        route: &'a Route,
+        record: &Record<'a>,
+        value: &'a [u8],
+        context: &Context,
+        decision: Decision,
+    ) -> Judgement<'a> {
+        let rules = match decision.outcome {
+            Outcome::Allow => &route.rules,
+            Outcome::Degrade => match &route.degraded {
+                Some(rules) => rules,
+                None => return bare(Outcome::Quarantine, Reason::Internal, Some(decision)),
+            },
+            Outcome::Drop | Outcome::Quarantine => return bare(decision.outcome, decision.reason, Some(decision)),
+        };
+        let encoded = self.encoder.encode(value, &self.places, rules, context);
+        if encoded == Encoded::Empty {
+            return Judgement { touched: self.encoder.touched(), ..bare(Outcome::Drop, Reason::Empty, Some(decision)) };
+        }
+        let sink = plan.sink(route.sink);
+        let has_key = decision.outcome == Outcome::Allow && self.transform_key(&route.record_key, record.key, context);
+        self.headers.clear();
+        if decision.outcome == Outcome::Allow {
+            self.headers.extend(kept_headers(sink, record));
+        }
+        let verdict = Verdict {
+            outcome: decision.outcome,
+            reason: decision.reason,
+            value: Some(if encoded == Encoded::Unchanged { value } else { self.encoder.output() }),
+            key: has_key.then_some(&self.key),
+            headers: &self.headers,
+            purposes: passed_purpose(plan, sink, &decision),
+        };
+        Judgement { verdict, decision: Some(decision), touched: self.encoder.touched() }
+    }
+
+    /// A record without a value: it ends, or its transformed key goes on (`scrub.md`, rule 10).
+    fn tombstone(
+        &mut self,
+        plan: &Plan,
+        stream: &Stream,
+        record: &Record<'_>,
+        now: Timestamp,
+        each: &mut dyn FnMut(SinkId, Judgement<'_>),
+    ) {
+        let context = Context { event_time: record.timestamp.unwrap_or(now), country: None };
+        let mut routes = stream.routes.iter().peekable();
+        for sink in sink_ids(plan) {
+            let Some(route) = routes.next_if(|route| route.sink == sink) else {
+                each(sink, bare(Outcome::Drop, Reason::NotRouted, None));
+                continue;
+            };
+            let passes =
+                plan.sink(sink).tombstones == Tombstones::Pass && self.transform_key(&route.record_key, record.key, &context);
+            let mut judgement = bare(if passes { Outcome::Allow } else { Outcome::Drop }, Reason::Empty, None);
+            judgement.verdict.key = passes.then_some(&self.key);
+            each(sink, judgement);
+        }
+    }
+
+    /// Puts the sink's record key into the buffer; false if there is none.
+    fn transform_key(&mut self, rule: &KeyRule, key: Option<&[u8]>, context: &Context) -> bool {
+        self.key.clear();
+        let Some(key) = key else { return false };
+        match rule {
+            KeyRule::Drop => false,
+            KeyRule::Keep => {
+                self.key.extend_from_slice(key);
+                true
+            }
+            KeyRule::Transform { action, rule: _ } => {
+                transform::apply_key(action, key, context, self.encoder.scratch(), &mut self.key) == Fate::Written
+            }
+        }
+    }
+}
+
+/// A judgement that releases nothing.
+fn bare<'a>(outcome: Outcome, reason: Reason, decision: Option<Decision>) -> Judgement<'a> {
+    Judgement { verdict: Verdict::refused(outcome, reason), decision, touched: &[] }
+}
+
+fn sink_ids(plan: &Plan) -> impl Iterator<Item = SinkId> + use<> {
+    (0..plan.sinks.len()).map(|sink| SinkId(sink as u16))
+}
+
+fn is_routed(when: Option<&crate::plan::Condition>, value: &[u8], places: &Places) -> bool {
+    match when {
+        None => true,
+        Some(condition) => match decide::evaluate(condition, value, &places.captures) {
+            Truth::True => true,
+            Truth::False | Truth::Unknown => false,
+        },
+    }
+}
+
+/// The one country in which the subject is known to be, for transforms that depend on it.
+fn country(facts: &Facts) -> Option<crate::event::Country> {
+    match facts.jurisdictions.as_slice() {
+        [Jurisdiction::Place { country, subdivision: _ }] => Some(*country),
+        _ => None,
+    }
+}
+
+fn kept_headers(sink: &Sink, record: &Record<'_>) -> impl Iterator<Item = u16> {
+    let kept = move |name: &str| sink.headers.iter().any(|header| &**header == name);
+    record
+        .headers
+        .iter()
+        .take(usize::from(u16::MAX))
+        .enumerate()
+        .filter(move |(_, header)| kept(header.name))
+        .map(|(position, _)| position as u16)
+}
+
+/// At a sink that needs one of several purposes, the one that passed.
+fn passed_purpose<'a>(plan: &'a Plan, sink: &Sink, decision: &Decision) -> Option<&'a str> {
+    match (&sink.purposes, decision.outcome) {
+        (PurposeNeed::Any(_), Outcome::Allow) => decision.purpose.map(|purpose| &*plan.purpose(purpose).name),
+        (PurposeNeed::Any(_) | PurposeNeed::All(_), _) => None,
+    }
+}
