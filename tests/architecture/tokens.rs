@@ -4,23 +4,23 @@ use std::path::{Path, PathBuf};
 
 /// One identifier, or one character of punctuation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
+pub(crate) struct Token {
     /// The text, a single character for punctuation.
-    pub text: String,
+    pub(crate) text: String,
     /// Counted from 1.
-    pub line: usize,
+    pub(crate) line: usize,
 }
 
 /// What the product, as against its unit tests, consists of in one file.
-pub struct Source {
+pub(crate) struct Source {
     /// Tokens outside `#[cfg(test)]` items.
-    pub tokens: Vec<Token>,
+    pub(crate) tokens: Vec<Token>,
     /// Names of `#[cfg(test)] mod name;` declarations: files that are tests only.
-    pub test_modules: Vec<String>,
+    pub(crate) test_modules: Vec<String>,
 }
 
 /// Reads one file's text.
-pub fn read(text: &str) -> Source {
+pub(crate) fn read(text: &str) -> Source {
     let all = tokenise(text);
     let mut tokens = Vec::new();
     let mut test_modules = Vec::new();
@@ -44,12 +44,12 @@ pub fn read(text: &str) -> Source {
 }
 
 /// True if the tokens begin with these texts.
-pub fn starts_with(tokens: &[Token], texts: &[&str]) -> bool {
+pub(crate) fn starts_with(tokens: &[Token], texts: &[&str]) -> bool {
     tokens.len() >= texts.len() && tokens.iter().zip(texts).all(|(token, text)| token.text == *text)
 }
 
 /// The paths that a `#[cfg(test)] mod name;` in `file` may mean.
-pub fn module_files(file: &Path, name: &str) -> [PathBuf; 2] {
+pub(crate) fn module_files(file: &Path, name: &str) -> [PathBuf; 2] {
     let stem = file.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
     let parent = file.parent().unwrap_or(Path::new(""));
     let dir = match stem {

@@ -1,0 +1,73 @@
+//! The test kit: Apache Kafka in KRaft mode, clients that read and write it, and the built `privet` as a process.
+//!
+//! Each test binary uses its own part of it as a module, hence the allowances.
+#![allow(dead_code, unreachable_pub)]
+
+pub mod broker;
+pub mod client;
+pub mod fixture;
+pub mod process;
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::time::{Duration, Instant};
+
+pub use broker::{Kafka, kafka};
+pub use process::Privet;
+
+/// True where a test that cannot run must fail instead of being skipped.
+pub fn must_run() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true" || value == "1")
+}
+
+/// Records that `what` was not run and why; `make test` closes with these lines. Under `CI=true` it panics.
+///
+/// libtest knows no skipping at run time and shows no output of tests that pass, so the line also goes straight to
+/// standard error, once.
+pub fn skip(what: &str, why: &str) {
+    assert!(!must_run(), "{what} must run under CI=true, but {why}");
+    let dir = temp_root().join("skipped");
+    std::fs::create_dir_all(&dir).expect("the folder for skipped tests can be made");
+    std::fs::write(dir.join(what.replace(['/', ' '], "-")), format!("{what}: {why}\n")).expect("a skipped test can be noted");
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        // Without a reader of standard error there is no one to tell.
+        let _ = writeln!(std::io::stderr(), "\nNOT RUN, skipped: {what}: {why}");
+    });
+}
+
+/// A folder below the target directory that survives the run, so that failures can be looked into.
+pub fn temp_root() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+}
+
+/// The package's root.
+pub fn package_root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The shared conformance data beside the package, where it is there.
+pub fn conformance(name: &str) -> Option<PathBuf> {
+    let dir = package_root().join("../shared/conformance").join(name);
+    dir.canonicalize().ok()
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+    listener.local_addr().expect("a bound socket has an address").port()
+}
+
+/// Calls `check` until it gives something; panics with `what` after `limit`.
+pub fn wait_for<T>(what: &str, limit: Duration, mut check: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = check() {
+            return found;
+        }
+        assert!(start.elapsed() < limit, "waited {limit:?} for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
