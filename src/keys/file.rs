@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -295,6 +296,11 @@ fn render(keys: &KeySet) -> Zeroizing<Vec<u8>> {
         .expect("plain strings always have a JSON form, and a vector takes every write");
     text.push(b'\n');
     text
+}
+
+/// A digest of the file's text as this program would write it.
+pub(super) fn fingerprint(keys: &KeySet) -> [u8; 32] {
+    Sha256::digest(&*render(keys)).into()
 }
 
 fn encode_secret(secret: &SecretSlice<u8>) -> Zeroizing<String> {

@@ -129,6 +129,12 @@ impl KeySet {
         file::load(path)
     }
 
+    /// A digest of everything in the set, for telling whether a file holds what runs. It reveals nothing about the
+    /// secrets, which are 256 random bits; it is compared and never shown.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        file::fingerprint(self)
+    }
+
     /// A new key set: an active root and a digests root, 256 bits each from the operating system.
     pub fn generate() -> Result<KeySet, KeyError> {
         let mut keys = Vec::with_capacity(2);

@@ -2,9 +2,11 @@
 
 pub mod ast;
 pub mod diagnostic;
+mod files;
 mod lower;
 
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity, SourceMap, closest, did_you_mean};
+pub use files::{Content, Files, Fingerprint, ReadError};
 
 use crate::keys::KeySet;
 use crate::plan::Plan;

@@ -1,0 +1,1 @@
+//! Reload end to end, over files.

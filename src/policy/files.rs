@@ -1,0 +1,121 @@
+//! A policy and its keys as files: each read once, so that what is compiled is what was compared.
+
+use super::{Compiled, compile};
+use crate::keys::{KeyError, KeySet};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+/// A policy may be this large; far beyond what people write, small enough to hold and print excerpts of.
+const POLICY_BYTES: u64 = 4 << 20;
+
+/// Where the policy and its keys are.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The policy.
+    pub policy: PathBuf,
+    /// The key set.
+    pub keys: PathBuf,
+}
+
+/// What stood in the files at one moment, as a digest to compare; never shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint([u8; 32]);
+
+/// What stood in the files at one moment. The keys make it unfit for `Debug`.
+pub struct Content {
+    name: String,
+    text: String,
+    keys: KeySet,
+}
+
+/// Why the files cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The operating system says no.
+    #[error("the policy {0} cannot be read: {1}")]
+    Policy(PathBuf, io::Error),
+    /// Nobody writes such a policy.
+    #[error("the policy {0} is larger than {limit} MiB", limit = POLICY_BYTES >> 20)]
+    TooLarge(PathBuf),
+    /// The keys cannot be read, or are no key set.
+    #[error("{0}: {1}")]
+    Keys(PathBuf, KeyError),
+}
+
+impl Files {
+    /// Reads both.
+    pub fn read(&self) -> Result<Content, ReadError> {
+        let failed = |fault| ReadError::Policy(self.policy.clone(), fault);
+        let mut text = String::new();
+        let file = File::open(&self.policy).map_err(failed)?;
+        file.take(POLICY_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
+        if text.len() as u64 > POLICY_BYTES {
+            return Err(ReadError::TooLarge(self.policy.clone()));
+        }
+        let keys = KeySet::load(&self.keys).map_err(|fault| ReadError::Keys(self.keys.clone(), fault))?;
+        Ok(Content { name: self.policy.display().to_string(), text, keys })
+    }
+}
+
+impl Content {
+    /// The policy's text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Tells whether two contents are the same.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let digest = Sha256::new().chain_update(self.keys.fingerprint()).chain_update(&self.text);
+        Fingerprint(digest.finalize().into())
+    }
+
+    /// A digest of the keys alone.
+    pub fn keys_fingerprint(&self) -> Fingerprint {
+        Fingerprint(self.keys.fingerprint())
+    }
+
+    /// Compiles the policy with the keys.
+    pub fn compile(&self) -> Compiled {
+        compile(&self.text, &self.name, &self.keys)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files() -> (tempfile::TempDir, Files) {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files { policy: folder.path().join("policy.yaml"), keys: folder.path().join("keys.json") };
+        std::fs::write(&files.policy, "privet: 1\n").unwrap();
+        KeySet::generate().unwrap().save_new(&files.keys).unwrap();
+        (folder, files)
+    }
+
+    #[test]
+    fn the_fingerprint_follows_the_text_and_the_keys() {
+        let (_folder, files) = files();
+        let first = files.read().unwrap().fingerprint();
+        assert!(files.read().unwrap().fingerprint() == first);
+        std::fs::write(&files.policy, "privet: 1 # changed\n").unwrap();
+        let second = files.read().unwrap().fingerprint();
+        assert!(second != first);
+        let mut keys = KeySet::load(&files.keys).unwrap();
+        keys.rotate().unwrap();
+        keys.save(&files.keys).unwrap();
+        assert!(files.read().unwrap().fingerprint() != second);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let (_folder, files) = files();
+        std::fs::write(&files.keys, "{").unwrap();
+        assert!(files.read().err().unwrap().to_string().contains("keys.json"));
+        std::fs::write(&files.policy, vec![b'#'; POLICY_BYTES as usize + 1]).unwrap();
+        assert!(matches!(files.read(), Err(ReadError::TooLarge(_))));
+        std::fs::remove_file(&files.policy).unwrap();
+        assert!(files.read().err().unwrap().to_string().contains("policy.yaml"));
+    }
+}
