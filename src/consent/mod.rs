@@ -1,25 +1,52 @@
 //! What an event says about consent: statements from each signal, the subject, the time and the place.
 
-use crate::event::{Capture, Jurisdiction, PurposeSet, Record, Timestamp};
-use crate::plan::Stream;
+mod place;
+mod signals;
+mod source;
+mod subject;
+#[cfg(test)]
+mod tests;
+mod time;
+
+use crate::event::{Capture, Jurisdiction, PurposeId, PurposeSet, Record, Timestamp};
+use crate::plan::{Plan, Stream};
+use source::Event;
 
 /// What one source says about one subject's purposes. Sets may overlap; the strictest counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Statement {
     /// Which of the stream's signals spoke.
     pub signal: usize,
-    /// Purposes granted.
+    /// Purposes granted, to the first party and to every vendor that was disclosed by then (`*`).
     pub granted: PurposeSet,
     /// Purposes denied.
     pub denied: PurposeSet,
+    /// Purposes granted once and taken back.
+    pub withdrawn: PurposeSet,
     /// Purposes opted out of.
     pub opted_out: PurposeSet,
+    /// Purposes opted out of by Global Privacy Control: counts where the regime honours it, is silence elsewhere.
+    pub gpc: PurposeSet,
     /// Purposes about which it is present but cannot be read.
     pub invalid: PurposeSet,
     /// The statement's own time.
     pub at: Option<Timestamp>,
-    /// When a grant ends.
+    /// The first moment at which its grants no longer hold.
     pub expires: Option<Timestamp>,
+}
+
+impl Statement {
+    /// Whether it says anything at all.
+    pub fn is_silent(&self) -> bool {
+        let Statement { signal: _, granted, denied, withdrawn, opted_out, gpc, invalid, at: _, expires: _ } = self;
+        [granted, denied, withdrawn, opted_out, gpc, invalid].into_iter().all(|set| set.is_empty())
+    }
+
+    /// Whether it says anything about the purpose; `gpc` tells whether Global Privacy Control is honoured.
+    pub fn speaks_about(&self, purpose: PurposeId, gpc: bool) -> bool {
+        let sets = [self.granted, self.denied, self.withdrawn, self.opted_out, self.invalid];
+        sets.into_iter().any(|set| set.contains(purpose)) || gpc && self.gpc.contains(purpose)
+    }
 }
 
 /// Everything about one event that decisions depend on; the same for all sinks. Cleared between records.
@@ -37,21 +64,43 @@ pub struct Facts {
     pub event_time: Timestamp,
 }
 
-/// Buffers of [`gather`], reused from record to record.
+/// Buffers of [`gather`], reused from record to record. It does not implement `Debug`: it holds identities.
 #[derive(Default)]
-pub struct Scratch {}
+pub struct Scratch {
+    identities: subject::Identities,
+    places: place::Found,
+    text: Vec<u8>,
+}
 
 /// Reads what one event says. `value` is the record's JSON text that `captures` point into; `now` is the
 /// clock. `facts` is cleared first; allocates only until buffers have grown.
+#[expect(clippy::too_many_arguments, reason = "a stage of the pipeline: five inputs and two buffers that its caller owns")]
 pub fn gather(
-    _plan: &crate::plan::Plan,
-    _stream: &Stream,
-    _record: &Record<'_>,
-    _value: &[u8],
-    _captures: &[Capture],
-    _now: Timestamp,
-    _scratch: &mut Scratch,
-    _facts: &mut Facts,
+    plan: &Plan,
+    stream: &Stream,
+    record: &Record<'_>,
+    value: &[u8],
+    captures: &[Capture],
+    now: Timestamp,
+    scratch: &mut Scratch,
+    facts: &mut Facts,
 ) {
-    todo!()
+    let event = Event { record, value, captures };
+    let Scratch { identities, places, text } = scratch;
+    let Facts { identified, ambiguous, statements, jurisdictions, event_time } = facts;
+    (*identified, *ambiguous) = subject::identify(&event, &stream.subject, identities);
+    *event_time = time::event_time(&event, stream.time.as_ref(), now, text);
+    place::locate(&event, &stream.place, places, jurisdictions);
+    statements.clear();
+    for (index, signal) in stream.signals.iter().enumerate() {
+        let mut statement = Statement { signal: index, ..Statement::default() };
+        signals::read(plan, signal, &event, text, &mut statement);
+        if !statement.is_silent() {
+            statements.push(statement);
+        }
+    }
+    // The buffers keep their size and nothing of the person.
+    identities.clear();
+    places.clear();
+    text.clear();
 }

@@ -1,0 +1,76 @@
+//! Control values of one event, wherever the policy says they stand: a place in the value, a header, the key.
+
+use crate::event::json::{Kind, Text};
+use crate::event::{Capture, Record};
+use crate::plan::Source;
+
+/// The event as this stage sees it.
+#[derive(Clone, Copy)]
+pub(super) struct Event<'e> {
+    pub(super) record: &'e Record<'e>,
+    /// The JSON text that captures point into.
+    pub(super) value: &'e [u8],
+    pub(super) captures: &'e [Capture],
+}
+
+/// One control value.
+#[derive(Clone, Copy)]
+pub(super) enum Value<'e> {
+    /// Null or an empty string: as good as missing.
+    Silent,
+    /// A value of the event's document, neither null nor an empty string.
+    Json(Text<'e>),
+    /// The text of a header or of the record key; not empty.
+    Raw(&'e str),
+    /// Bytes that are not text.
+    Broken,
+}
+
+impl<'e> Event<'e> {
+    /// All values at a source, in order. Header names are compared without regard to case: gateways
+    /// change it, and an opt-out under another spelling must not go unseen.
+    pub(super) fn values(self, source: &'e Source) -> impl Iterator<Item = Value<'e>> {
+        let (slot, name, key) = match source {
+            Source::Slot(slot) => (Some(*slot), None, None),
+            Source::Header(name) => (None, Some(&**name), None),
+            Source::Key => (None, None, self.record.key),
+        };
+        let captures = if slot.is_some() { self.captures } else { &[] };
+        let headers = if name.is_some() { self.record.headers } else { &[] };
+        let captured = captures.iter().filter(move |capture| Some(capture.slot) == slot).map(move |capture| self.json(capture));
+        let named = headers.iter().filter(move |header| name.is_some_and(|name| header.name.eq_ignore_ascii_case(name)));
+        captured.chain(named.map(|header| Value::raw(header.value))).chain(key.map(|key| Value::raw(Some(key))))
+    }
+
+    fn json(self, capture: &Capture) -> Value<'e> {
+        let Some(text) = self.value.get(capture.span.clone()) else { return Value::Broken };
+        let text = Text::new(text);
+        match text.kind() {
+            Kind::Null => Value::Silent,
+            Kind::String if text.raw().len() <= 2 => Value::Silent,
+            Kind::True | Kind::False | Kind::Number | Kind::String | Kind::Array | Kind::Object => Value::Json(text),
+        }
+    }
+}
+
+impl<'e> Value<'e> {
+    fn raw(bytes: Option<&'e [u8]>) -> Value<'e> {
+        match bytes.map(std::str::from_utf8) {
+            None | Some(Ok("")) => Value::Silent,
+            Some(Ok(text)) => Value::Raw(text),
+            Some(Err(_)) => Value::Broken,
+        }
+    }
+
+    /// The text of a string, a header or the key, decoded into `buffer`, which is cleared first; `None` for
+    /// values of other kinds.
+    pub(super) fn text<'b>(self, buffer: &'b mut Vec<u8>) -> Option<&'b str> {
+        buffer.clear();
+        match self {
+            Value::Silent | Value::Broken => return None,
+            Value::Json(text) => text.decode_into(buffer).then_some(())?,
+            Value::Raw(text) => buffer.extend_from_slice(text.as_bytes()),
+        }
+        std::str::from_utf8(buffer).ok()
+    }
+}
