@@ -1,7 +1,23 @@
 //! What happens to one value: one file a transform. An input of another type than expected, or a failure, drops the value.
+//!
+//! Every transform reads the decoded value and writes into the caller's buffer; after warm-up nothing is
+//! allocated. What a transform cannot read for certain it drops: it never passes its input on.
 
+mod email_domain;
+mod geo;
+mod ip;
+mod mask;
+mod output;
+mod pseudonym;
+#[cfg(test)]
+mod tests;
+mod time;
+mod url;
+
+use crate::event::json::{Kind, unescape_into};
 use crate::event::{Country, Timestamp, json::Text};
 use crate::plan::Action;
+use output::Output;
 
 /// What a transform may depend on besides value, key and options.
 #[derive(Clone, Copy, Debug)]
@@ -30,13 +46,108 @@ pub struct Scratch {
     pub work: Vec<u8>,
 }
 
-/// Transforms one scalar (or, for `null` and `redact`, any value) of a JSON document and appends the
-/// replacement's JSON text. `Keep` appends the text as it is; `Drop` drops.
-pub fn apply(_action: &Action, _input: Text<'_>, _context: &Context, _scratch: &mut Scratch, _out: &mut Vec<u8>) -> Fate {
-    todo!()
+/// A value as a transform sees it. It does not implement `Debug`: it may be personal data.
+#[derive(Clone, Copy)]
+enum Scalar<'a> {
+    /// A JSON string, decoded.
+    String(&'a str),
+    /// A JSON number, as written.
+    Number(&'a str),
+    /// The text of a record key, which has no type.
+    Bare(&'a str),
 }
 
-/// Transforms a record key, which is bare text, and appends the new key.
-pub fn apply_key(_action: &Action, _key: &[u8], _context: &Context, _scratch: &mut Scratch, _out: &mut Vec<u8>) -> Fate {
-    todo!()
+/// Transforms one scalar (or, for `null` and `redact`, any value) of a JSON document and appends the
+/// replacement's JSON text. `Keep` appends the text as it is; `Drop` drops.
+pub fn apply(action: &Action, input: Text<'_>, _context: &Context, scratch: &mut Scratch, out: &mut Vec<u8>) -> Fate {
+    let whole = match action {
+        Action::Keep => input.raw(),
+        Action::Null => b"null",
+        Action::Redact(constant) => constant,
+        Action::Drop => return Fate::Dropped,
+        Action::Mask { .. }
+        | Action::Pseudonym(_)
+        | Action::TruncateIp { .. }
+        | Action::Url(_)
+        | Action::EmailDomain
+        | Action::CoarsenGeo { .. }
+        | Action::CoarsenTime(_) => {
+            let Scratch { decoded, work } = scratch;
+            let Some(value) = read(input, decoded) else { return Fate::Dropped };
+            return transform(action, value, work, Output::json(out));
+        }
+    };
+    out.extend_from_slice(whole);
+    Fate::Written
+}
+
+/// Transforms a record key, which is bare text, and appends the new key. A key that goes is absent, and so
+/// is one that becomes null.
+pub fn apply_key(action: &Action, key: &[u8], _context: &Context, scratch: &mut Scratch, out: &mut Vec<u8>) -> Fate {
+    match action {
+        Action::Keep => out.extend_from_slice(key),
+        Action::Redact(constant) => unescape_into(constant.get(1..constant.len().saturating_sub(1)).unwrap_or_default(), out),
+        Action::Null | Action::Drop => return Fate::Dropped,
+        Action::Mask { .. }
+        | Action::Pseudonym(_)
+        | Action::TruncateIp { .. }
+        | Action::Url(_)
+        | Action::EmailDomain
+        | Action::CoarsenGeo { .. }
+        | Action::CoarsenTime(_) => {
+            let Ok(text) = std::str::from_utf8(key) else { return Fate::Dropped };
+            return transform(action, Scalar::Bare(text), &mut scratch.work, Output::bare(out));
+        }
+    }
+    Fate::Written
+}
+
+/// The decoded value; `None` for what no transform reads.
+fn read<'a>(input: Text<'a>, decoded: &'a mut Vec<u8>) -> Option<Scalar<'a>> {
+    match input.kind() {
+        Kind::Number => input.as_number().map(Scalar::Number),
+        Kind::String if memchr::memchr(b'\\', input.raw()).is_none() => {
+            let inner = input.raw().get(1..input.raw().len().saturating_sub(1))?;
+            std::str::from_utf8(inner).ok().map(Scalar::String)
+        }
+        Kind::String => {
+            decoded.clear();
+            input.decode_into(decoded);
+            std::str::from_utf8(decoded).ok().map(Scalar::String)
+        }
+        Kind::Null | Kind::True | Kind::False | Kind::Array | Kind::Object => None,
+    }
+}
+
+/// Dispatches, and takes back what a transform wrote before it gave up.
+fn transform(action: &Action, value: Scalar<'_>, work: &mut Vec<u8>, mut out: Output<'_>) -> Fate {
+    let start = out.len();
+    work.clear();
+    let written = match action {
+        Action::Mask { keep_last } => value.text().and_then(|text| mask::write(text, usize::from(*keep_last), &mut out)),
+        Action::Pseudonym(rule) => pseudonym::write(value, rule, work, &mut out),
+        Action::TruncateIp { v4, v6 } => value.text().and_then(|text| ip::write(text, *v4, *v6, &mut out)),
+        Action::Url(rule) => value.text().and_then(|text| url::write(text, rule, work, &mut out)),
+        Action::EmailDomain => value.text().and_then(|text| email_domain::write(text, &mut out)),
+        Action::CoarsenGeo { decimals } => geo::write(value, usize::from(*decimals), &mut out),
+        Action::CoarsenTime(unit) => time::write(value, *unit, &mut out),
+        Action::Keep | Action::Drop | Action::Null | Action::Redact(_) => None,
+    };
+    match written {
+        Some(()) => Fate::Written,
+        None => {
+            out.truncate(start);
+            Fate::Dropped
+        }
+    }
+}
+
+impl<'a> Scalar<'a> {
+    /// The text of a string or a key; a number is a mismatch.
+    fn text(self) -> Option<&'a str> {
+        match self {
+            Scalar::String(text) | Scalar::Bare(text) => Some(text),
+            Scalar::Number(_) => None,
+        }
+    }
 }

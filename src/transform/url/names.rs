@@ -1,0 +1,174 @@
+//! Which parameters a rule names, whatever the spelling (`scrub.md`, rule 7).
+//!
+//! A rule that removes meets every reading: encoded up to three times, folded, look-alike, `name[…]`, `a.name`, and
+//! inside a value that is a query or URL of its own. A rule that releases meets the decoded name in any case of
+//! its letters, and nothing else.
+
+use crate::plan::{UrlParams, fold};
+
+/// How often a text is percent-decoded before it is taken for final.
+const MAX_DECODINGS: usize = 3;
+
+/// The names of one rule, with the space to decode into.
+pub(super) struct Names<'a> {
+    params: &'a UrlParams,
+    work: &'a mut Vec<u8>,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(params: &'a UrlParams, work: &'a mut Vec<u8>) -> Names<'a> {
+        Names { params, work }
+    }
+
+    /// Whether the parameter `name[=value]` may stay.
+    pub(super) fn release(&mut self, piece: &str) -> bool {
+        match self.params {
+            UrlParams::Keep(names) => self.is_kept(piece, names),
+            UrlParams::Drop(names) => !(is_unreadable(piece, self.work) || is_named(piece, false, names, self.work)),
+        }
+    }
+
+    /// Whether the text, which is no parameter itself, holds one (`name=`) that the rule removes.
+    pub(super) fn hide_in(&mut self, text: &str) -> bool {
+        match self.params {
+            UrlParams::Keep(_) => false,
+            UrlParams::Drop(names) => text.contains(['=', '%']) && is_named(text, true, names, self.work),
+        }
+    }
+
+    fn is_kept(&mut self, piece: &str, names: &[Box<str>]) -> bool {
+        !is_unreadable(piece, self.work) && {
+            // The check above leaves the decoded name behind.
+            let name = self.work.as_slice();
+            names.iter().any(|kept| equals_by_case(name, kept))
+        }
+    }
+}
+
+/// Decodes the name of a parameter into `work`; true if it cannot be told what the name is: no UTF-8, control
+/// characters, or a `%` still left.
+fn is_unreadable(piece: &str, work: &mut Vec<u8>) -> bool {
+    let name = piece.split('=').next().unwrap_or_default();
+    work.clear();
+    work.extend_from_slice(name.as_bytes());
+    for _ in 0..MAX_DECODINGS {
+        if !decode_in_place(work) {
+            break;
+        }
+    }
+    work.contains(&b'%') || std::str::from_utf8(work).map_or(true, |name| name.chars().any(char::is_control))
+}
+
+/// Whether any reading of the text has a name of the list. The text's own name counts also without `=`, unless
+/// `needs_value`; one further in needs its `=`.
+fn is_named(text: &str, needs_value: bool, names: &[Box<str>], work: &mut Vec<u8>) -> bool {
+    if reads_named(text.as_bytes(), needs_value, names) {
+        return true;
+    }
+    if !text.contains('%') {
+        return false;
+    }
+    work.clear();
+    work.extend_from_slice(text.as_bytes());
+    for _ in 0..MAX_DECODINGS {
+        if !decode_in_place(work) {
+            return false;
+        }
+        if reads_named(work, needs_value, names) {
+            return true;
+        }
+    }
+    false
+}
+
+/// The same for one reading: each run between delimiters with an `=` behind it is a name.
+fn reads_named(text: &[u8], needs_value: bool, names: &[Box<str>]) -> bool {
+    let mut start = 0;
+    loop {
+        let end = text[start..].iter().position(|byte| b"?&;#/=".contains(byte)).map_or(text.len(), |at| start + at);
+        let has_value = text.get(end) == Some(&b'=');
+        let is_own = start == 0 && !needs_value;
+        if (has_value || is_own) && names_one(&text[start..end], names) {
+            return true;
+        }
+        if end >= text.len() {
+            return false;
+        }
+        start = end + 1;
+    }
+}
+
+/// Whether a name, or a part of it between dots and brackets, is one of the list.
+fn names_one(name: &[u8], names: &[Box<str>]) -> bool {
+    if name.is_ascii() {
+        let name = trim(name);
+        let mut parts = name.split(|byte| b"[].".contains(byte)).map(trim);
+        return names.iter().any(|listed| listed.is_ascii() && name.eq_ignore_ascii_case(listed.as_bytes()))
+            || parts.any(|part| names.iter().any(|listed| part.eq_ignore_ascii_case(listed.as_bytes())))
+            || (names.iter().any(|listed| !listed.is_ascii()) && looks_like_one(name, names));
+    }
+    looks_like_one(name, names)
+}
+
+/// The slow path, for letters beyond ASCII on either side: everything folded (`scrub.md`, rule 3) before it is
+/// compared, delimiters too.
+fn looks_like_one(name: &[u8], names: &[Box<str>]) -> bool {
+    let mut plain = String::new();
+    for chunk in name.utf8_chunks() {
+        fold::fold_compatible(chunk.valid(), &mut plain);
+    }
+    let mut readings = plain.split(['?', '&', ';', '#', '/', '=', '[', ']', '.']).chain([plain.as_str()]);
+    readings.any(|reading| {
+        let mut skeleton = String::new();
+        fold::fold_skeleton(reading.trim(), &mut skeleton);
+        names.iter().any(|listed| {
+            let mut wanted = String::new();
+            fold::fold_confusable(listed, &mut wanted);
+            skeleton == wanted
+        })
+    })
+}
+
+/// Equal but for the case of letters.
+fn equals_by_case(name: &[u8], kept: &str) -> bool {
+    if name.is_ascii() {
+        return name.eq_ignore_ascii_case(kept.as_bytes());
+    }
+    let Ok(name) = std::str::from_utf8(name) else { return false };
+    let folded = |text: &str| {
+        let mut out = String::with_capacity(text.len());
+        fold::fold_case(text, &mut out);
+        out
+    };
+    folded(name) == folded(kept)
+}
+
+/// Without the spaces, plus signs and control characters around a name.
+fn trim(name: &[u8]) -> &[u8] {
+    let is_blank = |byte: &u8| *byte <= b' ' || *byte == b'+' || *byte == 0x7F;
+    let start = name.iter().position(|byte| !is_blank(byte)).unwrap_or(name.len());
+    let end = name.iter().rposition(|byte| !is_blank(byte)).map_or(start, |last| last + 1);
+    &name[start..end]
+}
+
+/// Replaces each `%XX` by its byte, once; false if there was none.
+fn decode_in_place(text: &mut Vec<u8>) -> bool {
+    let Some(first) = memchr::memchr(b'%', text) else { return false };
+    let (mut read, mut write, mut found) = (first, first, false);
+    while read < text.len() {
+        let byte = match text[read..] {
+            [b'%', high, low, ..] => hex(high).zip(hex(low)).map(|(high, low)| high << 4 | low),
+            _ => None,
+        };
+        text[write] = byte.unwrap_or(text[read]);
+        read += if byte.is_some() { 3 } else { 1 };
+        write += 1;
+        found |= byte.is_some();
+    }
+    text.truncate(write);
+    found
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    (digit as char).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
