@@ -64,6 +64,7 @@ codes! {
     BadDate = "P0120", "a text that is not a date or a duration of ISO 8601";
     BadText = "P0121", "a text that is not of the form needed here";
     TooLarge = "P0122", "a policy larger than the limit";
+    Unread = "P0123", "a part of the policy that was checked and not read: a fault of Privet's own";
     // Names.
     UnknownPurpose = "P0201", "no such purpose";
     UnknownVendor = "P0202", "no such vendor";
@@ -150,6 +151,20 @@ impl Diagnostics {
     /// Whether nothing at all was found.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
+    }
+
+    /// Forgets the warnings from `first` on: those that may only follow from an error.
+    pub(super) fn drop_warnings_from(&mut self, first: usize) {
+        let mut position = 0;
+        self.found.retain(|one| {
+            position += 1;
+            position <= first || one.severity == Severity::Error
+        });
+    }
+
+    /// How many were added so far, doubles included.
+    pub(super) fn added(&self) -> usize {
+        self.found.len()
     }
 
     /// How many there are of that severity, each counted once.

@@ -1,10 +1,17 @@
 //! The policy language: as written → every error at once | plan.
 
 pub mod ast;
+mod canonical;
 pub mod diagnostic;
 mod files;
+mod form;
+mod grammar;
+mod language;
 mod lower;
+mod read;
+pub mod yaml;
 
+pub use canonical::canonical_hash;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity, SourceMap, closest, did_you_mean};
 pub use files::{Content, Files, Fingerprint, ReadError};
 
@@ -33,7 +40,18 @@ impl Compiled {
 pub fn compile(source: &str, file_name: &str, keys: &KeySet) -> Compiled {
     let source = SourceMap::new(file_name, source);
     let mut diagnostics = Diagnostics::default();
-    let policy = ast::Policy::default();
-    let plan = lower::lower(&policy, &source, keys, &mut diagnostics);
+    let mut plan = None;
+    if let Some(document) = read::read(&source, &mut diagnostics) {
+        let faults_of_form = diagnostics.has_errors();
+        let so_far = diagnostics.added();
+        plan = lower::lower(&document.policy, &source, keys, &mut diagnostics);
+        if faults_of_form {
+            // What was left out for its form may be all that they are about.
+            diagnostics.drop_warnings_from(so_far);
+        }
+        if let Some(plan) = &mut plan {
+            plan.hash = canonical_hash(&document.root);
+        }
+    }
     Compiled { plan: plan.filter(|_| !diagnostics.has_errors()), diagnostics, source }
 }
