@@ -195,7 +195,10 @@ impl<'a> Edit<'a> {
             Scope::Drop if kind.is_scalar() || !has_marks_inside => Left::Removed,
             Scope::Drop => {
                 self.flush(mark.value as usize);
-                self.assemble(at, kind)
+                match self.assemble(at, kind) {
+                    Left::Emptied if !self.lists_below(at) => Left::Removed,
+                    left => left,
+                }
             }
         }
     }
@@ -307,11 +310,7 @@ impl<'a> Edit<'a> {
         match self.value(child, scope) {
             Left::Kept => true,
             Left::Removed => false,
-            Left::Emptied => match (self.rules.empty_parents, scope) {
-                (EmptyParents::Drop, _) => false,
-                (EmptyParents::Keep, Scope::Keep) => true,
-                (EmptyParents::Keep, Scope::Drop) => self.lists_below(child),
-            },
+            Left::Emptied => self.rules.empty_parents == EmptyParents::Keep,
         }
     }
 
