@@ -1,9 +1,18 @@
 //! (plan, facts, time) → one outcome and one reason for a (record, sink). Pure: no I/O, no clock.
 
+mod condition;
+mod purpose;
+mod regime;
+mod transfer;
+
+pub use condition::evaluate;
+
 use crate::consent::Facts;
-use crate::event::{Capture, PurposeId, Timestamp};
+use crate::event::{PurposeId, Timestamp};
 use crate::outcome::{Outcome, Reason};
-use crate::plan::{Condition, Plan, Route, Stream};
+use crate::plan::{Denied, Plan, PurposeNeed, Route, Sink, Stream};
+use purpose::Question;
+use regime::Ruling;
 
 /// Which step of `decision.md` decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +53,85 @@ pub enum Truth {
     Unknown,
 }
 
-/// Evaluates a `when` on the control values found in `value`.
-pub fn evaluate(_condition: &Condition, _value: &[u8], _captures: &[Capture]) -> Truth {
-    todo!()
+/// Decides for one route of a stream, in the order of `decision.md`; `routed` says whether both `when`s are true.
+/// Step 1 is `decode`'s, tombstones are `pipeline`'s.
+pub fn decide(plan: &Plan, stream: &Stream, route: &Route, facts: &Facts, routed: bool, now: Timestamp) -> Decision {
+    let sink = plan.sink(route.sink);
+    if !routed {
+        return refuse(Reason::NotRouted, Step::Routing, None);
+    }
+    if facts.ambiguous {
+        return Decision { outcome: Outcome::Quarantine, ..refuse(Reason::SubjectAmbiguous, Step::Identity, None) };
+    }
+    let question = Question {
+        plan,
+        facts,
+        vendor: sink.vendor.map(|vendor| plan.vendor(vendor)),
+        ruling: Ruling::of(plan, &facts.jurisdictions),
+        conflicts: stream.conflicts,
+        now,
+    };
+    if let Some(purpose) = unknown_to(&question, sink) {
+        return refuse(Reason::SubjectUnknown, Step::Identity, Some(purpose));
+    }
+    // Steps 4 and 5, suppression and the freshness of the ledger, will stand here once there is a ledger to ask.
+    if !transfer::permitted(sink, &facts.jurisdictions, now) {
+        return refuse(Reason::TransferNotPermitted, Step::Transfer, None);
+    }
+    match judge_all(&question, &sink.purposes) {
+        Ok((reason, purpose)) => Decision { outcome: Outcome::Allow, reason, step: Step::Released, purpose: Some(purpose) },
+        Err((reason, purpose)) if degrades(&question, sink, route, reason) => {
+            Decision { outcome: Outcome::Degrade, reason, step: Step::Released, purpose }
+        }
+        Err((reason, purpose)) => refuse(reason, Step::Purpose, purpose),
+    }
 }
 
-/// Decides for one route of a stream; `routed` says whether both `when`s are true.
-pub fn decide(_plan: &Plan, _stream: &Stream, _route: &Route, _facts: &Facts, _routed: bool, _now: Timestamp) -> Decision {
-    todo!()
+fn refuse(reason: Reason, step: Step, purpose: Option<PurposeId>) -> Decision {
+    Decision { outcome: Outcome::Drop, reason, step, purpose }
+}
+
+/// Nobody to look up: the first purpose of the sink that asks for a signal and about which none in the event speaks.
+fn unknown_to(question: &Question<'_>, sink: &Sink) -> Option<PurposeId> {
+    if question.facts.identified {
+        return None;
+    }
+    let silent = |id: &PurposeId| question.plan.purpose(*id).basis.needs_signal() && !question.is_answered(*id);
+    sink.purposes.purposes().iter().copied().find(silent)
+}
+
+/// Steps 7 and 8: the reason of the first purpose that passes otherwise than as `not_required`, or that of the
+/// first in the sink's order that fails. A sink without purposes serves none.
+fn judge_all(question: &Question<'_>, need: &PurposeNeed) -> Result<(Reason, PurposeId), (Reason, Option<PurposeId>)> {
+    let all = match need {
+        PurposeNeed::All(_) => true,
+        PurposeNeed::Any(_) => false,
+    };
+    let (mut passed, mut failed) = (None, None);
+    for id in need.purposes() {
+        match question.judge(*id) {
+            Ok(reason) if passed.is_none_or(|(first, _)| first == Reason::NotRequired && reason != first) => {
+                passed = Some((reason, *id));
+            }
+            Ok(_) => {}
+            Err(reason) if all => return Err((reason, Some(*id))),
+            Err(reason) => failed = failed.or(Some((reason, Some(*id)))),
+        }
+    }
+    passed.ok_or(failed.unwrap_or((Reason::NoConsent, None)))
+}
+
+/// Whether a refusal for this reason lets the sink's profile through: the reason is listed, is no broken signal, and
+/// every purpose of the profile passes. A profile without purposes would release for none.
+fn degrades(question: &Question<'_>, sink: &Sink, route: &Route, reason: Reason) -> bool {
+    match &sink.denied {
+        Denied::Drop => false,
+        Denied::Degrade { purposes, on } => {
+            route.degraded.is_some()
+                && reason != Reason::SignalInvalid
+                && on.contains(&reason)
+                && !purposes.is_empty()
+                && purposes.iter().all(|id| question.judge(*id).is_ok())
+        }
+    }
 }

@@ -260,6 +260,17 @@ impl RegionSet {
             Jurisdiction::Unrecognised => false,
         }
     }
+
+    /// Whether the place may be in the set, for all that is known of it: the set names its country, a part of the
+    /// country of which just the country is known, or one of several possible countries.
+    pub fn may_cover(&self, place: &Jurisdiction) -> bool {
+        let touches = |country| self.countries.contains(country) || self.subdivisions.iter().any(|part| part.country == country);
+        match place {
+            Jurisdiction::Place { country, subdivision: None } => self.everywhere || touches(*country),
+            Jurisdiction::AnyOf(countries) => self.everywhere || countries.iter().any(touches),
+            Jurisdiction::Place { subdivision: Some(_), .. } | Jurisdiction::Unrecognised => self.covers(place),
+        }
+    }
 }
 
 impl Jurisdiction {
@@ -405,6 +416,15 @@ mod tests {
         assert!(set(&["EEA"]).covers(&eea) && !set(&["EU"]).covers(&eea) && set(&["EU", "IS", "LI", "NO"]).covers(&eea));
         assert!(!set(&["EEA"]).covers(&Jurisdiction::AnyOf(CountrySet::default())));
         assert!(set(&["*"]).covers(&Jurisdiction::Unrecognised) && !set(&["EEA", "US"]).covers(&Jurisdiction::Unrecognised));
+    }
+
+    #[test]
+    fn what_is_half_known_may_be_in_a_part() {
+        assert!(set(&["US-CA"]).may_cover(&place("US")) && !set(&["US-CA"]).may_cover(&place("DE")));
+        assert!(set(&["US-CA"]).may_cover(&place("US-CA")) && !set(&["US-CA"]).may_cover(&place("US-NY")));
+        let eea = Jurisdiction::AnyOf(CountrySet::eea());
+        assert!(set(&["FR"]).may_cover(&eea) && set(&["FR-IDF"]).may_cover(&eea) && !set(&["GB", "US"]).may_cover(&eea));
+        assert!(set(&["*"]).may_cover(&Jurisdiction::Unrecognised) && !set(&["EEA"]).may_cover(&Jurisdiction::Unrecognised));
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub struct Engine {
     facts: Facts,
     encoder: Encoder,
     key: Vec<u8>,
+    text: Vec<u8>,
     headers: Vec<u16>,
     refusal: Option<Refusal>,
 }
@@ -44,6 +45,7 @@ impl Engine {
             facts: Facts::default(),
             encoder: Encoder::default(),
             key: Vec::new(),
+            text: Vec::new(),
             headers: Vec::new(),
             refusal: None,
         }
@@ -112,7 +114,7 @@ impl Engine {
             return;
         }
         consent::gather(plan, stream, record, value, &self.places.captures, now, &mut self.consent, &mut self.facts);
-        let stream_routed = is_routed(stream.when.as_ref(), value, &self.places);
+        let stream_routed = is_routed(stream.when.as_ref(), value, &self.places, &mut self.text);
         let context = Context { event_time: self.facts.event_time, country: country(&self.facts) };
         let mut routes = stream.routes.iter().peekable();
         for sink in sink_ids(plan) {
@@ -120,7 +122,7 @@ impl Engine {
                 each(sink, bare(Outcome::Drop, Reason::NotRouted, None));
                 continue;
             };
-            let routed = stream_routed && is_routed(route.when.as_ref(), value, &self.places);
+            let routed = stream_routed && is_routed(route.when.as_ref(), value, &self.places, &mut self.text);
             let decision = decide::decide(plan, stream, route, &self.facts, routed, now);
             each(sink, self.released(plan, route, record, value, &context, decision));
         }
@@ -215,10 +217,10 @@ fn sink_ids(plan: &Plan) -> impl Iterator<Item = SinkId> + use<> {
     (0..plan.sinks.len()).map(|sink| SinkId(sink as u16))
 }
 
-fn is_routed(when: Option<&crate::plan::Condition>, value: &[u8], places: &Places) -> bool {
+fn is_routed(when: Option<&crate::plan::Condition>, value: &[u8], places: &Places, buffer: &mut Vec<u8>) -> bool {
     match when {
         None => true,
-        Some(condition) => match decide::evaluate(condition, value, &places.captures) {
+        Some(condition) => match decide::evaluate(condition, value, &places.captures, buffer) {
             Truth::True => true,
             Truth::False | Truth::Unknown => false,
         },

@@ -1,0 +1,137 @@
+//! Whether one purpose passes, given what every source says about it (`decision.md`, One purpose).
+
+use super::regime::Ruling;
+use crate::consent::{Facts, Statement};
+use crate::event::{PurposeId, Timestamp};
+use crate::outcome::Reason;
+use crate::plan::{Conflicts, LegalBasis, Plan, Purpose, Silence, Vendor, VendorRole};
+
+/// What is asked of each purpose of one sink.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) facts: &'a Facts,
+    /// The third party behind the sink.
+    pub(super) vendor: Option<&'a Vendor>,
+    pub(super) ruling: Ruling,
+    pub(super) conflicts: Conflicts,
+    pub(super) now: Timestamp,
+}
+
+/// What the grants for one purpose amount to, weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// None, or none that held when the event happened.
+    Absent,
+    /// One that no longer holds.
+    Expired,
+    /// A current one that does not reach the vendor.
+    Uncovered,
+    /// A current one that reaches the vendor.
+    Current,
+}
+
+impl Question<'_> {
+    /// The reason for which the purpose passes, or the one for which it does not.
+    pub(super) fn judge(&self, id: PurposeId) -> Result<Reason, Reason> {
+        let purpose = self.plan.purpose(id);
+        match purpose.basis {
+            LegalBasis::Contract | LegalBasis::LegalObligation | LegalBasis::VitalInterests => Ok(Reason::NotRequired),
+            LegalBasis::PublicTask => self.denial(id).map_or(Ok(Reason::NotRequired), Err),
+            LegalBasis::LegitimateInterests => match self.denial(id) {
+                Some(denial) => Err(denial),
+                // Article 9 of the GDPR knows no legitimate interests: special categories need a grant here too.
+                None if !purpose.special_categories.is_empty() => self.consent(id, purpose),
+                None => Ok(Reason::LegitimateInterests),
+            },
+            LegalBasis::Consent => self.denial(id).map_or_else(|| self.consent(id, purpose), Err),
+        }
+    }
+
+    /// Whether any source says anything about the purpose.
+    pub(super) fn is_answered(&self, id: PurposeId) -> bool {
+        self.facts.statements.iter().any(|statement| statement.speaks_about(id, self.ruling.gpc))
+    }
+
+    /// The strictest denial that stands, whatever its age.
+    fn denial(&self, id: PurposeId) -> Option<Reason> {
+        let gpc = self.ruling.gpc;
+        let says = |says: fn(&Statement, PurposeId, bool) -> bool| {
+            self.facts.statements.iter().any(move |statement| says(statement, id, gpc) && !self.is_beaten(statement, id))
+        };
+        // What cannot be read has no time that could be compared: nothing beats it.
+        if self.facts.statements.iter().any(|statement| statement.invalid.contains(id)) {
+            Some(Reason::SignalInvalid)
+        } else if says(|statement, id, gpc| statement.opted_out.contains(id) || gpc && statement.gpc.contains(id)) {
+            Some(Reason::OptedOut)
+        } else if says(|statement, id, _| statement.withdrawn.contains(id)) {
+            Some(Reason::ConsentWithdrawn)
+        } else if says(|statement, id, _| statement.denied.contains(id)) {
+            Some(Reason::ConsentDenied)
+        } else {
+            None
+        }
+    }
+
+    /// Under `latest_wins`, whether a current grant with a time of its own, not in the future, is younger than this
+    /// denial. A denial without a time of its own is as young as the event, and no grant that counts is younger.
+    fn is_beaten(&self, denial: &Statement, id: PurposeId) -> bool {
+        match (self.conflicts, denial.at) {
+            (Conflicts::DenialWins, _) | (Conflicts::LatestWins, None) => false,
+            (Conflicts::LatestWins, Some(denied)) => self.facts.statements.iter().any(|grant| {
+                let younger = grant.at.is_some_and(|granted| granted > denied && granted <= self.now);
+                younger && self.standing(grant, id, self.plan.purpose(id)) == Standing::Current
+            }),
+        }
+    }
+
+    /// Nothing is denied: is it granted, or does silence do?
+    fn consent(&self, id: PurposeId, purpose: &Purpose) -> Result<Reason, Reason> {
+        let silence_denies = purpose.silence_denies
+            || !purpose.special_categories.is_empty()
+            || purpose.basis != LegalBasis::Consent
+            || self.ruling.silence == Silence::Deny;
+        let standings = self.facts.statements.iter().map(|statement| self.standing(statement, id, purpose));
+        match standings.max().unwrap_or(Standing::Absent) {
+            Standing::Current => Ok(Reason::ConsentGranted),
+            Standing::Uncovered => Err(Reason::VendorNotPermitted),
+            Standing::Expired | Standing::Absent if !silence_denies => Ok(Reason::SilenceAllows),
+            Standing::Expired => Err(Reason::ConsentExpired),
+            Standing::Absent => Err(Reason::NoConsent),
+        }
+    }
+
+    /// What one statement's grant amounts to. It must have held when the event happened and hold now; a grant
+    /// without a time of its own was made with the event.
+    fn standing(&self, statement: &Statement, id: PurposeId, purpose: &Purpose) -> Standing {
+        let event_time = self.facts.event_time;
+        let granted = statement.at.unwrap_or(event_time);
+        if !statement.granted.contains(id) || granted > event_time {
+            return Standing::Absent;
+        }
+        let latest = self.now.max(event_time);
+        let ended = statement.expires.is_some_and(|expires| expires <= latest);
+        if ended || purpose.max_age.is_some_and(|age| is_older(granted, age, latest)) {
+            Standing::Expired
+        } else if self.vendor.is_none_or(|vendor| covers(granted, vendor)) {
+            Standing::Current
+        } else {
+            Standing::Uncovered
+        }
+    }
+}
+
+/// Whether a grant to `*` of that time reaches the vendor: processors act for us, controllers must have been
+/// disclosed by then.
+fn covers(granted: Timestamp, vendor: &Vendor) -> bool {
+    match vendor.role {
+        VendorRole::Processor => true,
+        VendorRole::Controller | VendorRole::JointController => vendor.disclosed_since.is_some_and(|since| since <= granted),
+    }
+}
+
+/// Whether more than `age` has passed since, in the calendar of UTC. An age beyond the calendar's end counts as passed.
+fn is_older(since: Timestamp, age: jiff::Span, now: Timestamp) -> bool {
+    let utc = jiff::tz::TimeZone::UTC;
+    utc.to_datetime(since).checked_add(age).map_or(true, |end| end < utc.to_datetime(now))
+}

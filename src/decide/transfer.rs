@@ -1,0 +1,39 @@
+//! Whether an event may go to the countries of a sink from every place its subject may be in.
+
+use crate::event::{Country, CountrySet, Jurisdiction, Timestamp};
+use crate::plan::{Ground, Sink, Transfer};
+
+/// Whether every place may send to every country of the sink. Nowhere to send to, and no place to send from, are
+/// no permission.
+pub(super) fn permitted(sink: &Sink, places: &[Jurisdiction], now: Timestamp) -> bool {
+    let Sink { destination, transfers, .. } = sink;
+    let reaches = |place: &Jurisdiction| match place {
+        Jurisdiction::Unrecognised => false,
+        Jurisdiction::AnyOf(countries) => {
+            let each = |from| country_reaches(&Jurisdiction::country(from), from, destination, transfers, now);
+            !countries.is_empty() && countries.iter().all(each)
+        }
+        Jurisdiction::Place { country, .. } => country_reaches(place, *country, destination, transfers, now),
+    };
+    !destination.is_empty() && !places.is_empty() && places.iter().all(reaches)
+}
+
+fn country_reaches(place: &Jurisdiction, from: Country, to: &CountrySet, transfers: &[Transfer], now: Timestamp) -> bool {
+    to.iter().all(|to| is_inland(from, to) || transfers.iter().any(|transfer| holds(transfer, place, to, now)))
+}
+
+/// The same country, or both in the European Economic Area.
+fn is_inland(from: Country, to: Country) -> bool {
+    let eea = CountrySet::eea;
+    from == to || eea().contains(from) && eea().contains(to)
+}
+
+/// Whether a ground covers the place and stands now. The EU–US Data Privacy Framework is a decision about the
+/// United States and carries nothing elsewhere, should a vendor have other countries too.
+fn holds(transfer: &Transfer, place: &Jurisdiction, to: Country, now: Timestamp) -> bool {
+    let reaches = match transfer.ground {
+        Ground::Dpf => to.as_str() == "US",
+        Ground::Adequacy | Ground::Scc | Ground::Bcr | Ground::Derogation | Ground::Domestic => true,
+    };
+    reaches && transfer.until.is_none_or(|until| now < until) && transfer.from.covers(place)
+}
