@@ -2,6 +2,10 @@
 
 mod engine;
 
+pub use crate::consent::{Facts, Statement};
+pub use crate::decide::{Decision, Step};
+pub use crate::decode::Limits;
+pub use crate::encode::Touched;
 pub use engine::{Engine, Judgement};
 
 use crate::event::{Header, Record};

@@ -1,3 +1,4 @@
 //! The engine asked questions: explain, policy tests.
 
 pub mod collector;
+pub mod explain;

@@ -1,0 +1,201 @@
+//! One event explained: what was found, which step decided, which rule touched what. Nothing here is a value, or a
+//! name, taken from the event.
+
+use crate::event::{Jurisdiction, PurposeId, Record, SinkId, StreamId, Timestamp};
+use crate::pipeline::{Decision, Engine, Facts, Judgement, Limits, Statement, Step, Touched};
+use crate::plan::{Plan, SignalKind};
+use serde::Serialize;
+
+/// Everything that led to the verdicts on one event.
+#[derive(Debug, Serialize)]
+pub struct Explanation {
+    /// The policy's hash, first 12 hex digits.
+    pub policy: String,
+    /// The stream.
+    pub stream: String,
+    /// Why the record could not be read and at which byte, if so; nothing below is known then.
+    pub refused: Option<Refused>,
+    /// What the event says, for all sinks alike.
+    pub event: Option<EventFacts>,
+    /// One a sink, in the policy's order.
+    pub sinks: Vec<SinkExplanation>,
+}
+
+/// A record that cannot be read.
+#[derive(Debug, Serialize)]
+pub struct Refused {
+    /// `malformed` or `limit_exceeded`.
+    pub reason: &'static str,
+    /// Byte offset at which that showed.
+    pub at_byte: usize,
+}
+
+/// What an event says about its subject.
+#[derive(Debug, Serialize)]
+pub struct EventFacts {
+    /// Whether an identity is present.
+    pub identified: bool,
+    /// Whether identities contradict each other.
+    pub ambiguous: bool,
+    /// When it happened.
+    pub time: String,
+    /// Where its subject is: country codes of ISO 3166, or what could not be told.
+    pub jurisdictions: Vec<String>,
+    /// Every statement found.
+    pub statements: Vec<StatementFacts>,
+}
+
+/// What one source says.
+#[derive(Debug, Serialize)]
+pub struct StatementFacts {
+    /// The kind of signal.
+    pub signal: &'static str,
+    /// Line of the source in the policy.
+    pub line: u32,
+    /// Purpose → `granted`, `denied`, `withdrawn`, `opted_out` or `invalid`.
+    pub purposes: Vec<(String, &'static str)>,
+    /// How old the statement is by its own time, in seconds, where it has one.
+    pub age_seconds: Option<i64>,
+    /// When its grants end.
+    pub expires: Option<String>,
+}
+
+/// What happened at one sink.
+#[derive(Debug, Serialize)]
+pub struct SinkExplanation {
+    /// The sink.
+    pub sink: String,
+    /// The outcome.
+    pub outcome: &'static str,
+    /// The reason.
+    pub reason: &'static str,
+    /// The step of the decision that decided.
+    pub step: &'static str,
+    /// The purpose that decided, where one did.
+    pub purpose: Option<String>,
+    /// The rules that met fields, in the event's order; of a released event only.
+    pub fields: Vec<FieldExplanation>,
+}
+
+/// A rule that met a field.
+#[derive(Debug, Serialize)]
+pub struct FieldExplanation {
+    /// The class or path that the rule names.
+    pub rule: String,
+    /// The field's class, or its path.
+    pub class: String,
+    /// The transform.
+    pub transform: &'static str,
+    /// Line of the rule in the policy; absent where it follows from a default.
+    pub line: Option<u32>,
+    /// Whether the field went, also where its transform did not apply to it.
+    pub removed: bool,
+}
+
+/// Explains one record under a plan. `now` is the clock.
+pub fn explain(plan: &Plan, stream: StreamId, record: &Record<'_>, now: Timestamp) -> Explanation {
+    let mut engine = Engine::new(Limits::default());
+    let mut sinks = Vec::new();
+    engine.explain(plan, stream, record, now, &mut |sink, judgement| sinks.push(explain_sink(plan, sink, &judgement)));
+    let refused = engine.refusal().map(|refusal| Refused { reason: refusal.reason.as_str(), at_byte: refusal.at });
+    let readable = refused.is_none() && record.value.is_some();
+    Explanation {
+        policy: plan.hash.to_string(),
+        stream: plan.stream(stream).name.to_string(),
+        refused,
+        event: readable.then(|| explain_facts(plan, stream, engine.facts(), now)),
+        sinks,
+    }
+}
+
+fn explain_facts(plan: &Plan, stream: StreamId, facts: &Facts, now: Timestamp) -> EventFacts {
+    EventFacts {
+        identified: facts.identified,
+        ambiguous: facts.ambiguous,
+        time: facts.event_time.to_string(),
+        jurisdictions: facts.jurisdictions.iter().map(place).collect(),
+        statements: facts.statements.iter().map(|statement| explain_statement(plan, stream, statement, now)).collect(),
+    }
+}
+
+fn place(jurisdiction: &Jurisdiction) -> String {
+    match jurisdiction {
+        Jurisdiction::Place { country, subdivision: None } => country.as_str().to_owned(),
+        Jurisdiction::Place { country: _, subdivision: Some(subdivision) } => subdivision.to_string(),
+        Jurisdiction::AnyOf(countries) => {
+            format!("any of {}", countries.iter().map(|country| country.as_str().to_owned()).collect::<Vec<_>>().join(" "))
+        }
+        Jurisdiction::Unrecognised => "not recognised".to_owned(),
+    }
+}
+
+fn explain_statement(plan: &Plan, stream: StreamId, statement: &Statement, now: Timestamp) -> StatementFacts {
+    let signal = &plan.stream(stream).signals[statement.signal];
+    let kind = match signal.kind {
+        SignalKind::Gpc => "gpc",
+        SignalKind::Boolean { .. } => "boolean",
+        SignalKind::Segment { .. } => "segment",
+    };
+    let sets = [
+        (statement.invalid, "invalid"),
+        (statement.opted_out, "opted_out"),
+        (statement.gpc, "opted_out"),
+        (statement.withdrawn, "withdrawn"),
+        (statement.denied, "denied"),
+        (statement.granted, "granted"),
+    ];
+    let mut purposes = Vec::new();
+    for (index, purpose) in plan.purposes.iter().enumerate() {
+        let id = PurposeId(index as u8);
+        if let Some((_, word)) = sets.iter().find(|(set, _)| set.contains(id)) {
+            purposes.push((purpose.name.to_string(), *word));
+        }
+    }
+    StatementFacts {
+        signal: kind,
+        line: signal.line,
+        purposes,
+        age_seconds: statement.at.map(|at| now.as_second() - at.as_second()),
+        expires: statement.expires.map(|expires| expires.to_string()),
+    }
+}
+
+fn explain_sink(plan: &Plan, sink: SinkId, judgement: &Judgement<'_>) -> SinkExplanation {
+    SinkExplanation {
+        sink: plan.sink(sink).name.to_string(),
+        outcome: judgement.verdict.outcome.as_str(),
+        reason: judgement.verdict.reason.as_str(),
+        step: judgement.decision.as_ref().map_or("reading the record", step_name),
+        purpose: judgement.decision.and_then(|decision| decision.purpose).map(|purpose| plan.purpose(purpose).name.to_string()),
+        fields: judgement.touched.iter().map(|touched| explain_field(plan, touched)).collect(),
+    }
+}
+
+fn step_name(decision: &Decision) -> &'static str {
+    match decision.step {
+        Step::Routing => "routing",
+        Step::Identity => "identities",
+        Step::Transfer => "transfer",
+        Step::Purpose => "purposes",
+        Step::Released => "release",
+    }
+}
+
+fn explain_field(plan: &Plan, touched: &Touched) -> FieldExplanation {
+    match touched.rule.map(|rule| plan.rule(rule)) {
+        Some(rule) => FieldExplanation {
+            rule: rule.subject.to_string(),
+            class: rule.class.to_string(),
+            transform: rule.transform,
+            line: rule.line,
+            removed: touched.removed,
+        },
+        None => FieldExplanation {
+            rule: "a value where a rule expects an object".into(),
+            class: String::new(),
+            transform: "drop",
+            line: None,
+            removed: true,
+        },
+    }
+}
