@@ -3,21 +3,33 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod crash;
+mod exact;
+mod reload;
+mod start;
+mod watch;
+
+use std::time::Duration;
+
 use kit::client::Isolation;
 use kit::fixture;
 
-/// The kit before anything else: what it writes it reads back, key by key in order.
+/// Longest wait for a few thousand events on two shared cores.
+const SOON: Duration = Duration::from_secs(90);
+
+/// The kit before anything else: what it writes it reads back, from all partitions.
 #[test]
 fn the_kit_reads_what_it_wrote() {
-    let Some(kafka) = kit::kafka("kafka") else { return };
+    let Some(kafka) = kit::broker::kafka("kafka") else { return };
     let topic = format!("kit-{}", std::process::id());
     kafka.create_topics(&[&topic], 4);
     kafka.produce(&topic, (0..1000).map(fixture::input));
     let rows = kafka.read(&topic, Isolation::Committed);
     assert_eq!(rows.len(), 1000);
     assert_eq!(kafka.ends(&topic).values().sum::<i64>(), 1000);
-    assert!(
-        rows.iter().map(|row| row.partition).collect::<std::collections::BTreeSet<_>>().len() == 4,
+    assert_eq!(
+        rows.iter().map(|row| row.partition).collect::<std::collections::BTreeSet<_>>().len(),
+        4,
         "all partitions are used"
     );
     assert!(kafka.committed("nobody", &topic).is_empty());

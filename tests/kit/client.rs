@@ -12,7 +12,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
-use super::Kafka;
+use super::broker::Kafka;
 
 /// Longest wait for one answer of a broker that shares two cores with everything else.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::broker::Kafka;
 use super::client::{Input, Isolation, Row};
 use super::process::{Privet, privet};
-use super::{Kafka, free_port, temp_root};
+use super::{free_port, temp_root};
 
 /// People whose events the tests write; keys of records are their ids.
 pub const PEOPLE: u64 = 97;
@@ -56,8 +58,18 @@ pub fn input(seq: u64) -> Input {
         key: Some(user.into_bytes()),
         value: Some(event(seq)),
         headers: vec![("x-user".to_owned(), format!("cnryhead{seq}x").into_bytes())],
-        ..Input::default()
+        timestamp: Some(an_hour_ago() + i64::try_from(seq % 1000).expect("below 1000")),
+        partition: None,
     }
+}
+
+/// One moment for the whole test binary.
+fn an_hour_ago() -> i64 {
+    static MOMENT: OnceLock<i64> = OnceLock::new();
+    *MOMENT.get_or_init(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
+        i64::try_from(now.as_millis()).expect("the clock is sane") - 3_600_000
+    })
 }
 
 impl Scene {

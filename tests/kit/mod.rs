@@ -14,20 +14,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
-pub use broker::{Kafka, kafka};
-pub use process::Privet;
-
 /// True where a test that cannot run must fail instead of being skipped.
 pub fn must_run() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true" || value == "1")
 }
 
-/// Records that `what` was not run and why; `make test` closes with these lines. Under `CI=true` it panics.
+/// Records that `what` was not run for want of a tool; under `CI=true`, where tools can be had, it panics.
+pub fn skip(what: &str, why: &str) {
+    assert!(!must_run(), "{what} must run under CI=true, but {why}");
+    absent(what, why);
+}
+
+/// Records that `what` was not run and why; `make test` closes with these lines.
 ///
 /// libtest knows no skipping at run time and shows no output of tests that pass, so the line also goes straight to
 /// standard error, once.
-pub fn skip(what: &str, why: &str) {
-    assert!(!must_run(), "{what} must run under CI=true, but {why}");
+pub fn absent(what: &str, why: &str) {
     let dir = temp_root().join("skipped");
     std::fs::create_dir_all(&dir).expect("the folder for skipped tests can be made");
     std::fs::write(dir.join(what.replace(['/', ' '], "-")), format!("{what}: {why}\n")).expect("a skipped test can be noted");

@@ -1,0 +1,108 @@
+//! What arrives: the bytes of `privet filter`, each event once, in order, with the source's time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::SOON;
+use super::kit::broker::kafka;
+use super::kit::client::Isolation;
+use super::kit::fixture::{Scene, input, seq_of};
+use super::kit::wait_for;
+
+#[test]
+fn each_sink_gets_the_bytes_of_privet_filter_once_and_in_order() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let scene = Scene::new(kafka, "exact");
+    scene.produce(0..3000);
+    let mut privet = scene.run();
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    scene.assert_exactly_once(3000);
+    for row in kafka.read(&scene.topic("warehouse"), Isolation::Committed) {
+        assert_eq!(row.timestamp, input(seq_of(row.value.as_deref().expect("a value"))).timestamp, "the source's time is kept");
+        let key = row.key.as_deref().expect("the warehouse gets a key");
+        assert!(key.starts_with(b"p1."), "the key is a pseudonym");
+        assert!(row.headers.is_empty(), "no header was listed");
+    }
+    for row in kafka.read(&scene.topic("ads"), Isolation::Committed) {
+        assert!(row.key.is_none() && row.headers.is_empty(), "the ad sink gets neither key nor headers");
+    }
+    let decisions = |labels: &[&str]| wait_metric(&privet, "privet_decisions_total", labels);
+    assert_eq!(decisions(&["sink=\"ads\""]), 3000.0, "one outcome a record and sink");
+    assert_eq!(decisions(&["sink=\"warehouse\""]), 3000.0);
+    assert_eq!(decisions(&["sink=\"ads\"", "outcome=\"quarantine\"", "reason=\"malformed\""]), 60.0);
+    assert_eq!(decisions(&["sink=\"ads\"", "outcome=\"drop\"", "reason=\"consent_denied\""]), 980.0);
+    assert_eq!(wait_metric(&privet, "privet_records_total", &["stream=\"web\""]), 3000.0);
+    assert!(privet.metric("privet_transactions_total", &["result=\"committed\""]) >= 1.0);
+    let (status, took) = privet.terminate();
+    assert!(status.success(), "SIGTERM ends it with 0: {status}");
+    assert!(took < Duration::from_secs(5), "an idle drain took {took:?}");
+    scene.assert_nothing_leaked();
+}
+
+/// Counts are shown at a cut, a moment after the offsets: waits until the sum stands still.
+fn wait_metric(privet: &super::kit::process::Privet, name: &str, labels: &[&str]) -> f64 {
+    let mut last = -1.0;
+    wait_for(name, Duration::from_secs(10), || {
+        let now = privet.metric(name, labels);
+        let still = (now - last).abs() < 0.5 && now > 0.0;
+        last = now;
+        std::thread::sleep(Duration::from_millis(200));
+        still.then_some(now)
+    })
+}
+
+#[test]
+fn a_restart_in_the_middle_goes_on_where_it_was() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let scene = Scene::new(kafka, "restart");
+    scene.produce(0..1500);
+    let mut first = scene.run();
+    wait_for("some offsets", SOON, || (!kafka.committed(&scene.group(), &scene.topic("source")).is_empty()).then_some(()));
+    assert!(first.terminate().0.success());
+    scene.produce(1500..3000);
+    // Offsets are there now: `--from` is not needed, nor does it matter.
+    let mut second = scene.run_with("one", scene.admin, &[]);
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    assert!(second.terminate().0.success());
+    scene.assert_exactly_once(3000);
+    scene.assert_nothing_leaked();
+}
+
+#[test]
+fn sigterm_under_load_drains_in_less_than_five_seconds() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let scene = Scene::new(kafka, "drain");
+    scene.produce(0..20_000);
+    let mut first = scene.run();
+    first.wait_ready();
+    let (status, took) = first.terminate();
+    assert!(status.success(), "{status}");
+    assert!(took < Duration::from_secs(5), "the drain took {took:?}");
+    let _second = scene.run();
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    scene.assert_exactly_once(20_000);
+}
+
+#[test]
+fn at_least_once_loses_nothing_through_a_kill() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let mut scene = Scene::new(kafka, "atleast");
+    scene.guarantee = "at_least_once";
+    scene.produce(0..4000);
+    let mut first = scene.run();
+    wait_for("some offsets", SOON, || (!kafka.committed(&scene.group(), &scene.topic("source")).is_empty()).then_some(()));
+    first.kill_nine();
+    scene.produce(4000..8000);
+    let _second = scene.run();
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    let bytes = scene.filtered("warehouse", 0..8000);
+    let oracle: BTreeMap<u64, Vec<u8>> = bytes.into_iter().map(|value| (seq_of(&value), value)).collect();
+    let rows = kafka.read(&scene.topic("warehouse"), Isolation::Committed);
+    let seen: BTreeSet<u64> = rows.iter().map(|row| seq_of(row.value.as_deref().expect("a value"))).collect();
+    assert!(oracle.keys().eq(seen.iter()), "every event at least once: {} of {}", seen.len(), oracle.len());
+    for row in &rows {
+        let value = row.value.as_ref().expect("a value");
+        assert_eq!(oracle.get(&seq_of(value)), Some(value), "the bytes are those of `privet filter`");
+    }
+    scene.assert_nothing_leaked();
+}
