@@ -15,7 +15,7 @@ const MAX_NAME: usize = 249;
 /// Properties that carry a guarantee of Privet's own, and what to write instead.
 const OWNED: &[(&str, &str)] = &[
     ("group.id", "it is `group`"),
-    ("group.instance.id", "it follows from `instance`"),
+    ("group.instance.id", "static membership is not supported yet"),
     ("group.protocol", "only the classic protocol is supported yet"),
     ("partition.assignment.strategy", "only eager assignment is supported yet"),
     ("transactional.id", "it follows from `group`, `instance` and the worker"),

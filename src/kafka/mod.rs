@@ -1,3 +1,24 @@
 //! The only user of rdkafka: source, sinks, transactions, rebalancing, errors.
+//!
+//! The delivery loop knows this module by two traits, [`Source`] and [`Sink`], so that it can also run against a
+//! simulated cluster; [`consumer`] and [`producer`] make the real ones.
 
+pub mod cluster;
+mod contract;
+mod errors;
+mod ffi;
+mod limits;
 pub mod mock;
+mod rebalance;
+mod settings;
+mod sink;
+mod source;
+mod txn;
+
+pub use contract::{Fetched, NextOffset, Outgoing, Polled, Sent, Sink, Source};
+pub use errors::{Fault, Recovery};
+pub use ffi::GroupMetadata;
+pub use limits::SizeLimits;
+pub use settings::{Settings, SettingsError};
+pub use sink::{Producer, producer};
+pub use source::{Consumer, consumer};

@@ -1,0 +1,272 @@
+//! Before any worker starts: are the brokers there, are the topics, where does a group begin that never read before?
+//! Everything that is wrong is said at once, with what to do about it.
+
+use super::errors::{Fault, sentence};
+use super::limits::{SizeLimits, block_on};
+use super::rebalance::log;
+use super::settings::Settings;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// A cluster that does not answer within this is not there; the process ends and its supervisor tries again.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How often the partitions of topics just made are asked for, and the pause between.
+const CREATED_CHECKS: usize = 50;
+const CREATED_PAUSE: Duration = Duration::from_millis(100);
+
+/// The partition count and replication of a new topic are the broker's business where nothing else is said.
+const BROKER_DEFAULT: i32 = -1;
+
+/// Where a group begins that has committed nothing for a topic yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// With the oldest record.
+    Earliest,
+    /// With what comes next.
+    Latest,
+}
+
+/// A topic that is written.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its name.
+    pub topic: String,
+    /// Who writes it, for messages: ``sink `ads` ``.
+    pub role: String,
+    /// Whether a source topic's records go there; a new topic gets as many partitions as the widest of them.
+    pub takes: Vec<String>,
+}
+
+/// What a process needs of the cluster.
+pub struct Needs<'a> {
+    /// Source topics by name.
+    pub sources: Vec<String>,
+    /// Whether a further topic is a source, where a stream names its topics by a pattern.
+    pub pattern: Option<&'a dyn Fn(&str) -> bool>,
+    /// The topics of sinks and quarantine.
+    pub targets: Vec<Target>,
+    /// Whether missing target topics are made.
+    pub create: bool,
+    /// Where to begin a topic that the group never read.
+    pub from: Option<From>,
+}
+
+/// What the cluster turned out to have.
+pub struct Found {
+    /// The source topics.
+    pub sources: Vec<Arc<str>>,
+    /// The size limits of the target topics.
+    pub limits: Arc<SizeLimits>,
+}
+
+/// Why the cluster cannot be used; one line a fault.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct ClusterError(pub Vec<String>);
+
+/// Checks everything, makes what may be made, and settles where the group begins.
+pub fn prepare(settings: &Settings, needs: &Needs<'_>) -> Result<Found, ClusterError> {
+    let asker = Asker::connect(settings)?;
+    let mut topics = asker.topics()?;
+    let mut faults = Vec::new();
+    let sources = sources(needs, &topics, &mut faults);
+    let missing: Vec<&Target> = needs.targets.iter().filter(|target| !topics.contains_key(&target.topic)).collect();
+    for target in needs.targets.iter().filter(|target| sources.iter().any(|source| **source == *target.topic)) {
+        faults
+            .push(format!("topic `{}` of {} is also a source topic: its output would be read again", target.topic, target.role));
+    }
+    if !needs.create {
+        faults.extend(missing.iter().map(|target| {
+            format!(
+                "topic `{}` of {} does not exist, or may not be described; `--create-topics` makes it",
+                target.topic, target.role
+            )
+        }));
+    }
+    if !faults.is_empty() {
+        return Err(ClusterError(faults));
+    }
+    if !missing.is_empty() {
+        create(settings, &missing, &topics)?;
+        topics = asker.wait_for(&missing)?;
+    }
+    asker.begin(settings.group(), &sources, &topics, needs.from)?;
+    let targets: Vec<&str> = needs.targets.iter().map(|target| target.topic.as_str()).collect();
+    Ok(Found { sources, limits: SizeLimits::of_topics(settings, &targets) })
+}
+
+fn sources(needs: &Needs<'_>, topics: &BTreeMap<String, i32>, faults: &mut Vec<String>) -> Vec<Arc<str>> {
+    for name in needs.sources.iter().filter(|name| !topics.contains_key(*name)) {
+        faults.push(format!("source topic `{name}` does not exist, or may not be described"));
+    }
+    let wanted = |name: &String| needs.sources.contains(name) || needs.pattern.is_some_and(|pattern| pattern(name));
+    let found: Vec<Arc<str>> = topics.keys().filter(|name| wanted(name)).map(|name| Arc::from(name.as_str())).collect();
+    if found.is_empty() && faults.is_empty() {
+        faults.push("no topic matches any stream's pattern".to_owned());
+    }
+    found
+}
+
+fn create(settings: &Settings, missing: &[&Target], topics: &BTreeMap<String, i32>) -> Result<(), ClusterError> {
+    let one = |fault: String| ClusterError(vec![fault]);
+    let mut config = settings.admin();
+    config.remove("group.id");
+    let client: AdminClient<DefaultClientContext> =
+        config.create().map_err(|error| one(format!("starting the admin client: {}", sentence(&error))))?;
+    let new: Vec<NewTopic<'_>> = missing
+        .iter()
+        .map(|target| {
+            let widest = target.takes.iter().filter_map(|source| topics.get(source)).max();
+            NewTopic::new(&target.topic, widest.copied().unwrap_or(BROKER_DEFAULT), TopicReplication::Fixed(BROKER_DEFAULT))
+        })
+        .collect();
+    let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT));
+    let answers = block_on(client.create_topics(&new, &options))
+        .ok_or_else(|| one("making topics: no thread to wait on".to_owned()))?
+        .map_err(|error| one(format!("making topics: {}", sentence(&error))))?;
+    let refused = answers.into_iter().filter_map(|answer| match answer {
+        Ok(topic) => {
+            tracing::info!(topic, "topic made");
+            None
+        }
+        Err((_, rdkafka::error::RDKafkaErrorCode::TopicAlreadyExists)) => None,
+        Err((topic, code)) => Some(format!("topic `{topic}` cannot be made: {code}")),
+    });
+    match refused.collect::<Vec<_>>() {
+        faults if faults.is_empty() => Ok(()),
+        faults => Err(ClusterError(faults)),
+    }
+}
+
+/// A client that asks and does not join.
+struct Asker(BaseConsumer<AskerEvents>);
+
+/// Keeps the last thing that went wrong: it says more than the timeout that follows.
+#[derive(Default)]
+struct AskerEvents {
+    last: Mutex<Option<String>>,
+}
+
+impl ClientContext for AskerEvents {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // The same text comes as an error, and is reported once, with what to do.
+        if !matches!(level, RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning) {
+            log(level, facility, message);
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let all_down = error.rdkafka_error_code() == Some(rdkafka::error::RDKafkaErrorCode::AllBrokersDown);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all_down || last.is_none() {
+            *last = Some(reason.to_owned());
+        }
+    }
+}
+
+impl ConsumerContext for AskerEvents {}
+
+impl Asker {
+    fn connect(settings: &Settings) -> Result<Asker, ClusterError> {
+        let made = settings.admin().create_with_context(AskerEvents::default());
+        made.map(Asker).map_err(|error| ClusterError(vec![format!("`kafka` properties: {}", sentence(&error))]))
+    }
+
+    /// Every topic that may be described, with its number of partitions.
+    fn topics(&self) -> Result<BTreeMap<String, i32>, ClusterError> {
+        let metadata = self.0.fetch_metadata(None, TIMEOUT).map_err(|error| self.unreachable(&error))?;
+        let count = |partitions: usize| i32::try_from(partitions).unwrap_or(i32::MAX);
+        let topics = metadata.topics().iter().filter(|topic| !topic.partitions().is_empty());
+        Ok(topics.map(|topic| (topic.name().to_owned(), count(topic.partitions().len()))).collect())
+    }
+
+    fn unreachable(&self, error: &KafkaError) -> ClusterError {
+        // Errors wait in the consumer's queue until somebody polls.
+        while self.0.poll(Duration::ZERO).is_some() {}
+        let last = self.0.context().last.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let why = last.unwrap_or_else(|| sentence(error));
+        ClusterError(vec![format!(
+            "no broker of `kafka.bootstrap.servers` answered within {} s: {why} (look at the address, at security.protocol, and at \
+             the credentials)",
+            TIMEOUT.as_secs()
+        )])
+    }
+
+    fn wait_for(&self, made: &[&Target]) -> Result<BTreeMap<String, i32>, ClusterError> {
+        for _ in 0..CREATED_CHECKS {
+            let topics = self.topics()?;
+            if made.iter().all(|target| topics.contains_key(&target.topic)) {
+                return Ok(topics);
+            }
+            std::thread::sleep(CREATED_PAUSE);
+        }
+        Err(ClusterError(vec!["topics were made and do not show up".to_owned()]))
+    }
+
+    /// A topic of which the group has committed nothing begins where the operator says, and that is committed at
+    /// once, for every partition: so that a partition without a commit is always one that is new, and begins at its
+    /// beginning, whichever worker gets it and whenever.
+    fn begin(
+        &self,
+        group: &str,
+        sources: &[Arc<str>],
+        topics: &BTreeMap<String, i32>,
+        from: Option<From>,
+    ) -> Result<(), ClusterError> {
+        let one = |fault: String| ClusterError(vec![fault]);
+        let asked = |error: KafkaError| one(Fault::passing("asking for the group's offsets", &error).to_string());
+        let mut all = TopicPartitionList::new();
+        for source in sources {
+            all.add_partition_range(source, 0, topics.get(&**source).copied().unwrap_or(1) - 1);
+        }
+        let committed = self.0.committed_offsets(all, TIMEOUT).map_err(asked)?;
+        let mut start = TopicPartitionList::new();
+        let mut faults = Vec::new();
+        for source in sources {
+            let places = committed.elements_for_topic(source);
+            if let Some(error) = places.iter().find_map(|place| place.error().err()) {
+                return Err(asked(error));
+            }
+            if places.iter().any(|place| matches!(place.offset(), Offset::Offset(_))) {
+                continue;
+            }
+            let Some(from) = from else {
+                faults.push(format!(
+                    "group `{group}` has read nothing of topic `{source}` yet: say where it begins, `--from earliest` or `--from latest`"
+                ));
+                continue;
+            };
+            for place in &places {
+                let (low, high) = self.0.fetch_watermarks(source, place.partition(), TIMEOUT).map_err(asked)?;
+                let offset = Offset::Offset(if from == From::Earliest { low } else { high });
+                start.add_partition_offset(source, place.partition(), offset).map_err(asked)?;
+            }
+        }
+        if !faults.is_empty() {
+            return Err(ClusterError(faults));
+        }
+        if start.count() > 0 {
+            self.commit_start(&start)?;
+        }
+        Ok(())
+    }
+
+    /// Fails where the group has members already: then one of them has settled it.
+    fn commit_start(&self, start: &TopicPartitionList) -> Result<(), ClusterError> {
+        let Err(error) = self.0.commit(start, CommitMode::Sync) else { return Ok(()) };
+        let committed = self.0.committed_offsets(start.clone(), TIMEOUT);
+        let settled = committed.is_ok_and(|all| all.elements().iter().any(|place| matches!(place.offset(), Offset::Offset(_))));
+        if settled {
+            return Ok(());
+        }
+        Err(ClusterError(vec![Fault::passing("committing where the group begins", &error).to_string()]))
+    }
+}

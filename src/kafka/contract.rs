@@ -1,0 +1,135 @@
+//! What the delivery loop needs of a cluster: a [`Source`] to read and a [`Sink`] to write, and nothing of librdkafka.
+
+use super::errors::Fault;
+use crate::config::Guarantee;
+use crate::event::{Header, Timestamp};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One record as it was fetched, borrowed while the callback of [`Source::poll`] runs. It does not implement
+/// `Debug`: it holds personal data.
+#[derive(Clone, Copy)]
+pub struct Fetched<'a> {
+    /// The source topic.
+    pub topic: &'a str,
+    /// The source partition.
+    pub partition: i32,
+    /// The source offset.
+    pub offset: i64,
+    /// The record's own time, if it carries one.
+    pub timestamp: Option<Timestamp>,
+    /// The record key.
+    pub key: Option<&'a [u8]>,
+    /// The record value; `None` is a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// The headers whose names are text; no rule can name another.
+    pub headers: &'a [Header<'a>],
+}
+
+/// What one call of [`Source::poll`] met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Polled {
+    /// Nothing within the time.
+    Idle,
+    /// One record, which the callback has seen.
+    Record,
+    /// The group gives partitions: nothing is read from them before [`Source::accept`].
+    Assigned,
+    /// The group takes all partitions back: they are owned until [`Source::release`], unless already lost.
+    Revoked {
+        /// Another member may own them already, so that nothing of theirs can be committed.
+        lost: bool,
+    },
+}
+
+/// The next offset to read of one partition: the last processed plus one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextOffset {
+    /// The source topic.
+    pub topic: Arc<str>,
+    /// The source partition.
+    pub partition: i32,
+    /// Last processed plus one.
+    pub next: i64,
+}
+
+/// One member of a consumer group, on one thread.
+pub trait Source {
+    /// This member's place in its group at one moment: what fences a commit.
+    type Membership;
+
+    /// Waits for one record, which `take` sees, or for a change of the assignment.
+    fn poll(&mut self, wait: Duration, take: &mut dyn FnMut(Fetched<'_>)) -> Result<Polled, Fault>;
+
+    /// Starts reading what the group gave, from its committed offsets.
+    fn accept(&mut self) -> Result<(), Fault>;
+
+    /// Gives up what the group takes back.
+    fn release(&mut self) -> Result<(), Fault>;
+
+    /// Whether a partition is this member's now.
+    fn owns(&self, topic: &str, partition: i32) -> bool;
+
+    /// How many partitions are this member's now.
+    fn owned(&self) -> usize;
+
+    /// The membership now; a fault where there is none that would fence.
+    fn membership(&mut self) -> Result<Self::Membership, Fault>;
+
+    /// Seeks every owned partition back to its committed offset.
+    fn rewind(&mut self) -> Result<(), Fault>;
+
+    /// Commits offsets outside of any transaction (`at_least_once`).
+    fn commit(&mut self, offsets: &[NextOffset]) -> Result<(), Fault>;
+
+    /// Leaves the group.
+    fn leave(&mut self);
+}
+
+/// One record on its way to a sink. It does not implement `Debug`: it may hold personal data.
+#[derive(Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// The topic of the sink.
+    pub topic: &'a str,
+    /// Where a record without a key goes: this, modulo the topic's partitions, so that order stays.
+    pub source_partition: i32,
+    /// The record key; decides the partition as in Java clients.
+    pub key: Option<&'a [u8]>,
+    /// The record value.
+    pub value: Option<&'a [u8]>,
+    /// The record's time.
+    pub timestamp: Option<Timestamp>,
+    /// The headers.
+    pub headers: &'a [Header<'a>],
+}
+
+/// Whether a record was taken for sending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It is part of the batch now.
+    Taken,
+    /// The topic takes no record of that size; the batch goes on without it.
+    TooLarge,
+}
+
+/// One producer, with at most one batch open. `M` is the [`Source::Membership`] that fences its commits.
+pub trait Sink<M> {
+    /// What a crash may do.
+    fn guarantee(&self) -> Guarantee;
+
+    /// Opens a batch.
+    fn begin(&mut self) -> Result<(), Fault>;
+
+    /// Adds one record to the open batch. Waits while the queue is full, up to a bound that is a fault.
+    fn send(&mut self, record: Outgoing<'_>) -> Result<Sent, Fault>;
+
+    /// Ends the batch: every record is in its sink, and with `exactly_once` the offsets are the group's in the same
+    /// moment. With a bound, an answer that takes longer is a fault.
+    fn commit(&mut self, offsets: &[NextOffset], membership: &M, bound: Option<Duration>) -> Result<(), Fault>;
+
+    /// Voids the open batch, if there is one.
+    fn abort(&mut self) -> Result<(), Fault>;
+
+    /// Makes the producer anew under the same id, which settles whatever the old one left open.
+    fn rebuild(&mut self) -> Result<(), Fault>;
+}

@@ -1,0 +1,89 @@
+//! The size of the largest batch that each sink topic takes, as its brokers state it.
+
+use super::settings::Settings;
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// What applies where a broker does not tell, and librdkafka's own default.
+const DEFAULT_LIMIT: usize = 1_000_000;
+
+/// How long the question may take; without an answer the default applies.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The setting of a topic that limits its batches.
+const SETTING: &str = "max.message.bytes";
+
+/// Limits by topic, shared by all workers; asked for once a topic, and again where a broker turns out to know better.
+pub struct SizeLimits {
+    settings: Settings,
+    known: RwLock<HashMap<Box<str>, usize>>,
+}
+
+impl SizeLimits {
+    /// The limits of these topics.
+    pub fn of_topics(settings: &Settings, topics: &[&str]) -> Arc<SizeLimits> {
+        let limits = SizeLimits { settings: settings.clone(), known: RwLock::default() };
+        limits.ask(topics);
+        Arc::new(limits)
+    }
+
+    /// The limit of one topic.
+    pub(super) fn of(&self, topic: &str) -> usize {
+        let known = || self.known.read().unwrap_or_else(PoisonError::into_inner).get(topic).copied();
+        known().unwrap_or_else(|| {
+            self.ask(&[topic]);
+            known().unwrap_or(DEFAULT_LIMIT)
+        })
+    }
+
+    /// Asks again for every topic known.
+    pub(super) fn refresh(&self) {
+        let known: Vec<Box<str>> = self.known.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        let topics: Vec<&str> = known.iter().map(|topic| &**topic).collect();
+        self.ask(&topics);
+    }
+
+    /// The most generous limit, and the strictest.
+    pub(super) fn range(&self) -> (usize, usize) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let all = || known.values().copied();
+        (all().max().unwrap_or(DEFAULT_LIMIT), all().min().unwrap_or(DEFAULT_LIMIT))
+    }
+
+    fn ask(&self, topics: &[&str]) {
+        let told = describe(&self.settings, topics).unwrap_or_default();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        for topic in topics {
+            let limit = told.get(*topic).copied().unwrap_or(DEFAULT_LIMIT);
+            known.insert((*topic).into(), limit);
+        }
+    }
+}
+
+/// What the brokers say; nothing where they do not answer or may not be asked.
+fn describe(settings: &Settings, topics: &[&str]) -> Option<HashMap<String, usize>> {
+    let mut config = settings.admin();
+    config.remove("group.id");
+    let client: AdminClient<DefaultClientContext> = config.create().ok()?;
+    let resources: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
+    let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+    let answers = block_on(client.describe_configs(&resources, &options))?.ok()?;
+    let mut limits = HashMap::new();
+    for resource in answers.into_iter().flatten() {
+        let rdkafka::admin::OwnedResourceSpecifier::Topic(topic) = &resource.specifier else { continue };
+        let value = resource.get(SETTING).and_then(|entry| entry.value.as_ref()?.parse().ok());
+        if let Some(limit) = value {
+            limits.insert(topic.clone(), limit);
+        }
+    }
+    Some(limits)
+}
+
+/// Waits for one answer of the admin client, which is the only asynchronous call of this module's neighbours.
+pub(super) fn block_on<F: Future>(future: F) -> Option<F::Output> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
+    Some(runtime.block_on(future))
+}

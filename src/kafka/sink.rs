@@ -1,0 +1,170 @@
+//! The producer of one worker: records to the topics of the sinks, order kept, sizes respected.
+
+use super::contract::{Outgoing, Sent};
+use super::errors::{Fault, Recovery, sentence, too_large};
+use super::limits::SizeLimits;
+use super::rebalance::ProducerEvents;
+use super::settings::Settings;
+use crate::event::Header;
+use crate::telemetry::TransactionMeters;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header as MessageHeader, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A full queue means a slow broker; after this the batch is given up, so that the open transaction does not hold
+/// back the readers of every sink.
+const STALL: Duration = Duration::from_secs(2);
+
+/// Between two attempts on a full queue: a request's worth of time at a fast broker.
+const QUEUE_PAUSE: Duration = Duration::from_micros(200);
+
+/// How long a question about a topic's partitions may take.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What Kafka's record format adds at most to key, value and headers: a batch of one record (61 bytes) and its lengths.
+const RECORD_OVERHEAD: usize = 61 + 40;
+
+/// The same for each header.
+const HEADER_OVERHEAD: usize = 10;
+
+/// What is known of a sink's topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TopicFacts {
+    partitions: i32,
+    /// Bytes of the largest batch that the topic takes.
+    limit: usize,
+}
+
+/// One worker's producer.
+pub struct Producer {
+    pub(super) settings: Settings,
+    pub(super) worker: usize,
+    pub(super) meters: TransactionMeters,
+    /// `None` only after a rebuild that failed.
+    pub(super) inner: Option<ThreadedProducer<ProducerEvents>>,
+    topics: HashMap<String, TopicFacts>,
+    pub(super) limits: Arc<SizeLimits>,
+    /// Whether a batch is open.
+    pub(super) open: bool,
+    /// Timed-out requests when the batch was opened.
+    pub(super) timeouts: u64,
+    /// Whether the next batch must be written by a new producer; see `txn`.
+    pub(super) suspect: bool,
+}
+
+/// A producer that has registered its transactional id, so that a dead predecessor is fenced.
+pub fn producer(
+    settings: &Settings,
+    worker: usize,
+    limits: Arc<SizeLimits>,
+    meters: TransactionMeters,
+) -> Result<Producer, Fault> {
+    let mut producer = Producer {
+        settings: settings.clone(),
+        worker,
+        meters,
+        inner: None,
+        topics: HashMap::new(),
+        limits,
+        open: false,
+        timeouts: 0,
+        suspect: false,
+    };
+    producer.connect()?;
+    Ok(producer)
+}
+
+impl Producer {
+    /// The client; a fault after a rebuild that failed.
+    pub(super) fn inner(&self) -> Result<&ThreadedProducer<ProducerEvents>, Fault> {
+        let gone = || Fault::own("writing", Recovery::Rebuild, "there is no producer");
+        self.inner.as_ref().ok_or_else(gone)
+    }
+
+    pub(super) fn create(&self) -> Result<ThreadedProducer<ProducerEvents>, Fault> {
+        let config = self.settings.producer(self.worker, self.limits.range());
+        let stop = |error: KafkaError| Fault::own("starting the producer", Recovery::Stop, sentence(&error));
+        config.create_with_context(ProducerEvents::default()).map_err(stop)
+    }
+
+    pub(super) fn write(&mut self, record: Outgoing<'_>) -> Result<Sent, Fault> {
+        let facts = self.facts(record.topic)?;
+        if size(&record) > facts.limit {
+            return Ok(Sent::TooLarge);
+        }
+        // Without a key librdkafka would choose at random, and order would be lost.
+        let partition = match record.key {
+            Some(_) => None,
+            None => Some(record.source_partition.rem_euclid(facts.partitions.max(1))),
+        };
+        let headers = (!record.headers.is_empty()).then(|| headers(record.headers));
+        let mut message: BaseRecord<'_, [u8], [u8], ()> = BaseRecord::to(record.topic);
+        (message.key, message.payload, message.partition, message.headers) = (record.key, record.value, partition, headers);
+        message.timestamp = record.timestamp.map(|time| time.as_millisecond());
+        self.enqueue(message)
+    }
+
+    fn enqueue(&self, mut message: BaseRecord<'_, [u8], [u8], ()>) -> Result<Sent, Fault> {
+        let attempted = "writing";
+        let producer = self.inner()?;
+        let mut full_since: Option<Instant> = None;
+        loop {
+            let (error, returned) = match producer.send(message) {
+                Ok(()) => return Ok(Sent::Taken),
+                Err(refused) => refused,
+            };
+            message = returned;
+            match error {
+                KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => {
+                    let since = *full_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() > STALL {
+                        return Err(Fault::own(attempted, Recovery::Abort, "the queue has been full for two seconds"));
+                    }
+                    std::thread::sleep(QUEUE_PAUSE);
+                }
+                error if too_large(&error) => return Ok(Sent::TooLarge),
+                // Whatever else refuses a record, the transaction itself knows better what is to be done.
+                error => return Err(Fault::passing(attempted, &error)),
+            }
+        }
+    }
+
+    fn facts(&mut self, topic: &str) -> Result<TopicFacts, Fault> {
+        if let Some(facts) = self.topics.get(topic) {
+            return Ok(*facts);
+        }
+        let attempted = "asking for a topic's partitions";
+        let metadata = self.inner()?.client().fetch_metadata(Some(topic), METADATA_TIMEOUT);
+        let metadata = metadata.map_err(|error| Fault::passing(attempted, &error))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        let partitions = found.map_or(0, |found| found.partitions().len());
+        let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
+        if partitions == 0 {
+            return Err(Fault::own(attempted, Recovery::Abort, format!("topic `{topic}` has no partition")));
+        }
+        let limit = self.limits.of(topic);
+        let facts = TopicFacts { partitions, limit };
+        self.topics.insert(topic.to_owned(), facts);
+        Ok(facts)
+    }
+
+    /// Forgets what is known of the topics: they may have changed.
+    pub(super) fn forget_topics(&mut self) {
+        self.topics.clear();
+    }
+}
+
+fn size(record: &Outgoing<'_>) -> usize {
+    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    let headers = record.headers.iter().map(|header| header.name.len() + length(header.value) + HEADER_OVERHEAD);
+    length(record.key) + length(record.value) + headers.sum::<usize>() + RECORD_OVERHEAD
+}
+
+fn headers(headers: &[Header<'_>]) -> OwnedHeaders {
+    headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |all, Header { name, value }| {
+        all.insert(MessageHeader { key: name, value: *value })
+    })
+}

@@ -1,0 +1,213 @@
+//! The consumer of one worker: one member of the group, on the worker's own thread.
+
+use super::contract::{Fetched, NextOffset, Polled, Source};
+use super::errors::{Fault, Recovery, classify_poll, sentence};
+use super::ffi::{GroupMetadata, Headers};
+use super::rebalance::{Change, ConsumerEvents};
+use super::settings::Settings;
+use crate::event::{Header, Timestamp};
+use crate::telemetry::Telemetry;
+use rdkafka::Offset;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message, Timestamp as MessageTime};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a question about committed offsets may take before it is asked again after a pause.
+const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the seek of all partitions may take: it only tells the fetchers where to go on.
+const SEEK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A member of the group that reads the source topics.
+pub struct Consumer {
+    consumer: BaseConsumer<ConsumerEvents>,
+    telemetry: Arc<Telemetry>,
+    /// What the group gave and `accept` has not taken up yet.
+    given: Option<TopicPartitionList>,
+    owned: HashSet<(Arc<str>, i32)>,
+    /// Room for the headers of one record, kept between records.
+    headers: Vec<Header<'static>>,
+}
+
+/// A consumer that joins the group for these topics.
+pub fn consumer(settings: &Settings, worker: usize, topics: &[Arc<str>], telemetry: Arc<Telemetry>) -> Result<Consumer, Fault> {
+    let attempted = "starting the consumer";
+    let stop = |error: &KafkaError| Fault::own(attempted, Recovery::Stop, sentence(error));
+    let events = ConsumerEvents::new(telemetry.clone());
+    let consumer: BaseConsumer<_> = settings.consumer(worker).create_with_context(events).map_err(|error| stop(&error))?;
+    let names: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
+    consumer.subscribe(&names).map_err(|error| stop(&error))?;
+    Ok(Consumer { consumer, telemetry, given: None, owned: HashSet::new(), headers: Vec::new() })
+}
+
+impl Source for Consumer {
+    type Membership = GroupMetadata;
+
+    fn poll(&mut self, wait: Duration, take: &mut dyn FnMut(Fetched<'_>)) -> Result<Polled, Fault> {
+        match self.consumer.poll(wait) {
+            Some(Ok(message)) => {
+                show(&message, &mut self.headers, take);
+                Ok(Polled::Record)
+            }
+            Some(Err(error)) => match classify_poll(&error) {
+                None => {
+                    tracing::warn!(%error, "reading");
+                    Ok(Polled::Idle)
+                }
+                Some(recovery) => {
+                    let code = error.rdkafka_error_code().map_or(0, |code| code as i32);
+                    Err(Fault { attempted: "reading", recovery, code, why: sentence(&error) })
+                }
+            },
+            None => match self.consumer.context().take() {
+                None => Ok(Polled::Idle),
+                Some(Change::Assign(partitions)) => {
+                    self.given = Some(partitions);
+                    Ok(Polled::Assigned)
+                }
+                Some(Change::Revoke { lost }) => {
+                    self.given = None;
+                    Ok(Polled::Revoked { lost })
+                }
+            },
+        }
+    }
+
+    fn accept(&mut self) -> Result<(), Fault> {
+        let Some(given) = self.given.clone() else { return Ok(()) };
+        let attempted = "taking up the assignment";
+        let passing = |error: KafkaError| Fault::passing(attempted, &error);
+        let start = self.committed(given)?;
+        self.consumer.assign(&start).map_err(passing)?;
+        self.given = None;
+        self.owned = start.elements().iter().map(|place| (Arc::from(place.topic()), place.partition())).collect();
+        Ok(())
+    }
+
+    fn release(&mut self) -> Result<(), Fault> {
+        for (topic, partition) in self.owned.drain() {
+            self.telemetry.end_lag(&topic, partition);
+        }
+        self.consumer.unassign().map_err(|error| Fault::own("giving partitions up", Recovery::Stop, sentence(&error)))
+    }
+
+    fn owns(&self, topic: &str, partition: i32) -> bool {
+        // A lookup by a borrowed pair would need another map; a cut asks for each partition of a batch once.
+        self.owned.contains(&(Arc::from(topic), partition))
+    }
+
+    fn owned(&self) -> usize {
+        self.owned.len()
+    }
+
+    fn membership(&mut self) -> Result<GroupMetadata, Fault> {
+        let none = || Fault::own("committing", Recovery::Abort, "this member has no generation in its group");
+        GroupMetadata::of(self.consumer.client()).ok_or_else(none)
+    }
+
+    fn rewind(&mut self) -> Result<(), Fault> {
+        if self.given.is_some() {
+            return self.accept();
+        }
+        if self.owned.is_empty() {
+            return Ok(());
+        }
+        let mut places = TopicPartitionList::with_capacity(self.owned.len());
+        for (topic, partition) in &self.owned {
+            places.add_partition(topic, *partition);
+        }
+        let places = self.committed(places)?;
+        let attempted = "going back to the committed offsets";
+        let sought = self.consumer.seek_partitions(places, SEEK_TIMEOUT).map_err(|error| Fault::passing(attempted, &error))?;
+        match sought.elements().iter().find_map(|place| place.error().err()) {
+            None => Ok(()),
+            Some(error) => Err(Fault::passing(attempted, &error)),
+        }
+    }
+
+    fn commit(&mut self, offsets: &[NextOffset]) -> Result<(), Fault> {
+        let attempted = "committing offsets";
+        let list = offset_list(offsets)?;
+        self.consumer.commit(&list, CommitMode::Sync).map_err(|error| Fault::passing(attempted, &error))
+    }
+
+    fn leave(&mut self) {
+        self.consumer.context().close();
+        for (topic, partition) in self.owned.drain() {
+            self.telemetry.end_lag(&topic, partition);
+        }
+        self.consumer.unsubscribe();
+    }
+}
+
+impl Consumer {
+    /// Where to read on: the committed offset, or the beginning for a partition that is new to a known topic. That a
+    /// topic nobody committed anything for yet starts where the operator said is settled before any worker starts.
+    fn committed(&self, places: TopicPartitionList) -> Result<TopicPartitionList, Fault> {
+        let attempted = "asking for committed offsets";
+        let passing = |error: &KafkaError| Fault::passing(attempted, error);
+        let known = self.consumer.committed_offsets(places, OFFSETS_TIMEOUT).map_err(|error| passing(&error))?;
+        let mut start = TopicPartitionList::with_capacity(known.count());
+        for place in known.elements() {
+            place.error().map_err(|error| passing(&error))?;
+            let offset = match place.offset() {
+                Offset::Offset(next) => Offset::Offset(next),
+                _ => Offset::Beginning,
+            };
+            start.add_partition_offset(place.topic(), place.partition(), offset).map_err(|error| passing(&error))?;
+        }
+        Ok(start)
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.consumer.context().close();
+    }
+}
+
+/// Offsets as librdkafka takes them.
+pub(super) fn offset_list(offsets: &[NextOffset]) -> Result<TopicPartitionList, Fault> {
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for NextOffset { topic, partition, next } in offsets {
+        let added = list.add_partition_offset(topic, *partition, Offset::Offset(*next));
+        added.map_err(|error| Fault::passing("committing offsets", &error))?;
+    }
+    Ok(list)
+}
+
+fn show(message: &BorrowedMessage<'_>, room: &mut Vec<Header<'static>>, take: &mut dyn FnMut(Fetched<'_>)) {
+    let mut headers = lend(std::mem::take(room));
+    // A name that is not text is on no list of names that pass, and no rule can read it.
+    headers.extend(Headers::of(message).filter_map(|(name, value)| {
+        let name = std::str::from_utf8(name).ok()?;
+        Some(Header { name, value })
+    }));
+    take(Fetched {
+        topic: message.topic(),
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp: time(message.timestamp()),
+        key: message.key(),
+        value: message.payload(),
+        headers: &headers,
+    });
+    *room = lend(headers);
+}
+
+/// The same memory, empty, for headers of another lifetime.
+fn lend<'to>(mut headers: Vec<Header<'_>>) -> Vec<Header<'to>> {
+    headers.clear();
+    headers.into_iter().map(|_| Header { name: "", value: None }).collect()
+}
+
+fn time(time: MessageTime) -> Option<Timestamp> {
+    match time {
+        MessageTime::NotAvailable => None,
+        MessageTime::CreateTime(millis) | MessageTime::LogAppendTime(millis) => Timestamp::from_millisecond(millis).ok(),
+    }
+}

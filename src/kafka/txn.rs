@@ -1,0 +1,235 @@
+//! The ends of a batch: transactions where each record counts once, acknowledged flushes where once or more will do.
+//!
+//! librdkafka has no transactions of the second version (KIP-890): an EndTxn that was delayed and tried again may end
+//! a *later* transaction of the same producer epoch (KAFKA-17754). After a commit that took longer than a request
+//! may, or during which requests timed out, the producer is made anew: its new epoch fences the straggler.
+
+use super::contract::{NextOffset, Outgoing, Sent, Sink};
+use super::errors::{Attempt, Fault, Recovery};
+use super::ffi::{self, GroupMetadata, NativeFault};
+use super::rebalance::ProducerEvents;
+use super::sink::Producer;
+use super::source::offset_list;
+use crate::config::Guarantee;
+use crate::telemetry::TransactionResult;
+use rdkafka::client::Client;
+use rdkafka::producer::{Producer as _, PurgeConfig};
+use std::time::{Duration, Instant};
+
+/// Wait as long as the transaction lives.
+const UNBOUNDED: i32 = -1;
+
+/// Registering waits for the broker to end what a predecessor left open.
+const INIT_TIMEOUT_MS: i32 = 30_000;
+
+/// An abort only tells the coordinator; what was queued is purged.
+const ABORT_TIMEOUT_MS: i32 = 10_000;
+
+/// A flush outside of transactions may take this long: a broker that is slower has a problem of its own.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often one call is made again because librdkafka asks for it; it waits inside.
+const MAX_RETRIES: usize = 10;
+
+/// Between two of them.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+impl Producer {
+    /// Makes the client and registers its id.
+    pub(super) fn connect(&mut self) -> Result<(), Fault> {
+        let producer = self.create()?;
+        if self.settings.transactional_id(self.worker).is_some() {
+            let deadline = Instant::now() + Duration::from_millis(INIT_TIMEOUT_MS.unsigned_abs().into());
+            again(Attempt::Init, Some(deadline), || ffi::init_transactions(producer.client(), INIT_TIMEOUT_MS))?;
+        }
+        self.inner = Some(producer);
+        (self.open, self.suspect) = (false, false);
+        Ok(())
+    }
+
+    fn transactional(&self) -> bool {
+        matches!(self.settings.guarantee(), Guarantee::ExactlyOnce)
+    }
+
+    fn client(&self) -> Result<&Client<ProducerEvents>, Fault> {
+        Ok(self.inner()?.client())
+    }
+
+    fn commit_transaction(
+        &mut self,
+        offsets: &[NextOffset],
+        membership: &GroupMetadata,
+        bound: Option<Duration>,
+    ) -> Result<(), Fault> {
+        let list = offset_list(offsets)?;
+        let started = Instant::now();
+        let deadline = bound.map(|bound| started + bound);
+        let client = self.client()?;
+        again(Attempt::SendOffsets, deadline, || ffi::send_offsets(client, &list, membership, remaining(deadline)))?;
+        again(Attempt::Commit, deadline, || ffi::commit_transaction(client, remaining(deadline)))?;
+        let timeouts = client.context().timeouts();
+        self.open = false;
+        self.suspect = started.elapsed() >= self.settings.request_timeout() || timeouts > self.timeouts;
+        Ok(())
+    }
+
+    /// Every record acknowledged, or a fault: offsets are committed only for a whole batch.
+    fn commit_flushed(&mut self, bound: Option<Duration>) -> Result<(), Fault> {
+        let attempted = "waiting for acknowledgements";
+        let timeout = i32::try_from(bound.unwrap_or(FLUSH_TIMEOUT).as_millis()).unwrap_or(i32::MAX);
+        let client = self.client()?;
+        if !ffi::flush(client, timeout) {
+            return Err(Fault::own(attempted, Recovery::Rebuild, "not every record was acknowledged in time"));
+        }
+        match client.context().take_failed() {
+            None => {
+                self.open = false;
+                Ok(())
+            }
+            Some((count, code)) => {
+                let why = format!("{count} records were not delivered");
+                Err(Fault { attempted, recovery: Recovery::Rebuild, code, why })
+            }
+        }
+    }
+
+    /// A broker that refused a size knows another limit than we do.
+    fn look_at_sizes(&mut self) {
+        if self.inner.as_ref().is_some_and(|producer| producer.client().context().take_too_large()) {
+            tracing::warn!("a broker refused a batch for its size; limits of the sink topics are read again");
+            self.limits.refresh();
+        }
+    }
+}
+
+impl Sink<GroupMetadata> for Producer {
+    fn guarantee(&self) -> Guarantee {
+        self.settings.guarantee()
+    }
+
+    fn begin(&mut self) -> Result<(), Fault> {
+        if self.suspect {
+            tracing::warn!("a commit took so long that its answer may be late: the producer is made anew");
+            self.rebuild()?;
+        }
+        let client = self.client()?;
+        let timeouts = client.context().timeouts();
+        if self.transactional() {
+            again(Attempt::Begin, None, || ffi::begin_transaction(client))?;
+        }
+        (self.timeouts, self.open) = (timeouts, true);
+        Ok(())
+    }
+
+    fn send(&mut self, record: Outgoing<'_>) -> Result<Sent, Fault> {
+        self.write(record)
+    }
+
+    fn commit(&mut self, offsets: &[NextOffset], membership: &GroupMetadata, bound: Option<Duration>) -> Result<(), Fault> {
+        match self.transactional() {
+            true => self.commit_transaction(offsets, membership, bound),
+            false => self.commit_flushed(bound),
+        }
+    }
+
+    fn abort(&mut self) -> Result<(), Fault> {
+        self.look_at_sizes();
+        self.forget_topics();
+        if !std::mem::take(&mut self.open) {
+            return Ok(());
+        }
+        if !self.transactional() {
+            // There is no transaction to void: what was queued is dropped, and read and written again.
+            return self.rebuild();
+        }
+        let client = self.client()?;
+        again(Attempt::Abort, None, || ffi::abort_transaction(client, ABORT_TIMEOUT_MS))?;
+        client.context().take_failed();
+        Ok(())
+    }
+
+    fn rebuild(&mut self) -> Result<(), Fault> {
+        self.look_at_sizes();
+        self.forget_topics();
+        self.meters.rebuilt();
+        if let Some(old) = self.inner.take() {
+            old.purge(PurgeConfig::default().queue().inflight());
+        }
+        self.connect()
+    }
+}
+
+/// Milliseconds until the deadline, at least 1; without one, as long as the transaction lives.
+fn remaining(deadline: Option<Instant>) -> i32 {
+    deadline.map_or(UNBOUNDED, |deadline| {
+        let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+        i32::try_from(left).unwrap_or(i32::MAX).max(1)
+    })
+}
+
+/// Makes a call until it is not retriable any more. What is still open after the last attempt, or the deadline, has
+/// an unknown end: only a new producer settles it.
+fn again(attempt: Attempt, deadline: Option<Instant>, mut call: impl FnMut() -> Result<(), NativeFault>) -> Result<(), Fault> {
+    let mut attempts = 0;
+    loop {
+        let Err(native) = call() else { return Ok(()) };
+        let mut fault = Fault::of_transaction(attempt, native);
+        if fault.recovery != Recovery::Retry {
+            return Err(fault);
+        }
+        attempts += 1;
+        let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if late || attempts >= MAX_RETRIES {
+            fault.recovery = Recovery::Rebuild;
+            return Err(fault);
+        }
+        std::thread::sleep(RETRY_PAUSE);
+    }
+}
+
+/// How a batch that ended in a fault is counted.
+pub(crate) fn result_of(fault: &Fault) -> TransactionResult {
+    match fault.recovery {
+        Recovery::Abort => TransactionResult::Aborted,
+        Recovery::Retry | Recovery::Rebuild | Recovery::Stop => TransactionResult::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn retriable() -> NativeFault {
+        NativeFault { code: -185, text: String::new(), fatal: false, retriable: true, requires_abort: false }
+    }
+
+    #[test]
+    fn a_retriable_error_is_the_same_call_again() {
+        let mut calls = 0;
+        let result = again(Attempt::Commit, None, || {
+            calls += 1;
+            if calls < 3 { Err(retriable()) } else { Ok(()) }
+        });
+        assert_eq!((result, calls), (Ok(()), 3));
+    }
+
+    #[test]
+    fn past_its_deadline_a_commit_has_an_unknown_end() {
+        let deadline = Some(Instant::now());
+        let fault = again(Attempt::Commit, deadline, || Err(retriable())).unwrap_err();
+        assert_eq!(fault.recovery, Recovery::Rebuild);
+        assert_eq!(remaining(deadline), 1);
+        assert_eq!(remaining(None), -1);
+    }
+
+    #[test]
+    fn an_abortable_error_is_not_tried_again() {
+        let mut calls = 0;
+        let fault = again(Attempt::SendOffsets, None, || {
+            calls += 1;
+            Err(NativeFault { code: 22, text: String::new(), fatal: false, retriable: false, requires_abort: true })
+        })
+        .unwrap_err();
+        assert_eq!((fault.recovery, calls), (Recovery::Abort, 1));
+    }
+}
