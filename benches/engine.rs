@@ -29,7 +29,7 @@ fn main() {
     let mut sides: [(&str, Vec<f64>); 2] = [("privet engine", Vec::new()), ("serde_json tree", Vec::new())];
     for _ in 0..ROUNDS {
         sides[0].1.push(rate(&events, |event| run_engine(&plan, &mut engine, event, now)));
-        sides[1].1.push(rate(&events, |event| tree.run(event).map_or(0, Vec::len)));
+        sides[1].1.push(rate(&events, |event| tree.run(event).map_or(0, |bytes| bytes.len())));
     }
     let bytes: usize = events.iter().map(Vec::len).sum();
     println!("workload track: {EVENTS} events of {} bytes on average, {ROUNDS} rounds in turns, medians", bytes / EVENTS);
