@@ -32,7 +32,10 @@ pub fn skip(what: &str, why: &str) {
 pub fn absent(what: &str, why: &str) {
     let dir = temp_root().join("skipped");
     std::fs::create_dir_all(&dir).expect("the folder for skipped tests can be made");
-    std::fs::write(dir.join(what.replace(['/', ' '], "-")), format!("{what}: {why}\n")).expect("a skipped test can be noted");
+    // libtest names a test's thread after the test: one file each, so that the closing line can count them.
+    let test = format!("{what} {}", std::thread::current().name().unwrap_or_default());
+    std::fs::write(dir.join(test.replace(['/', ' ', ':'], "-")), format!("{what}: {why}\n"))
+        .expect("a skipped test can be noted");
     static SAID: Once = Once::new();
     SAID.call_once(|| {
         // Without a reader of standard error there is no one to tell.
