@@ -146,20 +146,22 @@ fn admin(mut admin: Section, at: Place, base: &Path, plaintext: bool, problems: 
             client_ca: file(&mut tls, "client_ca"),
         })
     });
+    let hosts = admin.text("hosts").unwrap_or_default();
+    let hosts = hosts.split(',').map(str::trim).filter(|host| !host.is_empty()).map(str::to_owned).collect();
     let Ok(listen) = listen else {
         problems.push(Problem::new(listen_at, "`listen`: expected an address and a port such as 127.0.0.1:9600"));
         return None;
     };
     if !listen.ip().is_loopback() {
-        if token.is_none() && tls.as_ref().is_none_or(|tls| tls.client_ca.is_none()) {
-            problems.push(Problem::new(listen_at, "`admin` beyond loopback needs a `token` (or TLS with `client_ca`)"));
+        if token.is_none() {
+            problems.push(Problem::new(listen_at, "`admin` beyond loopback needs a `token`"));
         }
         if tls.is_none() && !plaintext {
             problems
                 .push(Problem::new(listen_at, "`admin` beyond loopback needs `tls`, or accept it with `allow_plaintext: true`"));
         }
     }
-    Some(Admin { listen, token, tls })
+    Some(Admin { listen, token, tls, hosts })
 }
 
 fn quarantine(mut quarantine: Section, at: Place, problems: &mut Vec<Problem>) -> Option<Quarantine> {

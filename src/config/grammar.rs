@@ -107,6 +107,11 @@ const ADMIN: &[Key] = &[
     must("listen", Shape::Text, "Address and port, e.g. `127.0.0.1:9600`."),
     key("token", Shape::Text, "The bearer token for whatever changes state or shows policy."),
     key("tls", Shape::Section(TLS), "TLS for the admin server."),
+    key(
+        "hosts",
+        Shape::Text,
+        "Names by which it is reached, separated by commas, besides addresses, `localhost` and the names of its certificate; `*.` stands for one label.",
+    ),
 ];
 
 const TLS: &[Key] = &[

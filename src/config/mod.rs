@@ -120,6 +120,8 @@ pub struct Admin {
     pub token: Option<SecretString>,
     /// TLS.
     pub tls: Option<Tls>,
+    /// Names by which it is reached, besides addresses, `localhost` and the names of its certificate.
+    pub hosts: Vec<String>,
 }
 
 /// TLS of the admin server, by PEM files.

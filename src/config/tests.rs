@@ -120,6 +120,8 @@ fn the_admin_server_beyond_loopback_needs_token_and_tls() {
     let message = with("{listen: \"0.0.0.0:9600\"}").unwrap_err();
     assert!(message.contains("needs a `token`") && message.contains("needs `tls`"), "{message}");
     assert!(with("{listen: \"0.0.0.0:9600\", token: t, tls: {certificate: c, key: k}}").is_ok());
+    let named = with("{listen: \"127.0.0.1:9600\", hosts: \"privet, *.pods.example\"}").unwrap();
+    assert_eq!(named.admin.unwrap().hosts, ["privet", "*.pods.example"]);
     assert!(with("{listen: here}").unwrap_err().contains("an address and a port"));
     assert!(parse(&format!("{LEAST}allow_plaintext: true\nadmin: {{listen: \"0.0.0.0:9600\", token: t}}\n")).is_ok());
 }

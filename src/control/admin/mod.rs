@@ -43,8 +43,8 @@ pub struct Settings {
 impl Settings {
     /// The settings of a configuration.
     pub fn new(admin: &config::Admin, allow_plaintext: bool) -> Settings {
-        let (listen, token, tls) = (admin.listen, admin.token.clone(), admin.tls.clone());
-        Settings { listen, token, tls, allow_plaintext, hosts: Vec::new() }
+        let (token, tls, hosts) = (admin.token.clone(), admin.tls.clone(), admin.hosts.clone());
+        Settings { listen: admin.listen, token, tls, allow_plaintext, hosts }
     }
 
     /// Refuses settings under which strangers could read or change something.
