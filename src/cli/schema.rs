@@ -1,6 +1,8 @@
 //! `privet schema`: the JSON Schema of the policy or of the configuration.
 
-use super::Usage;
+use super::output;
+use crate::{config, policy};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Arguments of `privet schema`.
@@ -21,8 +23,13 @@ enum Of {
 
 /// Prints it to standard output.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    match args.of {
-        Of::Policy => Err(Usage("`privet schema policy` is not built yet".into()).into()),
-        Of::Config => Err(Usage("`privet schema config` is not built yet".into()).into()),
-    }
+    let schema = match args.of {
+        Of::Policy => policy::schema(),
+        Of::Config => config::schema(),
+    };
+    let mut results = output::results();
+    serde_json::to_writer_pretty(&mut results, &schema).map_err(std::io::Error::from)?;
+    writeln!(results)?;
+    results.flush()?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -205,9 +205,9 @@ fn report<'a>(one: &'a Diagnostic, source: &'a SourceMap) -> Vec<Group<'a>> {
     };
     let mut snippet = Snippet::source(source.text.as_str())
         .path(source.name.as_str())
-        .annotation(AnnotationKind::Primary.span(source.clamp(&one.span)).label(one.code.meaning()));
+        .annotation(AnnotationKind::Primary.span(source.excerpt(&one.span)));
     for (span, label) in &one.notes {
-        snippet = snippet.annotation(secondary.span(source.clamp(span)).label(label.as_str()));
+        snippet = snippet.annotation(secondary.span(source.excerpt(span)).label(label.as_str()));
     }
     let mut group = level.primary_title(one.message.as_str()).id(one.code.as_str()).element(snippet);
     if let Some(hint) = &one.hint {
@@ -255,10 +255,13 @@ impl SourceMap {
         (line as u32 + 1, column as u32 + 1)
     }
 
-    /// The span moved inside the text and onto the borders of characters, for a printer that panics elsewhere.
-    fn clamp(&self, span: &Span) -> Span {
+    /// The part of a span on its first line, moved onto the borders of characters, for a printer that panics elsewhere
+    /// and draws arrows over every further line.
+    fn excerpt(&self, span: &Span) -> Span {
         let start = self.floor(span.start);
-        start..self.floor(span.end).max(start)
+        let end = self.floor(span.end).max(start);
+        let line = self.text[start..end].lines().next().map_or(0, str::len);
+        start..start + line
     }
 
     fn floor(&self, offset: usize) -> usize {

@@ -313,7 +313,7 @@ fn is_comparable(scalar: super::ast::Scalar) -> bool {
 }
 
 /// Whether the kind of value is that of the shape: enough to tell apart what `Either` offers.
-fn takes(shape: &Shape, node: &Node) -> bool {
+pub(super) fn takes(shape: &Shape, node: &Node) -> bool {
     match shape {
         Shape::Text(_) | Shape::Word(_) => node.text().is_some(),
         Shape::Bool | Shape::True => matches!(node.value, Value::Bool(_)),

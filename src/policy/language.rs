@@ -221,7 +221,7 @@ static STREAM: Object = Object {
             &Shape::Either(&[Shape::List { of: TEXT, least: 1 }, Shape::Map(&TOPIC_MATCH)]),
             "Source topics, or a pattern that the whole name matches.",
         ),
-        need(
+        may(
             "format",
             &Shape::Word(&[
                 word("json", "one JSON document a record"),
@@ -230,7 +230,7 @@ static STREAM: Object = Object {
                 later("avro"),
                 later("protobuf"),
             ]),
-            "How records are written.",
+            "How records are written; default `json`.",
         ),
         not_yet("shape"),
         may(

@@ -9,11 +9,13 @@ mod grammar;
 mod language;
 mod lower;
 mod read;
+mod schema;
 pub mod yaml;
 
 pub use canonical::canonical_hash;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity, SourceMap, closest, did_you_mean};
 pub use files::{Content, Files, Fingerprint, ReadError};
+pub use schema::schema;
 
 use crate::keys::KeySet;
 use crate::plan::Plan;

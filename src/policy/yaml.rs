@@ -139,7 +139,10 @@ pub fn parse(text: &str, diagnostics: &mut Diagnostics) -> Option<Node> {
         Err(Stop::Reported) => None,
         Err(Stop::Syntax(error)) => {
             let at = reader.offsets.byte(error.marker().index());
-            reader.diagnostics.error(Code::NotYaml, &reader.place(at), format!("not YAML: {}", error.info()));
+            let place = reader.place(at);
+            let hint = reader.bracket_in_path(at).then(|| "inside […] and {…} a path with brackets needs quotes".to_owned());
+            let found = format!("not YAML: {}", error.info());
+            reader.diagnostics.error(Code::NotYaml, &place, found).maybe_hint(hint);
             None
         }
     }
@@ -366,6 +369,12 @@ impl<'t> Reader<'t, '_> {
     fn place(&self, at: usize) -> Span {
         let width = self.text[at..].chars().next().filter(|letter| *letter != '\n').map_or(0, char::len_utf8);
         at..at + width
+    }
+
+    /// Whether a syntax error may come from a path such as `$.a[0]` without quotes.
+    fn bracket_in_path(&self, at: usize) -> bool {
+        let before = self.text[..at].rsplit('\n').next().unwrap_or_default();
+        self.text[at..].starts_with('[') && before.rsplit([' ', '[', '{', ',']).next().is_some_and(|word| word.starts_with('$'))
     }
 
     fn stop(&mut self, code: Code, span: &Span, message: impl Into<String>) -> Stop {
@@ -601,6 +610,7 @@ mod tests {
     #[test]
     fn syntax_errors_have_a_place() {
         assert_eq!(faults("a: [1, 2\nb: 3\n").len(), 1);
+        assert_eq!(faults("a: [$.b[0]]\n"), [(Code::NotYaml, "[")]);
         assert_eq!(faults("a: 'x\n").len(), 1);
         assert_eq!(faults("a: *nobody\n").len(), 1);
         assert_eq!(faults("a:\n\tb: 1\n").len(), 1);

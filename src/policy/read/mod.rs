@@ -3,6 +3,8 @@
 mod parts;
 mod sink;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use super::ast::{Named, Policy, Section, Span, Spanned, Text};
 use super::diagnostic::{Code, Diagnostics, SourceMap};

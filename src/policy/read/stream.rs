@@ -11,7 +11,7 @@ pub(super) fn stream(node: &Node) -> Option<Stream> {
     let fields = Fields::of(node)?;
     Some(Stream {
         topics: fields.spanned("topics", topics)?,
-        format: fields.text_or("format", "json")?,
+        format: fields.text_or("format", "json").unwrap_or_else(|| Text { value: "json".into(), span: node.span.clone() }),
         shape: None,
         subject: fields.spanned_list("subject", subject),
         time: fields.spanned("time", time),
