@@ -158,7 +158,7 @@ mod tests {
             .iter()
             .map(|code| match *code {
                 "?" => Jurisdiction::Unrecognised,
-                "otherwise" => Jurisdiction::AnyOf(CountrySet::eea()),
+                "otherwise" => Jurisdiction::AnyOf(*CountrySet::eea()),
                 code => place(code),
             })
             .collect();

@@ -9,6 +9,7 @@ pub(super) fn permitted(sink: &Sink, places: &[Jurisdiction], now: Timestamp) ->
     let Sink { destination, transfers, .. } = sink;
     let reaches = |place: &Jurisdiction| match place {
         Jurisdiction::Unrecognised => false,
+        Jurisdiction::AnyOf(countries) if !countries.is_empty() && is_within_eea(countries) && is_within_eea(destination) => true,
         Jurisdiction::AnyOf(countries) => {
             let each = |from| country_reaches(&Jurisdiction::country(from), from, destination, transfers, now);
             !countries.is_empty() && countries.iter().all(each)
@@ -24,8 +25,13 @@ fn country_reaches(place: &Jurisdiction, from: Country, to: &CountrySet, transfe
 
 /// The same country, or both in the European Economic Area.
 fn is_inland(from: Country, to: Country) -> bool {
-    let eea = CountrySet::eea;
-    from == to || eea().contains(from) && eea().contains(to)
+    let eea = CountrySet::eea();
+    from == to || eea.contains(from) && eea.contains(to)
+}
+
+/// Whether all of a set lies in the European Economic Area: the common case, answered without pairing countries.
+fn is_within_eea(countries: &CountrySet) -> bool {
+    countries.is_subset(CountrySet::eea())
 }
 
 /// Whether a ground covers the place and stands now. The EU–US Data Privacy Framework is a decision about the

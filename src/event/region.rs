@@ -1,6 +1,7 @@
 //! Places in the world: ISO 3166-1 countries, ISO 3166-2 subdivisions, EEA and EU, and sets of them.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 /// An ISO 3166-1 alpha-2 country that exists; `UK` reads as `GB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -141,10 +142,13 @@ impl fmt::Display for Subdivision {
 
 impl CountrySet {
     /// The members of the European Economic Area, with the parts of its states that have codes of their own.
-    pub fn eea() -> CountrySet {
-        let mut set = CountrySet::eu();
-        set.insert_codes(EEA_EFTA_STATES);
-        set
+    pub fn eea() -> &'static CountrySet {
+        static EEA: LazyLock<CountrySet> = LazyLock::new(|| {
+            let mut set = CountrySet::eu();
+            set.insert_codes(EEA_EFTA_STATES);
+            set
+        });
+        &EEA
     }
 
     /// The members of the European Union, with the parts of its states that have codes of their own.
@@ -210,7 +214,7 @@ impl RegionSet {
         let mut set = RegionSet::default();
         match name {
             "*" => set.everywhere = true,
-            "EEA" => set.countries = CountrySet::eea(),
+            "EEA" => set.countries = *CountrySet::eea(),
             "EU" => set.countries = CountrySet::eu(),
             _ if name.contains('-') => set.subdivisions.push(Subdivision::parse(name)?),
             _ => set.countries.insert(Country::parse(name)?),
@@ -412,7 +416,7 @@ mod tests {
     fn a_country_holds_its_parts_and_not_the_other_way_round() {
         assert!(set(&["US"]).covers(&place("US-CA")) && set(&["us-ca"]).covers(&place("US-CA")));
         assert!(!set(&["US-CA"]).covers(&place("US")) && !set(&["US-CA"]).covers(&place("US-NY")));
-        let eea = Jurisdiction::AnyOf(CountrySet::eea());
+        let eea = Jurisdiction::AnyOf(*CountrySet::eea());
         assert!(set(&["EEA"]).covers(&eea) && !set(&["EU"]).covers(&eea) && set(&["EU", "IS", "LI", "NO"]).covers(&eea));
         assert!(!set(&["EEA"]).covers(&Jurisdiction::AnyOf(CountrySet::default())));
         assert!(set(&["*"]).covers(&Jurisdiction::Unrecognised) && !set(&["EEA", "US"]).covers(&Jurisdiction::Unrecognised));
@@ -422,7 +426,7 @@ mod tests {
     fn what_is_half_known_may_be_in_a_part() {
         assert!(set(&["US-CA"]).may_cover(&place("US")) && !set(&["US-CA"]).may_cover(&place("DE")));
         assert!(set(&["US-CA"]).may_cover(&place("US-CA")) && !set(&["US-CA"]).may_cover(&place("US-NY")));
-        let eea = Jurisdiction::AnyOf(CountrySet::eea());
+        let eea = Jurisdiction::AnyOf(*CountrySet::eea());
         assert!(set(&["FR"]).may_cover(&eea) && set(&["FR-IDF"]).may_cover(&eea) && !set(&["GB", "US"]).may_cover(&eea));
         assert!(set(&["*"]).may_cover(&Jurisdiction::Unrecognised) && !set(&["EEA"]).may_cover(&Jurisdiction::Unrecognised));
     }
