@@ -2,7 +2,7 @@
 
 use super::names::{
     BUILD_INFO, DECISIONS, LAG, MINIMISATION, POLICY_INFO, POLICY_PENDING, POLICY_RELOAD_OK, POLICY_RELOAD_TIME, POLICY_RELOADS,
-    PRODUCER_REBUILDS, QUARANTINED, RECORD_BYTES, RELEASED_BYTES, TRANSACTION_SECONDS, TRANSACTIONS, VENDOR_REVIEW_AGE,
+    PRODUCER_REBUILDS, QUARANTINED, READY, RECORD_BYTES, RELEASED_BYTES, TRANSACTION_SECONDS, TRANSACTIONS, VENDOR_REVIEW_AGE,
 };
 use super::registry::{Counter, Gauge, Histogram, Registry};
 use crate::event::Timestamp;
@@ -154,6 +154,11 @@ impl Telemetry {
         self.registry.end_gauges(&POLICY_INFO);
         self.registry.gauge(&POLICY_INFO, [hash, version]).set(1.0);
         *self.reviews.lock().unwrap_or_else(PoisonError::into_inner) = reviews;
+    }
+
+    /// Whether the process should be given work.
+    pub fn ready(&self, ready: bool) {
+        self.registry.gauge(&READY, []).set(if ready { 1.0 } else { 0.0 });
     }
 
     /// Everything in Prometheus' text exposition format.

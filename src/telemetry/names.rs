@@ -156,11 +156,13 @@ pub(super) static VENDOR_REVIEW_AGE: GaugeOf<1> = GaugeOf {
     help: "Time since a vendor's assessment was last looked at; absent where the policy gives no date.",
     labels: ["vendor"],
 };
+pub(super) static READY: GaugeOf<0> =
+    GaugeOf { name: "privet_ready", help: "1 if the process should be given work; /readyz gives the reasons.", labels: [] };
 pub(super) static BUILD_INFO: GaugeOf<1> =
     GaugeOf { name: "privet_build_info", help: "1 for the build that runs.", labels: ["version"] };
 
 /// Every metric, in the order in which they are shown.
-pub static TABLE: [Metric; 19] = [
+pub static TABLE: [Metric; 20] = [
     RECORDS.row(),
     RECORD_BYTES.row(),
     DECISIONS.row(),
@@ -179,6 +181,7 @@ pub static TABLE: [Metric; 19] = [
     POLICY_RELOAD_TIME.row(),
     POLICY_PENDING.row(),
     VENDOR_REVIEW_AGE.row(),
+    READY.row(),
     BUILD_INFO.row(),
 ];
 
@@ -215,6 +218,8 @@ mod tests {
         ("privet_vendor_review_age_seconds", &["vendor"], true),
         ("privet_minimisation_ratio", &["sink"], true),
         ("privet_build_info", &["version"], true),
+        // An addition: an alert needs to see what /readyz says.
+        ("privet_ready", &[], true),
     ];
 
     #[test]

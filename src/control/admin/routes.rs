@@ -60,6 +60,7 @@ async fn readyz(State(sources): State<Sources>) -> Response {
 }
 
 async fn metrics(State(sources): State<Sources>) -> Response {
+    sources.telemetry.ready(sources.status.readiness().ready);
     let text = sources.telemetry.render(Timestamp::now());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

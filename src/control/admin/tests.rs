@@ -73,6 +73,9 @@ fn probes_and_scrapes_need_no_token() {
     assert_eq!(body["reasons"], serde_json::json!(["worker 0: starting"]));
     sources.status.worker(0).assigned(vec![("events".to_owned(), 0)]);
     assert_eq!(ask(&server, "GET /readyz", &[HOST]).0, 200);
+    assert!(ask(&server, "GET /metrics", &[HOST]).2.contains("\nprivet_ready 1\n"));
+    sources.status.drain();
+    assert!(ask(&server, "GET /metrics", &[HOST]).2.contains("\nprivet_ready 0\n"));
     let (code, head, body) = ask(&server, "GET /metrics", &[HOST]);
     assert_eq!(code, 200);
     assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
