@@ -1,0 +1,116 @@
+//! What Prometheus is given: the alert rules against the table of metrics, and both against `promtool` where it is
+//! installed.
+
+mod kit;
+
+use privet::event::{SinkId, StreamId};
+use privet::outcome::{Outcome, Reason};
+use privet::telemetry::{Kind, LocalCounts, PlanNames, TABLE, Telemetry};
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
+
+fn folder() -> PathBuf {
+    kit::package_root().join("deploy/prometheus")
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(folder().join(name)).unwrap()
+}
+
+/// Every word of the text that looks like a metric's name.
+fn names(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+    words.filter(|word| word.starts_with("privet_")).collect()
+}
+
+/// Every name under which the metrics are scraped.
+fn scraped() -> BTreeSet<String> {
+    let series = |metric: &privet::telemetry::Metric| match metric.kind {
+        Kind::Counter | Kind::Gauge => vec![metric.name.to_owned()],
+        Kind::Histogram(_) => ["_bucket", "_sum", "_count"].map(|suffix| format!("{}{suffix}", metric.name)).to_vec(),
+    };
+    TABLE.iter().flat_map(series).collect()
+}
+
+#[test]
+fn rules_and_their_tests_name_metrics_that_exist() {
+    let scraped = scraped();
+    for file in ["rules.yaml", "rules.test.yaml"] {
+        let text = read(file);
+        let named = names(&text);
+        assert!(named.len() > 5, "{file}: the names were not found");
+        let unknown: Vec<_> = named.iter().filter(|name| !scraped.contains(**name)).collect();
+        assert!(unknown.is_empty(), "{file}: {unknown:?}");
+    }
+}
+
+#[test]
+fn every_alert_has_a_test_in_which_it_fires() {
+    let tests = read("rules.test.yaml");
+    let rules = read("rules.yaml");
+    let alerts: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(alerts.len() >= 5, "{alerts:?}");
+    for alert in alerts {
+        let fires = tests.contains(&format!("alertname: {alert}\n        exp_alerts:"));
+        assert!(fires, "{alert} never fires in rules.test.yaml");
+    }
+}
+
+#[test]
+fn the_operators_page_names_every_metric() {
+    let page = std::fs::read_to_string(kit::package_root().join("docs/operations.md")).unwrap();
+    let missing: Vec<_> = TABLE.iter().map(|metric| metric.name).filter(|name| !page.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Runs promtool, or notes that it is not there.
+fn promtool(arguments: &[&str], input: &str) -> Option<(bool, String)> {
+    let started = Command::new("promtool")
+        .args(arguments)
+        .current_dir(folder())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut child) = started else {
+        kit::absent("prometheus rules", "promtool is not installed");
+        return None;
+    };
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let done = child.wait_with_output().unwrap();
+    let said = [done.stdout, done.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    Some((done.status.success(), said))
+}
+
+#[test]
+fn promtool_accepts_the_rules() {
+    for arguments in [["check", "rules", "rules.yaml"], ["test", "rules", "rules.test.yaml"]] {
+        if let Some((accepted, said)) = promtool(&arguments, "") {
+            assert!(accepted, "{said}");
+        }
+    }
+}
+
+#[test]
+fn promtool_accepts_the_metrics() {
+    let telemetry = Arc::new(Telemetry::new());
+    let names =
+        PlanNames { streams: vec!["web \"\\".into()], sinks: vec!["ads".into()], rules: vec![("$['a\nb']".into(), "drop")] };
+    let mut counts = LocalCounts::new(telemetry.clone(), names);
+    let now = Instant::now();
+    counts.record(StreamId(0), 100, now);
+    counts.decision(StreamId(0), SinkId(0), Outcome::Allow, Reason::ConsentGranted, 50);
+    counts.fields(SinkId(0), privet::event::RuleId(0), 1);
+    counts.commit(now);
+    telemetry.lag("events", 0);
+    telemetry.policy_runs("aaaaaaaaaaaa", "1", vec![("acme".into(), "2026-01-01T00:00:00Z".parse().unwrap())]);
+    telemetry.ready(true);
+    let text = telemetry.render("2026-11-22T00:00:00Z".parse().unwrap());
+    if let Some((accepted, said)) = promtool(&["check", "metrics"], &text) {
+        assert!(accepted && said.trim().is_empty(), "{said}\n{text}");
+    }
+}
