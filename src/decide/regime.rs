@@ -47,3 +47,35 @@ impl Ruling {
         Ruling { silence, gpc: self.gpc || other.gpc }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{CountrySet, RegionSet};
+    use crate::plan::{PolicyHash, Regime};
+
+    #[test]
+    fn nowhere_and_a_place_not_recognised_are_ruled_strictly() {
+        let everywhere = RegionSet::builtin("*").expect("built in");
+        let plan = |regimes| Plan {
+            hash: PolicyHash::default(),
+            controller: CountrySet::default(),
+            purposes: Vec::new(),
+            regimes,
+            vendors: Vec::new(),
+            streams: Vec::new(),
+            sinks: Vec::new(),
+            rules: Vec::new(),
+        };
+        let lax = plan(vec![Regime { regions: everywhere, silence: Silence::Allow, gpc: false }]);
+        let germany = Jurisdiction::from_event(Some("DE"), None).expect("a place");
+        assert_eq!(Ruling::of(&lax, &[germany]), Ruling { silence: Silence::Allow, gpc: false });
+        assert_eq!(Ruling::of(&lax, &[germany, Jurisdiction::Unrecognised]), STRICTEST);
+        assert_eq!(
+            Ruling::of(&lax, &[Jurisdiction::AnyOf(CountrySet::default())]),
+            Ruling { silence: Silence::Allow, gpc: false }
+        );
+        assert_eq!(Ruling::of(&lax, &[]), STRICTEST);
+        assert_eq!(Ruling::of(&plan(Vec::new()), &[germany]), STRICTEST);
+    }
+}
