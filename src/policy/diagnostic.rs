@@ -76,6 +76,49 @@ codes! {
     UnknownProfile = "P0208", "no such profile";
     UnknownReason = "P0209", "no such reason";
     UnknownCountry = "P0210", "no such country code";
+    UnknownSink = "P0211", "no such sink";
+    Reserved = "P0212", "a name that is taken already";
+    SaidTwice = "P0213", "the same thing is said twice";
+    // Meaning.
+    NoRegimeEverywhere = "P0301", "the last regime must be for everywhere";
+    BasisUnexplained = "P0302", "a basis other than consent and legitimate interests says why it applies";
+    BasisTakesNoSignals = "P0303", "signals speak for consent and legitimate interests only";
+    DisclosureMissing = "P0304", "a controller is covered by grants given since it was disclosed";
+    DpfAbroad = "P0305", "the EU-US Data Privacy Framework covers the United States";
+    DomesticAbroad = "P0306", "a ground that does not fit the countries";
+    FlexibleAlone = "P0307", "a flexible purpose needs a basis";
+    TopicTwice = "P0308", "two sinks on one topic";
+    TopicLoop = "P0309", "a topic that is not for this";
+    TopicShared = "P0310", "a topic belongs to one stream";
+    NotMapped = "P0311", "every signal maps or excludes every purpose that asks for one";
+    NeverPasses = "P0312", "a purpose that can never pass";
+    OtherwiseMissing = "P0313", "a stream says which law holds where the event says nothing";
+    TrueMeansMissing = "P0314", "a boolean signal says what `true` means";
+    ProfileIdentifies = "P0315", "a profile must not identify anyone";
+    SpecialCategory = "P0316", "a special category needs a purpose that lists it";
+    Tie = "P0317", "two equal claims to one place";
+    StreamsMissing = "P0318", "a sink with a vendor names its streams";
+    ControllerMissing = "P0319", "a first-party sink is somewhere";
+    EachMissing = "P0320", "a path that may name several places says how they count";
+    BadPattern = "P0321", "a regular expression that cannot be used";
+    TooMany = "P0322", "more than a plan can hold";
+    // Warnings.
+    UnlistedToVendor = "P1001", "unlisted fields reach a third party";
+    ContainerToVendor = "P1002", "a whole container reaches a third party";
+    KeyToVendor = "P1003", "an identity beside the value reaches a third party";
+    VendorUnregistered = "P1004", "a vendor whose TCF registration is not said";
+    ClassUntreated = "P1005", "a class that no sink treats";
+    NeverApplies = "P1006", "a rule that can never apply";
+    GroundMissing = "P1007", "no transfer ground for a place that a stream can carry";
+    GroundExpiring = "P1008", "a transfer ground that ends";
+    GroundDerogation = "P1009", "a transfer that rests on a derogation";
+    ReviewOld = "P1010", "a review that is older than 12 months";
+    OtherwiseOptOut = "P1011", "silence about the place counts as yes";
+    Trajectory = "P1012", "pseudonym, place and time together identify";
+    PreciseToVendor = "P1013", "precise location or free text reaches a third party";
+    NoMaxAge = "P1014", "consent that never grows too old";
+    BasisToController = "P1015", "data goes to a controller without consent";
+    NothingGrants = "P1016", "a consent purpose that nothing grants";
 }
 
 impl fmt::Display for Code {

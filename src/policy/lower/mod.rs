@@ -1,11 +1,68 @@
 //! Gives a policy its meaning: resolves every name, checks what form cannot show, and makes the frozen plan.
+//!
+//! Each part works on the whole policy and reports everything it finds, so that one run shows every fault. Parts that
+//! depend on a faulty one see it as absent; the plan is withheld as soon as there is one error.
+
+mod assemble;
+mod checks;
+mod classes;
+mod conditions;
+mod fields;
+mod overlap;
+mod paths;
+mod profiles;
+mod purposes;
+mod regions;
+mod signals;
+mod sinks;
+mod streams;
+mod templates;
+mod topics;
+mod transforms;
+mod vendors;
+mod warnings;
+mod words;
+
+#[cfg(test)]
+mod tests;
 
 use super::ast;
 use super::diagnostic::{Diagnostics, SourceMap};
+use crate::event::Timestamp;
 use crate::keys::KeySet;
 use crate::plan::Plan;
 
 /// The plan of a policy; `None` where it has errors. The caller sets the plan's hash.
-pub fn lower(_policy: &ast::Policy, _source: &SourceMap, _keys: &KeySet, _diagnostics: &mut Diagnostics) -> Option<Plan> {
-    None
+pub(super) fn lower(policy: &ast::Policy, source: &SourceMap, keys: &KeySet, diagnostics: &mut Diagnostics) -> Option<Plan> {
+    lower_at(policy, source, keys, Timestamp::now(), diagnostics)
+}
+
+/// As [`lower`], at a given time: some warnings are about dates.
+fn lower_at(
+    policy: &ast::Policy,
+    source: &SourceMap,
+    keys: &KeySet,
+    now: Timestamp,
+    diagnostics: &mut Diagnostics,
+) -> Option<Plan> {
+    let sound = !diagnostics.has_errors();
+    let mut cx = Cx { policy, source, keys, now, sound, diagnostics };
+    let draft = assemble::draft(&mut cx);
+    warnings::of_policy(&mut cx, &draft);
+    if cx.diagnostics.has_errors() {
+        return None;
+    }
+    warnings::of_routes(&mut cx, &draft);
+    Some(assemble::plan(draft))
+}
+
+/// What every part needs: the policy as written, and where to report.
+struct Cx<'a> {
+    policy: &'a ast::Policy,
+    source: &'a SourceMap,
+    keys: &'a KeySet,
+    now: Timestamp,
+    /// Whether the text had no fault of form: then what is absent here is absent there.
+    sound: bool,
+    diagnostics: &'a mut Diagnostics,
 }

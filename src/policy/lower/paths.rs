@@ -1,0 +1,79 @@
+//! The distinct paths of one stream and the slots that they fill, while the plan is being made.
+
+use crate::event::{Path, PathId, SlotId};
+use std::collections::HashMap;
+
+/// How many steps the paths of a stream may have together: nodes of the automaton are numbered with 16 bits, and a
+/// step makes at most two of them.
+const MOST_STEPS: usize = 30_000;
+
+/// The paths of one stream, in order of first use.
+#[derive(Default)]
+pub(super) struct PathTable {
+    paths: Vec<(Path, Vec<SlotId>)>,
+    ids: HashMap<Path, PathId>,
+    slots: usize,
+    /// The slot of each path that a condition tests; tests of several sinks share it.
+    tested: HashMap<PathId, SlotId>,
+}
+
+impl PathTable {
+    /// The id of a path, made at need.
+    pub(super) fn intern(&mut self, path: &Path) -> PathId {
+        if let Some(known) = self.ids.get(path) {
+            return *known;
+        }
+        let id = PathId(narrow(self.paths.len()));
+        self.paths.push((path.clone(), Vec::new()));
+        self.ids.insert(path.clone(), id);
+        id
+    }
+
+    /// A new slot that the path fills.
+    pub(super) fn slot(&mut self, path: &Path) -> SlotId {
+        let id = self.intern(path);
+        let slot = SlotId(narrow(self.slots));
+        self.slots += 1;
+        if let Some((_, slots)) = self.paths.get_mut(id.index()) {
+            slots.push(slot);
+        }
+        slot
+    }
+
+    /// The slot for tests on the path.
+    pub(super) fn test_slot(&mut self, path: &Path) -> SlotId {
+        let id = self.intern(path);
+        if let Some(slot) = self.tested.get(&id) {
+            return *slot;
+        }
+        let slot = self.slot(path);
+        self.tested.insert(id, slot);
+        slot
+    }
+
+    /// One path.
+    pub(super) fn path(&self, id: PathId) -> &Path {
+        &self.paths[id.index()].0
+    }
+
+    /// How many slots there are.
+    pub(super) fn slot_count(&self) -> u16 {
+        narrow(self.slots)
+    }
+
+    /// Whether the stream has more paths than a plan can number.
+    pub(super) fn overflows(&self) -> bool {
+        let steps: usize = self.paths.iter().map(|(path, _)| path.segments().len()).sum();
+        steps > MOST_STEPS || self.paths.len() > MOST_STEPS || self.slots > MOST_STEPS
+    }
+
+    /// All paths with their slots; positions are [`PathId`]s.
+    pub(super) fn into_paths(self) -> Vec<(Path, Vec<SlotId>)> {
+        self.paths
+    }
+}
+
+/// Ids beyond the limit stay at it: [`PathTable::overflows`] then refuses the policy.
+fn narrow(count: usize) -> u16 {
+    u16::try_from(count).unwrap_or(u16::MAX)
+}

@@ -1,0 +1,76 @@
+//! `profiles`: complete field rules for `degrade`, which must not identify anyone.
+
+use super::Cx;
+use super::classes::{IDENTITY_CLASS, is_within, lineage};
+use super::fields::{Rule, check_classes, check_ties, known_classes, rules};
+use super::overlap::Steps;
+use super::sinks::SinkDraft;
+use super::streams::StreamDraft;
+use super::templates::{Subject, read_fields};
+use crate::policy::ast::{Source, Text};
+use crate::policy::diagnostic::Code;
+use std::collections::BTreeSet;
+
+/// The class beneath which everything is a way to reach a person.
+const CONTACT_CLASS: &str = "user.contact";
+
+/// Reads `profiles`, in the order of the policy.
+pub(super) fn profiles<'a>(cx: &mut Cx<'a>, streams: &[StreamDraft<'a>], sinks: &[SinkDraft<'a>]) -> Vec<Vec<Rule<'a>>> {
+    let policy = cx.policy;
+    let mut profiles = Vec::with_capacity(policy.profiles.len());
+    for (position, (name, profile)) in policy.profiles.iter().enumerate() {
+        let served = served_streams(position, streams.len(), sinks);
+        let fields = read_fields(cx, &profile.fields, false);
+        let known = known_classes(served.iter().map(|stream| &streams[*stream]));
+        let all = known_classes(streams.iter());
+        check_classes(cx, &fields, &known, &all);
+        let rules = rules(cx, &fields);
+        check_ties(cx, &rules, served.iter().any(|stream| streams[*stream].folds));
+        for stream in &served {
+            check_releases(cx, name, &rules, &streams[*stream]);
+        }
+        profiles.push(rules);
+    }
+    profiles
+}
+
+/// The streams whose events the profile may meet; all of them while no sink uses it.
+fn served_streams(profile: usize, streams: usize, sinks: &[SinkDraft<'_>]) -> BTreeSet<usize> {
+    let used = sinks.iter().filter(|sink| sink.profile == Some(profile));
+    let served: BTreeSet<usize> = used.flat_map(|sink| sink.streams.iter().copied()).collect();
+    if served.is_empty() { (0..streams).collect() } else { served }
+}
+
+/// Reports rules under which a degraded event would still name its subject.
+fn check_releases(cx: &mut Cx<'_>, profile: &Text, rules: &[Rule<'_>], stream: &StreamDraft<'_>) {
+    let identities: BTreeSet<&str> = identity_classes(stream);
+    for classed in stream.classed.iter().filter(|classed| names_a_person(classed.class, &identities)) {
+        let by_class = lineage(classed.class).find_map(|class| rules.iter().find(|rule| rule.subject == Subject::Class(class)));
+        let by_path = rules.iter().filter(|rule| match &rule.subject {
+            Subject::Path(path) => Steps::new(path, stream.folds).may_meet(&classed.steps),
+            Subject::Class(_) => false,
+        });
+        for rule in by_path.chain(by_class).filter(|rule| rule.compiled.identifies()) {
+            cx.diagnostics
+                .error(
+                    Code::ProfileIdentifies,
+                    rule.span,
+                    format!("profile `{}` lets `{}` through with `{}`", profile.value, classed.class, rule.transform),
+                )
+                .hint("a degraded event must not name its subject: drop identity and contact classes, or make them coarse");
+        }
+    }
+}
+
+fn names_a_person(class: &str, identities: &BTreeSet<&str>) -> bool {
+    is_within(class, CONTACT_CLASS) || is_within(class, IDENTITY_CLASS) || identities.contains(class)
+}
+
+/// The classes that the identities of a stream have, whatever they are called.
+pub(super) fn identity_classes<'a>(stream: &StreamDraft<'a>) -> BTreeSet<&'a str> {
+    let classes = stream.written.subject.iter().filter_map(|subject| match &subject.value.source {
+        Source::Path(path) => stream.class_of(&path.value),
+        Source::Header(_) | Source::Key(_) => None,
+    });
+    classes.chain([IDENTITY_CLASS]).collect()
+}

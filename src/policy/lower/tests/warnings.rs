@@ -1,0 +1,1 @@
+//! Every warning of `check`.

@@ -1,0 +1,221 @@
+//! Transforms: options checked once, then made into actions for a class and a sink.
+
+use super::Cx;
+use super::streams::NORMALIZE;
+use crate::event::json;
+use crate::keys::{KeySet, MacKey};
+use crate::plan::{Action, KeyedPseudonym, Normalize, TimeUnit, UrlParams, UrlPart, UrlRule, fold};
+use crate::policy::ast::{Section, Span, Text, Transform};
+use crate::policy::diagnostic::Code;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A transform with good options; only the key of a pseudonym waits for the class.
+#[derive(Clone)]
+pub(super) enum Compiled<'a> {
+    /// The same wherever it is used.
+    Fixed(Action),
+    /// A pseudonym.
+    Pseudonym {
+        /// The key's name.
+        key: &'a str,
+        /// Whether all sinks share its pseudonyms.
+        shared: bool,
+        /// How the value is made comparable.
+        normalize: Normalize,
+    },
+}
+
+impl Compiled<'_> {
+    /// The action for places of one class in one sink.
+    pub(super) fn action(&self, keys: &mut KeyMaker<'_>, sink: &str, class: &str) -> Action {
+        match self {
+            Compiled::Fixed(action) => action.clone(),
+            Compiled::Pseudonym { key, shared, normalize } => {
+                let key = keys.key(key, (!shared).then_some(sink), class);
+                Action::Pseudonym(KeyedPseudonym { key, normalize: *normalize })
+            }
+        }
+    }
+
+    /// Whether values can be linked to a person afterwards: kept, or replaced by a stable pseudonym.
+    pub(super) fn identifies(&self) -> bool {
+        match self {
+            Compiled::Fixed(action) => matches!(action, Action::Keep | Action::Pseudonym(_)),
+            Compiled::Pseudonym { .. } => true,
+        }
+    }
+
+    /// Whether it is `keep`.
+    pub(super) fn keeps(&self) -> bool {
+        matches!(self, Compiled::Fixed(Action::Keep))
+    }
+
+    /// Whether two rules for one place would do the same, so that it does not matter which wins.
+    pub(super) fn same_effect(&self, other: &Compiled<'_>) -> bool {
+        match (self, other) {
+            (Compiled::Fixed(Action::Keep), Compiled::Fixed(Action::Keep))
+            | (Compiled::Fixed(Action::Drop), Compiled::Fixed(Action::Drop))
+            | (Compiled::Fixed(Action::Null), Compiled::Fixed(Action::Null)) => true,
+            (Compiled::Fixed(_) | Compiled::Pseudonym { .. }, Compiled::Fixed(_) | Compiled::Pseudonym { .. }) => false,
+        }
+    }
+
+    /// Whether it works on single values only: an object in such a place is removed whole.
+    pub(super) fn wants_scalar(&self) -> bool {
+        match self {
+            Compiled::Fixed(action) => action.is_elementwise(),
+            Compiled::Pseudonym { .. } => true,
+        }
+    }
+}
+
+/// Working keys of the plan, each derived once.
+pub(super) struct KeyMaker<'k> {
+    keys: &'k KeySet,
+    made: HashMap<(String, Option<String>, String), Arc<MacKey>>,
+}
+
+impl<'k> KeyMaker<'k> {
+    /// Derives from this key set.
+    pub(super) fn new(keys: &'k KeySet) -> KeyMaker<'k> {
+        KeyMaker { keys, made: HashMap::new() }
+    }
+
+    fn key(&mut self, name: &str, sink: Option<&str>, class: &str) -> Arc<MacKey> {
+        let used_for = (name.to_owned(), sink.map(str::to_owned), class.to_owned());
+        let derive = || Arc::new(self.keys.pseudonym_key(name, sink, class));
+        Arc::clone(self.made.entry(used_for).or_insert_with(derive))
+    }
+}
+
+/// The transform's name in the language.
+pub(super) fn name(transform: &Transform) -> &'static str {
+    match transform {
+        Transform::Keep => "keep",
+        Transform::Drop => "drop",
+        Transform::Null => "null",
+        Transform::Redact { .. } => "redact",
+        Transform::Mask { .. } => "mask",
+        Transform::Pseudonym { .. } => "pseudonym",
+        Transform::TruncateIp { .. } => "truncate_ip",
+        Transform::Url { .. } => "url",
+        Transform::EmailDomain => "email_domain",
+        Transform::CoarsenGeo { .. } => "coarsen_geo",
+        Transform::CoarsenTime { .. } => "coarsen_time",
+        Transform::NotYet { name } => name,
+    }
+}
+
+/// Checks a transform's options; `None` where they are at fault.
+pub(super) fn compile<'a>(cx: &mut Cx<'a>, transform: &'a Transform, span: &Span) -> Option<Compiled<'a>> {
+    let action = match transform {
+        Transform::Keep => Action::Keep,
+        Transform::Drop => Action::Drop,
+        Transform::Null => Action::Null,
+        Transform::Redact { with } => {
+            let mut text = Vec::new();
+            json::write_string(&with.value, &mut text);
+            Action::Redact(text.into())
+        }
+        Transform::Mask { keep_last } => Action::Mask { keep_last: keep_last.value },
+        Transform::Pseudonym { key, normalize, per } => return pseudonym(cx, key, normalize.as_ref(), per.as_ref()),
+        Transform::TruncateIp { v4, v6 } => Action::TruncateIp { v4: v4.value.min(32), v6: v6.value.min(128) },
+        Transform::Url { drop_params, keep_params, fragment, part, schemes } => {
+            let params = params(cx, drop_params.as_deref(), keep_params.as_deref(), span);
+            let keep_fragment = cx.word_or(fragment.as_ref(), &[("drop", false), ("keep", true)], false);
+            const PARTS: &[(&str, UrlPart)] =
+                &[("auto", UrlPart::Auto), ("query", UrlPart::Query), ("fragment", UrlPart::Fragment)];
+            let part = cx.word_or(part.as_ref(), PARTS, UrlPart::Auto);
+            let schemes = schemes.iter().filter_map(|scheme| url_scheme(cx, scheme)).collect();
+            Action::Url(Arc::new(UrlRule { params: params?, keep_fragment, part, schemes }))
+        }
+        Transform::EmailDomain => Action::EmailDomain,
+        Transform::CoarsenGeo { decimals } => Action::CoarsenGeo { decimals: decimals.value },
+        Transform::CoarsenTime { to } => Action::CoarsenTime(cx.word(to, TIME_UNITS)?),
+        Transform::NotYet { name } => {
+            cx.diagnostics.error(Code::NotYet, span, format!("transform `{name}` is not supported yet"));
+            return None;
+        }
+    };
+    Some(Compiled::Fixed(action))
+}
+
+const TIME_UNITS: &[(&str, TimeUnit)] =
+    &[("hour", TimeUnit::Hour), ("day", TimeUnit::Day), ("week", TimeUnit::Week), ("month", TimeUnit::Month)];
+
+fn pseudonym<'a>(cx: &mut Cx<'a>, key: &'a Text, normalize: Option<&Text>, per: Option<&Text>) -> Option<Compiled<'a>> {
+    if let Some(per) = per {
+        cx.diagnostics.error(Code::NotYet, &per.span, "`per` is not supported yet");
+    }
+    let normalize = match normalize {
+        Some(text) if text.value == "phone_e164" => {
+            cx.diagnostics.error(Code::NotYet, &text.span, "`normalize: phone_e164` is not supported yet");
+            None
+        }
+        Some(text) => cx.word(text, NORMALIZE),
+        None => Some(Normalize::None),
+    };
+    let policy = cx.policy;
+    let declared = cx.resolve(key, &policy.keys, Section::Keys)?;
+    Some(Compiled::Pseudonym { key: &key.value, shared: policy.keys[declared].1.shared, normalize: normalize? })
+}
+
+fn params(cx: &mut Cx<'_>, drop: Option<&[Text]>, keep: Option<&[Text]>, span: &Span) -> Option<UrlParams> {
+    match (drop, keep) {
+        (Some(names), None) => Some(UrlParams::Drop(names.iter().map(|name| param(name_ends(&name.value))).collect())),
+        (None, Some(names)) => {
+            let whole: Vec<bool> = names.iter().map(|name| is_whole_param(cx, name)).collect();
+            let names = names.iter().map(|name| param(&name.value)).collect();
+            whole.iter().all(|whole| *whole).then_some(UrlParams::Keep(names))
+        }
+        (Some(_), Some(_)) => {
+            if cx.sound {
+                cx.diagnostics.error(Code::Exclusive, span, "`drop_params` and `keep_params` exclude each other");
+            }
+            None
+        }
+        (None, None) => {
+            cx.diagnostics
+                .error(Code::MissingKey, span, "`url` does not say which parameters stay")
+                .hint("add `keep_params: […]` or `drop_params: […]`; `drop_params: []` keeps them all");
+            None
+        }
+    }
+}
+
+/// Names are compared as `scrub.md`, rule 7, says: folded.
+fn param(name: &str) -> Box<str> {
+    let mut folded = String::with_capacity(name.len());
+    fold::fold_case(name, &mut folded);
+    folded.into()
+}
+
+/// A parameter's name ends at the first `[` or `.`; dropping `a.b` therefore means dropping `a`.
+fn name_ends(name: &str) -> &str {
+    name.find(['[', '.']).filter(|end| *end > 0).map_or(name, |end| &name[..end])
+}
+
+/// Keeping `a.b` would keep everything that begins with `a.`: the author decides that, not we.
+fn is_whole_param(cx: &mut Cx<'_>, name: &Text) -> bool {
+    let whole = name_ends(&name.value) == name.value && !name.value.is_empty();
+    if !whole {
+        cx.diagnostics
+            .error(Code::BadText, &name.span, format!("`{}` is not the whole name of a parameter", name.value))
+            .hint("a parameter's name ends at the first `[` or `.`");
+    }
+    whole
+}
+
+/// RFC 3986, section 3.1.
+fn url_scheme(cx: &mut Cx<'_>, scheme: &Text) -> Option<Box<str>> {
+    let lower = scheme.value.to_ascii_lowercase();
+    let legal = lower.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && lower.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.'));
+    if !legal {
+        cx.diagnostics
+            .error(Code::BadText, &scheme.span, format!("`{}` is not a URL scheme", scheme.value))
+            .hint("a scheme stands before the colon, such as `app` in app://cart");
+    }
+    legal.then(|| lower.into())
+}
