@@ -21,7 +21,7 @@ pub(crate) struct Args {
     events: Option<PathBuf>,
 }
 
-/// Compiles each policy; diagnostics to standard error, one line a policy to standard output.
+/// Compiles each policy: diagnostics to standard error, one line to standard output for each that is right.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.events.is_some() {
         return Err(Usage("`--events` is not supported yet".into()).into());
@@ -37,17 +37,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         let warnings = compiled.diagnostics.count(Severity::Warning);
         let refused = compiled.plan.is_none() || (args.deny_warnings && warnings > 0);
         faults |= refused;
-        let verdict = if refused { "refused" } else { "ok" };
-        write!(
-            results,
-            "{}: {verdict}, {}, {}",
-            common::display_name(file),
-            plural(errors, "error"),
-            plural(warnings, "warning")
-        )?;
+        let counts = format!("{}, {}", plural(errors, "error"), plural(warnings, "warning"));
         match compiled.plan.filter(|_| !refused) {
-            Some(plan) => writeln!(results, ", policy {}", plan.hash)?,
-            None => writeln!(results)?,
+            Some(plan) => writeln!(results, "{}: ok, policy {}, {counts}", common::display_name(file), plan.hash)?,
+            None => output::complain(format_args!("{}: refused, {counts}", common::display_name(file))),
         }
     }
     results.flush()?;

@@ -80,7 +80,7 @@ mod tests {
 
     #[track_caller]
     fn hash(text: &str) -> PolicyHash {
-        canonical_hash(&yaml::parse(text, &mut Diagnostics::default()).expect("a document"))
+        canonical_hash(&yaml::parse(text, yaml::OwnKeys::Ignored, &mut Diagnostics::default()).expect("a document"))
     }
 
     #[test]

@@ -14,7 +14,7 @@ const VERSION: i64 = 1;
 const MAX_NAME: usize = 128;
 
 /// Checks a whole document against an object of the language.
-pub(super) fn check(root: &Node, object: &'static Object, source: &SourceMap, diagnostics: &mut Diagnostics) {
+pub(crate) fn check(root: &Node, object: &'static Object, source: &SourceMap, diagnostics: &mut Diagnostics) {
     let start = root.span.start..root.span.start;
     let mut checker = Checker { source, diagnostics };
     match root.map() {
@@ -33,6 +33,7 @@ impl Checker<'_, '_> {
     fn shape(&mut self, node: &Node, shape: &'static Shape, head: &Span) {
         match shape {
             Shape::Version => self.version(node, head),
+            Shape::Any => {}
             Shape::Text(form) => match node.text() {
                 Some(text) => self.text(node, text, *form),
                 None => self.wrong_type(node, shape, head),
@@ -165,7 +166,7 @@ impl Checker<'_, '_> {
                     let found = format!("`{}` does not belong in a {}", name.value, object.name);
                     self.diagnostics.error(Code::NotHere, &name.span, found).hint(why);
                 }
-                None if more.contains(&&*name.value) => {}
+                None if more.contains(&&*name.value) || name.value.starts_with("x-") => {}
                 None => self.unknown_key(name, object),
             }
         }
@@ -315,6 +316,7 @@ fn is_comparable(scalar: super::ast::Scalar) -> bool {
 /// Whether the kind of value is that of the shape: enough to tell apart what `Either` offers.
 pub(super) fn takes(shape: &Shape, node: &Node) -> bool {
     match shape {
+        Shape::Any => true,
         Shape::Text(_) | Shape::Word(_) => node.text().is_some(),
         Shape::Bool | Shape::True => matches!(node.value, Value::Bool(_)),
         Shape::Int { .. } | Shape::Number | Shape::Version => matches!(node.value, Value::Int(_) | Value::Float(_)),

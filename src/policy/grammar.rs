@@ -3,9 +3,11 @@
 //! One table of these (`language`) drives the check of form, the "did you mean" hints and the JSON Schema.
 
 /// What a value may be.
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// The number of the language's version.
     Version,
+    /// Anything at all.
+    Any,
     /// A string of some form.
     Text(Form),
     /// One word of a closed list.
@@ -55,7 +57,7 @@ pub(super) enum Shape {
 
 /// The form of a string. Only [`Form::Any`] may be empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// Any text, also none.
     Any,
     /// Any text.
@@ -75,34 +77,34 @@ pub(super) enum Form {
 }
 
 /// A word of a closed list.
-pub(super) struct Word {
-    pub(super) word: &'static str,
-    pub(super) about: &'static str,
+pub(crate) struct Word {
+    pub(crate) word: &'static str,
+    pub(crate) about: &'static str,
     /// Part of the language that this version does not have yet.
-    pub(super) later: bool,
+    pub(crate) later: bool,
 }
 
 /// A word that this version has.
-pub(super) const fn word(word: &'static str, about: &'static str) -> Word {
+pub(crate) const fn word(word: &'static str, about: &'static str) -> Word {
     Word { word, about, later: false }
 }
 
 /// A word that a later version brings.
-pub(super) const fn later(word: &'static str) -> Word {
+pub(crate) const fn later(word: &'static str) -> Word {
     Word { word, about: "", later: true }
 }
 
 /// A key of an object.
-pub(super) struct Key {
-    pub(super) name: &'static str,
-    pub(super) shape: &'static Shape,
-    pub(super) need: Need,
-    pub(super) about: &'static str,
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) shape: &'static Shape,
+    pub(crate) need: Need,
+    pub(crate) about: &'static str,
 }
 
 /// Whether a key must, may or may not be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
+pub(crate) enum Need {
     /// It must.
     Required,
     /// It may.
@@ -114,92 +116,92 @@ pub(super) enum Need {
 }
 
 /// A key that must be there.
-pub(super) const fn need(name: &'static str, shape: &'static Shape, about: &'static str) -> Key {
+pub(crate) const fn need(name: &'static str, shape: &'static Shape, about: &'static str) -> Key {
     Key { name, shape, need: Need::Required, about }
 }
 
 /// A key that may be there.
-pub(super) const fn may(name: &'static str, shape: &'static Shape, about: &'static str) -> Key {
+pub(crate) const fn may(name: &'static str, shape: &'static Shape, about: &'static str) -> Key {
     Key { name, shape, need: Need::Optional, about }
 }
 
 /// A key that a later version brings.
-pub(super) const fn not_yet(name: &'static str) -> Key {
+pub(crate) const fn not_yet(name: &'static str) -> Key {
     Key { name, shape: &Shape::Bool, need: Need::Later, about: "" }
 }
 
 /// A key that may not be here.
-pub(super) const fn not_here(name: &'static str, why: &'static str) -> Key {
+pub(crate) const fn not_here(name: &'static str, why: &'static str) -> Key {
     Key { name, shape: &Shape::Bool, need: Need::NotHere(why), about: "" }
 }
 
 /// A mapping with keys of the language.
-pub(super) struct Object {
+pub(crate) struct Object {
     /// Its name in the JSON Schema, and in messages: `unknown key `x` in a sink`.
-    pub(super) name: &'static str,
-    pub(super) keys: &'static [Key],
-    pub(super) groups: &'static [Group],
+    pub(crate) name: &'static str,
+    pub(crate) keys: &'static [Key],
+    pub(crate) groups: &'static [Group],
 }
 
 impl Object {
-    pub(super) fn key(&self, name: &str) -> Option<&'static Key> {
+    pub(crate) fn key(&self, name: &str) -> Option<&'static Key> {
         self.keys.iter().find(|key| key.name == name)
     }
 
     /// The keys that an author may write.
-    pub(super) fn usable(&self) -> impl Iterator<Item = &'static Key> {
+    pub(crate) fn usable(&self) -> impl Iterator<Item = &'static Key> {
         self.keys.iter().filter(|key| matches!(key.need, Need::Required | Need::Optional))
     }
 }
 
 /// Keys that exclude each other.
-pub(super) struct Group {
-    pub(super) keys: &'static [&'static str],
+pub(crate) struct Group {
+    pub(crate) keys: &'static [&'static str],
     /// One of them must be there.
-    pub(super) required: bool,
+    pub(crate) required: bool,
 }
 
 /// Exactly one of these keys.
-pub(super) const fn one_of(keys: &'static [&'static str]) -> Group {
+pub(crate) const fn one_of(keys: &'static [&'static str]) -> Group {
     Group { keys, required: true }
 }
 
 /// At most one of these keys.
-pub(super) const fn at_most_one(keys: &'static [&'static str]) -> Group {
+pub(crate) const fn at_most_one(keys: &'static [&'static str]) -> Group {
     Group { keys, required: false }
 }
 
 /// A mapping whose kind is told by which key is there.
-pub(super) struct Choice {
-    pub(super) name: &'static str,
+pub(crate) struct Choice {
+    pub(crate) name: &'static str,
     /// The telling key, and the object it tells.
-    pub(super) branches: &'static [(&'static str, &'static Object)],
+    pub(crate) branches: &'static [(&'static str, &'static Object)],
 }
 
 /// A mapping whose kind is told by the word at one key.
-pub(super) struct Tagged {
-    pub(super) name: &'static str,
-    pub(super) key: &'static str,
-    pub(super) about: &'static str,
+pub(crate) struct Tagged {
+    pub(crate) name: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) about: &'static str,
     /// The words, each with its object; `None` for a word that a later version brings.
-    pub(super) branches: &'static [(&'static str, Option<&'static Object>)],
+    pub(crate) branches: &'static [(&'static str, Option<&'static Object>)],
 }
 
 /// A word, or a mapping of one word to its options.
-pub(super) struct Variant {
-    pub(super) name: &'static str,
-    pub(super) cases: &'static [Case],
+pub(crate) struct Variant {
+    pub(crate) name: &'static str,
+    pub(crate) cases: &'static [Case],
 }
 
 /// One case of a [`Variant`].
-pub(super) struct Case {
-    pub(super) word: &'static str,
-    pub(super) about: &'static str,
-    pub(super) options: Options,
+pub(crate) struct Case {
+    pub(crate) word: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) options: Options,
 }
 
 /// What follows a case's word.
-pub(super) enum Options {
+pub(crate) enum Options {
     /// Nothing: it stands alone.
     None,
     /// A mapping.
@@ -210,9 +212,10 @@ pub(super) enum Options {
 
 impl Shape {
     /// What is expected, in words: "a list", "`drop` or `keep`".
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self {
             Shape::Version => "the version of the language, 1".into(),
+            Shape::Any => "a value".into(),
             Shape::Text(form) => form.describe().into(),
             Shape::Word(words) => alternatives(words.iter().filter(|word| !word.later).map(|word| word.word)),
             Shape::Bool => "`true` or `false`".into(),
@@ -231,7 +234,7 @@ impl Shape {
 
 impl Form {
     /// What is expected, in words.
-    pub(super) fn describe(self) -> &'static str {
+    pub(crate) fn describe(self) -> &'static str {
         match self {
             Form::Any | Form::Free => "a string",
             Form::Name => "a name",
@@ -245,7 +248,7 @@ impl Form {
 }
 
 /// "`a`, `b` or `c`"
-pub(super) fn alternatives<'a>(words: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn alternatives<'a>(words: impl Iterator<Item = &'a str>) -> String {
     let quoted: Vec<String> = words.map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {
         None => "nothing".into(),

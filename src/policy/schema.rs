@@ -30,6 +30,7 @@ impl Writer {
     fn shape(&mut self, shape: &'static Shape) -> Value {
         match shape {
             Shape::Version => json!({"const": 1}),
+            Shape::Any => json!({}),
             Shape::Text(form) => text(*form),
             Shape::Word(words) => word(words),
             Shape::Bool => json!({"type": "boolean"}),

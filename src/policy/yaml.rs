@@ -124,16 +124,25 @@ impl Node {
     }
 }
 
+/// What becomes of keys that begin with `x-`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnKeys {
+    /// They go: they are the author's own.
+    Ignored,
+    /// They stay: the document holds events, whose members they may be.
+    Kept,
+}
+
 /// Reads one document. `None` where nothing could be read at all; faults are in `diagnostics` either way, and
 /// members that have one are left out.
-pub fn parse(text: &str, diagnostics: &mut Diagnostics) -> Option<Node> {
+pub fn parse(text: &str, own_keys: OwnKeys, diagnostics: &mut Diagnostics) -> Option<Node> {
     if text.len() > MAX_BYTES {
         diagnostics.error(Code::TooLarge, &(0..0), format!("larger than {MAX_BYTES} bytes"));
         return None;
     }
     let parser = Parser::new_from_str(text);
     let mut reader =
-        Reader { parser, text, offsets: Offsets::of(text), anchors: HashMap::new(), aliases: 0, nodes: 0, diagnostics };
+        Reader { parser, text, offsets: Offsets::of(text), anchors: HashMap::new(), aliases: 0, nodes: 0, own_keys, diagnostics };
     match reader.document() {
         Ok(node) => node,
         Err(Stop::Reported) => None,
@@ -179,6 +188,7 @@ struct Reader<'t, 'd> {
     anchors: HashMap<usize, Node>,
     aliases: usize,
     nodes: usize,
+    own_keys: OwnKeys,
     diagnostics: &'d mut Diagnostics,
 }
 
@@ -294,7 +304,7 @@ impl<'t> Reader<'t, '_> {
             let (event, at) = self.next()?;
             let value = self.node(event, at, depth + 1)?;
             if let (Some(key), Some(value)) = (key, value)
-                && !key.value.starts_with("x-")
+                && (self.own_keys == OwnKeys::Kept || !key.value.starts_with("x-"))
             {
                 map.push((key, value));
             }
@@ -461,7 +471,7 @@ mod tests {
     #[track_caller]
     fn read(text: &str) -> Node {
         let mut diagnostics = Diagnostics::default();
-        let node = parse(text, &mut diagnostics);
+        let node = parse(text, OwnKeys::Ignored, &mut diagnostics);
         assert!(diagnostics.is_empty(), "{:?}", diagnostics.sorted());
         node.expect("a document")
     }
@@ -469,7 +479,7 @@ mod tests {
     #[track_caller]
     fn faults(text: &str) -> Vec<(Code, &str)> {
         let mut diagnostics = Diagnostics::default();
-        let _ = parse(text, &mut diagnostics);
+        let _ = parse(text, OwnKeys::Ignored, &mut diagnostics);
         diagnostics.sorted().iter().map(|one| (one.code, &text[one.span.clone()])).collect()
     }
 

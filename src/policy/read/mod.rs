@@ -21,7 +21,7 @@ pub(super) struct Document {
 
 /// Reads a policy; every fault of form is in `diagnostics`. `None` where there is no document at all.
 pub(super) fn read(source: &SourceMap, diagnostics: &mut Diagnostics) -> Option<Document> {
-    let root = yaml::parse(source.text(), diagnostics)?;
+    let root = yaml::parse(source.text(), yaml::OwnKeys::Ignored, diagnostics)?;
     form::check(&root, &language::POLICY, source, diagnostics);
     let policy = policy(&root);
     if !diagnostics.has_errors()

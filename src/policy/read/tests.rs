@@ -101,7 +101,14 @@ fn note(node: &Node, shape: &'static Shape, met: &mut BTreeSet<(String, String)>
                 }
             }
         }),
-        Shape::Version | Shape::Text(_) | Shape::Bool | Shape::True | Shape::Int { .. } | Shape::Number | Shape::Scalar => {}
+        Shape::Version
+        | Shape::Any
+        | Shape::Text(_)
+        | Shape::Bool
+        | Shape::True
+        | Shape::Int { .. }
+        | Shape::Number
+        | Shape::Scalar => {}
     }
 }
 
@@ -138,7 +145,14 @@ fn offered(shape: &'static Shape, all: &mut BTreeSet<(String, String)>) {
                 members(object, all);
             }
         }),
-        Shape::Version | Shape::Text(_) | Shape::Bool | Shape::True | Shape::Int { .. } | Shape::Number | Shape::Scalar => {}
+        Shape::Version
+        | Shape::Any
+        | Shape::Text(_)
+        | Shape::Bool
+        | Shape::True
+        | Shape::Int { .. }
+        | Shape::Number
+        | Shape::Scalar => {}
     }
 }
 
@@ -339,7 +353,7 @@ fn a_version_must_be_there_and_be_ours() {
 fn reading_never_panics() {
     // Prefixes of the example, cut at places of every kind, and every line taken out.
     for end in (0..COMPLETE.len()).step_by(13).filter(|end| COMPLETE.is_char_boundary(*end)) {
-        let _ = yaml::parse(&COMPLETE[..end], &mut Diagnostics::default());
+        let _ = yaml::parse(&COMPLETE[..end], yaml::OwnKeys::Ignored, &mut Diagnostics::default());
     }
     let lines: Vec<&str> = COMPLETE.lines().collect();
     for gone in 0..lines.len() {
