@@ -24,7 +24,7 @@ fn with(extra: String) -> String {
 }
 
 fn refusal(text: &str) -> String {
-    let error = parse(text.as_bytes()).err().expect("this file must be refused").to_string();
+    let error = parse(text.as_bytes()).expect_err("this file must be refused").to_string();
     assert!(!error.contains(&SECRET[..8]), "{error}");
     error
 }

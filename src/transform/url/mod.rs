@@ -177,7 +177,7 @@ impl Writer<'_, '_, '_> {
             self.out.text(mark);
         }
         self.query(query);
-        if self.out.len() == start + mark.len() && text != "" {
+        if self.out.len() == start + mark.len() && !text.is_empty() {
             self.out.truncate(start);
         }
     }

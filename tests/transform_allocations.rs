@@ -1,0 +1,101 @@
+//! No transform allocates once its buffers have grown: held with an allocator that counts.
+
+// A global allocator is an unsafe trait; this one only counts and hands on to the system's.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+
+use privet::event::Timestamp;
+use privet::event::json::Text;
+use privet::keys::KeySet;
+use privet::plan::{Action, KeyedPseudonym, Normalize, TimeUnit, UrlParams, UrlPart, UrlRule};
+use privet::transform::{Context, Fate, Scratch, apply, apply_key};
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+fn count() {
+    // The thread's counter is gone while the thread ends; nothing is measured then.
+    let _ = ALLOCATIONS.try_with(|counter| counter.set(counter.get() + 1));
+}
+
+// SAFETY: every call is handed on unchanged to the system's allocator, which keeps the trait's promises.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the pointer came from the system's allocator with this layout.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the pointer came from the system's allocator with this layout.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn url(params: UrlParams) -> Action {
+    Action::Url(Arc::new(UrlRule { params, keep_fragment: true, part: UrlPart::Auto, schemes: vec![] }))
+}
+
+/// Each action with an input that it takes, one with escapes, and one that it drops.
+fn cases() -> Vec<(Action, [&'static str; 3])> {
+    let key = Arc::new(KeySet::demonstration().pseudonym_key("ads", Some("ads"), "user.contact.email"));
+    let pseudonym = |normalize| Action::Pseudonym(KeyedPseudonym { key: key.clone(), normalize });
+    let urls = [
+        r#""https://u:p@shop.example/p;v=1?a=1&%65mail=c%2540x.io&next=%2Fp%3Fx%3D1#top""#,
+        r#""https:\/\/shop.example\/?email=c\u0040x.io&b=\u00e4""#,
+        r#""javascript:alert(1)""#,
+    ];
+    vec![
+        (Action::Mask { keep_last: 4 }, [r#""4716 0464 5555 1788""#, r#""4716\u00e94645\"55551788""#, "4716"]),
+        (pseudonym(Normalize::None), [r#""97980cfea0067""#, r#""c\u0040x.io""#, "1.5"]),
+        (pseudonym(Normalize::Email), [r#"" Ann.B@Example.ORG ""#, r#""J\u00dcRGEN@x.io""#, r#"" ""#]),
+        (
+            Action::TruncateIp { v4: 24, v6: 48 },
+            [r#""2a02:5758:c632:c3dc:62a7:dd3f:c21b:c8db""#, r#""203.0.113\u002e77""#, r#""no""#],
+        ),
+        (url(UrlParams::Drop(vec!["email".into(), "token".into()])), urls),
+        (url(UrlParams::Keep(vec!["a".into()])), urls),
+        (Action::EmailDomain, [r#""ann@mail.example.org""#, r#""ann\u0040x.io""#, r#""ann""#]),
+        (Action::CoarsenGeo { decimals: 2 }, ["52.520008", r#""13\u002e404954""#, "1e99"]),
+        (Action::CoarsenTime(TimeUnit::Week), [r#""2026-11-22T10:35:45.123+02:00""#, r#""2026-11-22T10\u003a35:45Z""#, "17"]),
+    ]
+}
+
+#[test]
+fn nothing_is_allocated_after_warm_up() {
+    let cases = cases();
+    let context = Context { event_time: Timestamp::UNIX_EPOCH, country: None };
+    let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+    let mut pass = |out: &mut Vec<u8>| {
+        for (action, inputs) in &cases {
+            let fates = inputs.map(|input| apply(action, Text::new(input.as_bytes()), &context, &mut scratch, out));
+            assert_eq!(fates, [Fate::Written, Fate::Written, Fate::Dropped]);
+            let bare = inputs[0].trim_matches('"').as_bytes();
+            assert_eq!(apply_key(action, bare, &context, &mut scratch, out), Fate::Written);
+        }
+    };
+    pass(&mut out);
+    out.clear();
+    let before = ALLOCATIONS.get();
+    for _ in 0..10 {
+        pass(&mut out);
+        out.clear();
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert!(before > 0, "the counter counts");
+}
