@@ -18,7 +18,9 @@ use unicode_normalization::UnicodeNormalization;
 /// Writes what stays; `None` drops the value.
 pub(super) fn write(text: &str, rule: &UrlRule, work: &mut Vec<u8>, out: &mut Output<'_>) -> Option<()> {
     let blank_ends = text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
-    if blank_ends || text.chars().any(|letter| letter.is_control() || letter == '\\') {
+    // Browsers take a backslash for a slash, but not behind the first `?` or `#`.
+    let path_end = text.find(['?', '#']).unwrap_or(text.len());
+    if blank_ends || text[..path_end].contains('\\') || text.chars().any(char::is_control) {
         return None;
     }
     out.quote();

@@ -49,6 +49,7 @@ fn named_parameters_go_and_all_else_stays_byte_for_byte() {
         ("app://open/p?email=c&x=1", "app://open/p?x=1"),
         ("https://h.example/p?", "https://h.example/p?"),
         ("https://h.example", "https://h.example"),
+        (r"https://h.example/p?a=\&email=c&b=\", r"https://h.example/p?a=\&b=\"),
         ("", ""),
     ] {
         check(dropping(text), expected);
@@ -150,6 +151,7 @@ fn whatever_programs_read_differently_is_dropped() {
         "https:\\\\u@h.example/",
         "https://good.example\\@h.example/",
         "/\\h.example",
+        "https://h.example/a\\b?x=1",
         "https:/h.example/",
         "https:u@h.example",
         "https:///u@h.example/",
