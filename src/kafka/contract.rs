@@ -1,7 +1,6 @@
 //! What the delivery loop needs of a cluster: a [`Source`] to read and a [`Sink`] to write, and nothing of librdkafka.
 
 use super::errors::Fault;
-use crate::config::Guarantee;
 use crate::event::{Header, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,8 +69,8 @@ pub trait Source {
     /// Whether a partition is this member's now.
     fn owns(&self, topic: &str, partition: i32) -> bool;
 
-    /// How many partitions are this member's now.
-    fn owned(&self) -> usize;
+    /// The partitions that are this member's now.
+    fn assignment(&self) -> Vec<(String, i32)>;
 
     /// The membership now; a fault where there is none that would fence.
     fn membership(&mut self) -> Result<Self::Membership, Fault>;
@@ -114,8 +113,8 @@ pub enum Sent {
 
 /// One producer, with at most one batch open. `M` is the [`Source::Membership`] that fences its commits.
 pub trait Sink<M> {
-    /// What a crash may do.
-    fn guarantee(&self) -> Guarantee;
+    /// Whether a commit moves the group's offsets in the same moment; else the source commits them afterwards.
+    fn carries_offsets(&self) -> bool;
 
     /// Opens a batch.
     fn begin(&mut self) -> Result<(), Fault>;
@@ -123,8 +122,8 @@ pub trait Sink<M> {
     /// Adds one record to the open batch. Waits while the queue is full, up to a bound that is a fault.
     fn send(&mut self, record: Outgoing<'_>) -> Result<Sent, Fault>;
 
-    /// Ends the batch: every record is in its sink, and with `exactly_once` the offsets are the group's in the same
-    /// moment. With a bound, an answer that takes longer is a fault.
+    /// Ends the batch: every record is in its sink, and if the sink carries offsets, they are the group's in the same
+    /// moment. With a bound, an answer that takes longer is a fault. A fault leaves the end open: abort or rebuild.
     fn commit(&mut self, offsets: &[NextOffset], membership: &M, bound: Option<Duration>) -> Result<(), Fault>;
 
     /// Voids the open batch, if there is one.

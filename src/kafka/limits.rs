@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-/// What applies where a broker does not tell, and librdkafka's own default.
-const DEFAULT_LIMIT: usize = 1_000_000;
+/// What applies where a broker does not tell: Kafka's own default.
+const DEFAULT_LIMIT: usize = 1_048_588;
 
 /// How long the question may take; without an answer the default applies.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,8 +30,8 @@ impl SizeLimits {
         Arc::new(limits)
     }
 
-    /// The limit of one topic.
-    pub(super) fn of(&self, topic: &str) -> usize {
+    /// Bytes of the largest batch that a topic takes.
+    pub fn of(&self, topic: &str) -> usize {
         let known = || self.known.read().unwrap_or_else(PoisonError::into_inner).get(topic).copied();
         known().unwrap_or_else(|| {
             self.ask(&[topic]);

@@ -100,8 +100,10 @@ impl Source for Consumer {
         self.owned.contains(&(Arc::from(topic), partition))
     }
 
-    fn owned(&self) -> usize {
-        self.owned.len()
+    fn assignment(&self) -> Vec<(String, i32)> {
+        let mut all: Vec<_> = self.owned.iter().map(|(topic, partition)| (topic.to_string(), *partition)).collect();
+        all.sort();
+        all
     }
 
     fn membership(&mut self) -> Result<GroupMetadata, Fault> {

@@ -11,7 +11,6 @@ use super::rebalance::ProducerEvents;
 use super::sink::Producer;
 use super::source::offset_list;
 use crate::config::Guarantee;
-use crate::telemetry::TransactionResult;
 use rdkafka::client::Client;
 use rdkafka::producer::{Producer as _, PurgeConfig};
 use std::time::{Duration, Instant};
@@ -103,8 +102,8 @@ impl Producer {
 }
 
 impl Sink<GroupMetadata> for Producer {
-    fn guarantee(&self) -> Guarantee {
-        self.settings.guarantee()
+    fn carries_offsets(&self) -> bool {
+        self.transactional()
     }
 
     fn begin(&mut self) -> Result<(), Fault> {
@@ -184,14 +183,6 @@ fn again(attempt: Attempt, deadline: Option<Instant>, mut call: impl FnMut() -> 
             return Err(fault);
         }
         std::thread::sleep(RETRY_PAUSE);
-    }
-}
-
-/// How a batch that ended in a fault is counted.
-pub(crate) fn result_of(fault: &Fault) -> TransactionResult {
-    match fault.recovery {
-        Recovery::Abort => TransactionResult::Aborted,
-        Recovery::Retry | Recovery::Rebuild | Recovery::Stop => TransactionResult::Unknown,
     }
 }
 

@@ -1,12 +1,18 @@
 //! The order of the stages for one record: a synchronous core with its scratch, and the loop that delivers.
 
+mod batch;
 mod engine;
+mod judge;
+mod worker;
 
 pub use crate::consent::{Facts, Statement};
 pub use crate::decide::{Decision, Step};
 pub use crate::decode::Limits;
 pub use crate::encode::Touched;
+pub use batch::Cut;
 pub use engine::{Engine, Judgement};
+pub use judge::{Aside, Judge, PlanJudge, Write};
+pub use worker::{Observer, Worker};
 
 use crate::event::{Header, Record};
 use crate::outcome::{Outcome, Reason};

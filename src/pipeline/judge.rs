@@ -1,0 +1,243 @@
+//! The engine in a worker's hands: which plan a batch is judged under, what each verdict writes, what is set aside
+//! and what is counted.
+
+use super::Engine;
+use crate::decode::Limits;
+use crate::event::{Header, Position, Record, SinkId, StreamId, Timestamp};
+use crate::evidence::{Incident, QuarantineBatch, Recipient};
+use crate::kafka::{Fault, Fetched, Outgoing, Recovery, Sent};
+use crate::outcome::{Outcome, Reason};
+use crate::plan::Plan;
+use crate::telemetry::{LocalCounts, Telemetry};
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The header that says which purpose passed at a sink with `{any: …}`.
+const PURPOSES_HEADER: &str = "privet-purposes";
+
+/// Takes what one record, or the end of a batch, writes.
+pub type Write<'w> = dyn FnMut(Outgoing<'_>) -> Result<Sent, Fault> + 'w;
+
+/// What the delivery loop asks of the one who judges; a simulation brings its own.
+pub trait Judge {
+    /// A batch opens: the newest plan is taken up, and stays until the next batch.
+    fn renew(&mut self);
+
+    /// Judges one record and writes what each sink gets of it.
+    fn judge(&mut self, record: &Fetched<'_>, write: &mut Write<'_>) -> Result<(), Fault>;
+
+    /// The batch is about to be committed: writes what was kept back for its end.
+    fn close(&mut self, write: &mut Write<'_>) -> Result<(), Fault>;
+
+    /// The batch was committed at that time.
+    fn committed(&mut self, at: Instant);
+
+    /// The batch is void, and its records will be read again.
+    fn aborted(&mut self);
+}
+
+/// The quarantine topic and whom its records are sealed to.
+#[derive(Clone)]
+pub struct Aside {
+    /// The topic.
+    pub topic: String,
+    /// Without it only positions and reasons are written.
+    pub recipient: Option<Recipient>,
+}
+
+/// Judges by the plan that runs.
+pub struct PlanJudge {
+    live: Arc<ArcSwap<Plan>>,
+    telemetry: Arc<Telemetry>,
+    engine: Engine,
+    aside: Option<(String, QuarantineBatch)>,
+    under: Under,
+    /// Kept between records for their memory.
+    headers: Vec<Header<'static>>,
+    refused: Vec<(SinkId, Reason)>,
+    last_partition: i32,
+}
+
+/// What goes with one plan.
+struct Under {
+    plan: Arc<Plan>,
+    counts: LocalCounts,
+    /// The stream of each topic met so far.
+    streams: Vec<(Box<str>, StreamId)>,
+    /// By rule: the sink whose rule it is.
+    sink_of_rule: Vec<Option<SinkId>>,
+}
+
+impl Under {
+    fn new(plan: Arc<Plan>, telemetry: &Arc<Telemetry>) -> Under {
+        let counts = LocalCounts::new(telemetry.clone(), plan.meter_names());
+        let mut sink_of_rule = vec![None; plan.rules.len()];
+        for route in plan.streams.iter().flat_map(|stream| &stream.routes) {
+            for rules in std::iter::once(&route.rules).chain(&route.degraded) {
+                for (path, rule) in rules.iter() {
+                    sink_of_rule[rule.rule.index()] = Some(route.sink);
+                    if let Some((_, shadowed)) = rules.shadowed_rule(path) {
+                        sink_of_rule[shadowed.rule.index()] = Some(route.sink);
+                    }
+                }
+            }
+        }
+        Under { plan, counts, streams: Vec::new(), sink_of_rule }
+    }
+
+    fn stream(&mut self, topic: &str) -> Option<StreamId> {
+        if let Some((_, stream)) = self.streams.iter().find(|(known, _)| **known == *topic) {
+            return Some(*stream);
+        }
+        let at = self.plan.streams.iter().position(|stream| stream.topics.contains(topic))?;
+        let stream = StreamId(u16::try_from(at).ok()?);
+        self.streams.push((topic.into(), stream));
+        Some(stream)
+    }
+}
+
+impl PlanJudge {
+    /// A judge that takes up whatever plan is in `live` when a batch opens.
+    pub fn new(live: Arc<ArcSwap<Plan>>, limits: Limits, aside: Option<Aside>, telemetry: Arc<Telemetry>) -> PlanJudge {
+        PlanJudge {
+            under: Under::new(live.load_full(), &telemetry),
+            live,
+            telemetry,
+            engine: Engine::new(limits),
+            aside: aside.map(|Aside { topic, recipient }| (topic, QuarantineBatch::new(recipient))),
+            headers: Vec::new(),
+            refused: Vec::new(),
+            last_partition: 0,
+        }
+    }
+
+    /// Sets the record aside for the sinks that refused it as not to be judged, once where all did for one reason.
+    fn set_aside(&mut self, stream: StreamId, topic: &str, record: &Record<'_>, write: &mut Write<'_>) -> Result<(), Fault> {
+        let Some((_, first)) = self.refused.first().copied() else { return Ok(()) };
+        let plan = self.under.plan.clone();
+        let stream = &*plan.stream(stream).name;
+        let by_all = self.refused.len() == plan.sinks.len() && self.refused.iter().all(|(_, reason)| *reason == first);
+        if by_all {
+            return self.add(&Incident { stream, sink: None, topic, reason: first }, record, write);
+        }
+        for at in 0..self.refused.len() {
+            let (sink, reason) = self.refused[at];
+            let sink = Some(&*plan.sink(sink).name);
+            self.add(&Incident { stream, sink, topic, reason }, record, write)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, incident: &Incident<'_>, record: &Record<'_>, write: &mut Write<'_>) -> Result<(), Fault> {
+        self.last_partition = record.position.partition;
+        let Some((_, batch)) = &mut self.aside else { return Ok(()) };
+        if batch.add(incident, record).is_ok() {
+            return Ok(());
+        }
+        self.seal(write)?;
+        let Some((_, batch)) = &mut self.aside else { return Ok(()) };
+        let full = |_| Fault::own("setting a record aside", Recovery::Stop, "an empty batch has no room for it");
+        batch.add(incident, record).map_err(full)
+    }
+
+    fn seal(&mut self, write: &mut Write<'_>) -> Result<(), Fault> {
+        let attempted = "setting records aside";
+        let Some((topic, batch)) = &mut self.aside else { return Ok(()) };
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let sealed = batch.seal().map_err(|error| Fault::own(attempted, Recovery::Stop, error.to_string()))?;
+        let source_partition = self.last_partition;
+        let record = Outgoing { topic, source_partition, key: None, value: Some(&sealed), timestamp: None, headers: &[] };
+        match write(record)? {
+            Sent::Taken => Ok(()),
+            Sent::TooLarge => {
+                let why = format!("topic `{topic}` takes no record of {} bytes; raise its max.message.bytes", sealed.len());
+                Err(Fault::own(attempted, Recovery::Stop, why))
+            }
+        }
+    }
+}
+
+impl Judge for PlanJudge {
+    fn renew(&mut self) {
+        let newest = self.live.load();
+        if !Arc::ptr_eq(&newest, &self.under.plan) {
+            self.under = Under::new(newest.clone(), &self.telemetry);
+        }
+    }
+
+    fn judge(&mut self, fetched: &Fetched<'_>, write: &mut Write<'_>) -> Result<(), Fault> {
+        let Some(stream) = self.under.stream(fetched.topic) else {
+            let why = format!("no stream of the policy takes topic `{}`", fetched.topic);
+            return Err(Fault::own("judging", Recovery::Stop, why));
+        };
+        let record = record_of(fetched);
+        self.refused.clear();
+        let PlanJudge { engine, under: Under { plan, counts, .. }, headers, refused, .. } = self;
+        counts.record(stream, fetched.value.map_or(0, <[u8]>::len), Instant::now());
+        let mut written = Ok(());
+        engine.evaluate(plan, stream, &record, Timestamp::now(), &mut |sink, verdict| {
+            if written.is_err() {
+                return;
+            }
+            let (mut outcome, mut reason, mut bytes) = (verdict.outcome, verdict.reason, 0);
+            if outcome.releases() {
+                let mut passed = lend(std::mem::take(headers));
+                passed.extend(verdict.kept_headers(&record).copied());
+                let purposes =
+                    verdict.purposes.map(|purposes| Header { name: PURPOSES_HEADER, value: Some(purposes.as_bytes()) });
+                passed.extend(purposes);
+                bytes = verdict.value.map_or(0, <[u8]>::len);
+                let topic = &plan.sink(sink).topic;
+                let (key, value, source_partition) = (verdict.key, verdict.value, fetched.partition);
+                match write(Outgoing { topic, source_partition, key, value, timestamp: fetched.timestamp, headers: &passed }) {
+                    Ok(Sent::Taken) => {}
+                    Ok(Sent::TooLarge) => (outcome, reason, bytes) = (Outcome::Quarantine, Reason::LimitExceeded, 0),
+                    Err(fault) => written = Err(fault),
+                }
+                *headers = lend(passed);
+            }
+            counts.decision(stream, sink, outcome, reason, bytes);
+            if outcome == Outcome::Quarantine {
+                refused.push((sink, reason));
+            }
+        });
+        written?;
+        self.set_aside(stream, fetched.topic, &record, write)
+    }
+
+    fn close(&mut self, write: &mut Write<'_>) -> Result<(), Fault> {
+        self.seal(write)
+    }
+
+    fn committed(&mut self, at: Instant) {
+        let Under { counts, sink_of_rule, .. } = &mut self.under;
+        self.engine.drain_field_counts(|rule, count| {
+            if let Some(sink) = sink_of_rule.get(rule.index()).copied().flatten() {
+                counts.fields(sink, rule, u64::from(count));
+            }
+        });
+        counts.commit(at);
+    }
+
+    fn aborted(&mut self) {
+        self.engine.drain_field_counts(|_, _| {});
+        self.under.counts.abort();
+        if let Some((_, batch)) = &mut self.aside {
+            batch.clear();
+        }
+    }
+}
+
+fn record_of<'a>(fetched: &Fetched<'a>) -> Record<'a> {
+    let Fetched { topic: _, partition, offset, timestamp, key, value, headers } = *fetched;
+    Record { position: Position { partition, offset }, timestamp, key, value, headers }
+}
+
+/// The same memory, empty, for headers of another lifetime.
+fn lend<'to>(mut headers: Vec<Header<'_>>) -> Vec<Header<'to>> {
+    headers.clear();
+    headers.into_iter().map(|_| Header { name: "", value: None }).collect()
+}

@@ -1,0 +1,525 @@
+//! The delivery loop against a small cluster in memory that keeps the rules of transactions and groups, and fails
+//! where a script or a seed says.
+
+use super::*;
+use crate::kafka::{NextOffset, Outgoing, Sent};
+use crate::pipeline::judge::Write;
+use crate::telemetry::Telemetry;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+const TOPIC: &str = "events";
+const CUT: Cut = Cut { interval: Duration::from_secs(3600), records: 4, bytes: usize::MAX };
+
+/// The calls that may be made to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Call {
+    Begin,
+    Send,
+    Membership,
+    Commit,
+    /// The commit takes effect, but its answer is lost.
+    CommitUnheard,
+    Abort,
+    Rebuild,
+    Rewind,
+    Accept,
+    SourceCommit,
+}
+
+#[derive(Default)]
+struct Cluster {
+    /// Source records by partition; the value is the record's number.
+    log: BTreeMap<i32, Vec<u64>>,
+    committed: BTreeMap<i32, i64>,
+    position: BTreeMap<i32, i64>,
+    owned: BTreeSet<i32>,
+    given: Option<BTreeSet<i32>>,
+    changes: VecDeque<Change>,
+    /// What a `read_committed` reader of the sink sees.
+    visible: Vec<u64>,
+    pending: Vec<u64>,
+    open: bool,
+    faults: BTreeMap<Call, VecDeque<(u64, Recovery)>>,
+    calls: BTreeMap<Call, u64>,
+    turn: usize,
+    /// Another member owns the partitions, although this one has not released them.
+    lost: bool,
+    left: bool,
+}
+
+#[derive(Clone)]
+enum Change {
+    Assign(BTreeSet<i32>),
+    Revoke { lost: bool },
+}
+
+impl Cluster {
+    fn fails(&mut self, call: Call) -> Result<(), Fault> {
+        let made = self.calls.entry(call).or_default();
+        *made += 1;
+        let now = *made;
+        match self.faults.get_mut(&call) {
+            Some(script) if script.front().is_some_and(|(at, _)| *at <= now) => {
+                let (_, recovery) = script.pop_front().unwrap();
+                Err(Fault::own("simulated", recovery, format!("{call:?}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn commit_offsets(&mut self, offsets: &[NextOffset]) {
+        assert!(!self.lost, "committed what another member owns");
+        for NextOffset { topic, partition, next } in offsets {
+            assert_eq!(&**topic, TOPIC);
+            assert!(self.owned.contains(partition), "offsets of a partition that is not owned");
+            let before = self.committed.insert(*partition, *next).unwrap_or(0);
+            assert!(before <= *next, "committed offsets went back");
+        }
+    }
+}
+
+type Shared = Rc<RefCell<Cluster>>;
+
+struct FakeSource(Shared);
+
+impl Source for FakeSource {
+    type Membership = ();
+
+    fn poll(&mut self, _wait: Duration, take: &mut dyn FnMut(Fetched<'_>)) -> Result<Polled, Fault> {
+        let next = {
+            let cluster = &mut *self.0.borrow_mut();
+            match cluster.changes.pop_front() {
+                Some(Change::Assign(partitions)) => {
+                    cluster.given = Some(partitions);
+                    return Ok(Polled::Assigned);
+                }
+                Some(Change::Revoke { lost }) => {
+                    cluster.lost = lost;
+                    return Ok(Polled::Revoked { lost });
+                }
+                None => {}
+            }
+            let owned: Vec<i32> = cluster.owned.iter().copied().collect();
+            cluster.turn += 1;
+            let turn = cluster.turn;
+            let ready = (0..owned.len()).map(|at| owned[(at + turn / 3) % owned.len()]).find_map(|partition| {
+                let position = cluster.position[&partition];
+                cluster.log[&partition].get(position as usize).map(|number| (partition, position, *number))
+            });
+            if let Some((partition, position, _)) = ready {
+                cluster.position.insert(partition, position + 1);
+            }
+            ready
+        };
+        let Some((partition, offset, number)) = next else { return Ok(Polled::Idle) };
+        let value = number.to_be_bytes();
+        take(Fetched { topic: TOPIC, partition, offset, timestamp: None, key: None, value: Some(&value), headers: &[] });
+        Ok(Polled::Record)
+    }
+
+    fn accept(&mut self) -> Result<(), Fault> {
+        let cluster = &mut *self.0.borrow_mut();
+        cluster.fails(Call::Accept)?;
+        if let Some(given) = cluster.given.take() {
+            for partition in &given {
+                cluster.position.insert(*partition, cluster.committed.get(partition).copied().unwrap_or(0));
+            }
+            cluster.owned = given;
+        }
+        Ok(())
+    }
+
+    fn release(&mut self) -> Result<(), Fault> {
+        let cluster = &mut *self.0.borrow_mut();
+        cluster.owned.clear();
+        cluster.lost = false;
+        Ok(())
+    }
+
+    fn owns(&self, topic: &str, partition: i32) -> bool {
+        topic == TOPIC && self.0.borrow().owned.contains(&partition)
+    }
+
+    fn assignment(&self) -> Vec<(String, i32)> {
+        self.0.borrow().owned.iter().map(|partition| (TOPIC.to_owned(), *partition)).collect()
+    }
+
+    fn membership(&mut self) -> Result<(), Fault> {
+        self.0.borrow_mut().fails(Call::Membership)
+    }
+
+    fn rewind(&mut self) -> Result<(), Fault> {
+        self.0.borrow_mut().fails(Call::Rewind)?;
+        if self.0.borrow().given.is_some() {
+            return self.accept();
+        }
+        let cluster = &mut *self.0.borrow_mut();
+        for partition in &cluster.owned {
+            cluster.position.insert(*partition, cluster.committed.get(partition).copied().unwrap_or(0));
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, offsets: &[NextOffset]) -> Result<(), Fault> {
+        let cluster = &mut *self.0.borrow_mut();
+        cluster.fails(Call::SourceCommit)?;
+        cluster.commit_offsets(offsets);
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        self.0.borrow_mut().left = true;
+    }
+}
+
+struct FakeSink {
+    cluster: Shared,
+    transactional: bool,
+}
+
+impl Sink<()> for FakeSink {
+    fn carries_offsets(&self) -> bool {
+        self.transactional
+    }
+
+    fn begin(&mut self) -> Result<(), Fault> {
+        let cluster = &mut *self.cluster.borrow_mut();
+        cluster.fails(Call::Begin)?;
+        assert!(!cluster.open, "a batch within a batch");
+        assert!(cluster.pending.is_empty());
+        cluster.open = true;
+        Ok(())
+    }
+
+    fn send(&mut self, record: Outgoing<'_>) -> Result<Sent, Fault> {
+        let cluster = &mut *self.cluster.borrow_mut();
+        assert!(cluster.open, "written outside of a batch");
+        cluster.fails(Call::Send)?;
+        let number = u64::from_be_bytes(record.value.unwrap().try_into().unwrap());
+        match self.transactional {
+            true => cluster.pending.push(number),
+            false => cluster.visible.push(number),
+        }
+        Ok(Sent::Taken)
+    }
+
+    fn commit(&mut self, offsets: &[NextOffset], _membership: &(), _bound: Option<Duration>) -> Result<(), Fault> {
+        let cluster = &mut *self.cluster.borrow_mut();
+        assert!(cluster.open, "nothing to commit");
+        cluster.fails(Call::Commit)?;
+        cluster.open = false;
+        let written = std::mem::take(&mut cluster.pending);
+        cluster.visible.extend(written);
+        if self.transactional {
+            cluster.commit_offsets(offsets);
+        }
+        cluster.fails(Call::CommitUnheard)
+    }
+
+    fn abort(&mut self) -> Result<(), Fault> {
+        let cluster = &mut *self.cluster.borrow_mut();
+        cluster.fails(Call::Abort)?;
+        (cluster.open, cluster.pending) = (false, Vec::new());
+        Ok(())
+    }
+
+    fn rebuild(&mut self) -> Result<(), Fault> {
+        let cluster = &mut *self.cluster.borrow_mut();
+        cluster.fails(Call::Rebuild)?;
+        (cluster.open, cluster.pending) = (false, Vec::new());
+        Ok(())
+    }
+}
+
+/// Writes each record at once, but every fifth only at the end of the batch, as quarantine does.
+#[derive(Default)]
+struct FakeJudge {
+    kept: Vec<u64>,
+    counted: u64,
+    committed: Rc<RefCell<u64>>,
+}
+
+impl Judge for FakeJudge {
+    fn renew(&mut self) {
+        assert!(self.kept.is_empty() && self.counted == 0, "something was left from the batch before");
+    }
+
+    fn judge(&mut self, record: &Fetched<'_>, write: &mut Write<'_>) -> Result<(), Fault> {
+        let number = u64::from_be_bytes(record.value.unwrap().try_into().unwrap());
+        self.counted += 1;
+        match number % 5 {
+            0 => self.kept.push(number),
+            _ => write_number(number, write)?,
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, write: &mut Write<'_>) -> Result<(), Fault> {
+        std::mem::take(&mut self.kept).into_iter().try_for_each(|number| write_number(number, write))
+    }
+
+    fn committed(&mut self, _at: Instant) {
+        *self.committed.borrow_mut() += std::mem::take(&mut self.counted);
+    }
+
+    fn aborted(&mut self) {
+        self.kept.clear();
+        self.counted = 0;
+    }
+}
+
+fn write_number(number: u64, write: &mut Write<'_>) -> Result<(), Fault> {
+    let value = number.to_be_bytes();
+    let out = Outgoing { topic: "sink", source_partition: 0, key: None, value: Some(&value), timestamp: None, headers: &[] };
+    assert_eq!(write(out)?, Sent::Taken);
+    Ok(())
+}
+
+struct Nobody;
+
+impl Observer for Nobody {
+    fn beat(&self) {}
+    fn joining(&self) {}
+    fn assigned(&self, _: Vec<(String, i32)>) {}
+    fn revoked(&self) {}
+    fn committed(&self, _: Timestamp) {}
+    fn stalled(&self, _: &Fault) {}
+    fn resumed(&self) {}
+}
+
+type TestWorker = Worker<FakeSource, FakeSink, FakeJudge, Nobody>;
+
+struct Stage {
+    cluster: Shared,
+    worker: TestWorker,
+    counted: Rc<RefCell<u64>>,
+}
+
+/// A worker with three partitions of ten records each, number `100 * partition + offset`.
+fn stage(transactional: bool) -> Stage {
+    let mut cluster = Cluster::default();
+    for partition in 0..3 {
+        cluster.log.insert(partition, (0..10).map(|offset| 100 * partition as u64 + offset).collect());
+    }
+    cluster.changes.push_back(Change::Assign([0, 1, 2].into()));
+    let cluster = Rc::new(RefCell::new(cluster));
+    let counted = Rc::new(RefCell::new(0));
+    let judge = FakeJudge { committed: counted.clone(), ..FakeJudge::default() };
+    let sink = FakeSink { cluster: cluster.clone(), transactional };
+    let meters = Telemetry::new().transactions();
+    let mut worker = Worker::new((FakeSource(cluster.clone()), sink, judge), Nobody, CUT, meters, Arc::default());
+    worker.first_pause = Duration::ZERO;
+    Stage { cluster, worker, counted }
+}
+
+impl Stage {
+    fn fail(&self, call: Call, at: u64, recovery: Recovery) {
+        self.cluster.borrow_mut().faults.entry(call).or_default().push_back((at, recovery));
+    }
+
+    fn turns(&mut self, turns: usize) -> Result<(), Fault> {
+        for _ in 0..turns {
+            if let Err(fault) = self.worker.step() {
+                self.worker.recover(fault)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends with cuts by time, so that no record waits for the drain, whose faults only a restart makes good.
+    fn finish(&mut self) -> Result<(), Fault> {
+        self.turns(150)?;
+        self.worker.cut.interval = Duration::ZERO;
+        self.turns(150)?;
+        self.worker.drain();
+        Ok(())
+    }
+
+    /// What the loop promises: each record once, order by partition, offsets at the end, counts that agree.
+    fn assert_exactly_once(&self, what: &str) {
+        let cluster = self.cluster.borrow();
+        let mut seen = cluster.visible.clone();
+        seen.sort_unstable();
+        let expected: Vec<u64> = cluster.log.values().flatten().copied().collect();
+        assert_eq!(seen, expected, "each record once: {what}");
+        for (partition, log) in &cluster.log {
+            let of = |number: &&u64| **number / 100 == *partition as u64 && **number % 5 != 0;
+            let order: Vec<u64> = cluster.visible.iter().filter(of).copied().collect();
+            assert!(order.is_sorted(), "order of partition {partition}: {what}");
+            assert_eq!(cluster.committed.get(partition).copied(), Some(log.len() as i64), "last processed + 1: {what}");
+        }
+        assert_eq!(*self.counted.borrow(), expected.len() as u64, "counts are of what was committed: {what}");
+        assert!(cluster.left, "it left the group: {what}");
+    }
+}
+
+#[test]
+fn every_record_arrives_once_and_offsets_follow() {
+    let mut stage = stage(true);
+    stage.finish().unwrap();
+    stage.assert_exactly_once("no fault");
+}
+
+#[test]
+fn offsets_move_only_with_a_cut() {
+    let mut stage = stage(true);
+    stage.turns(4).unwrap();
+    assert!(stage.cluster.borrow().committed.is_empty() && stage.cluster.borrow().visible.is_empty());
+    stage.turns(1).unwrap();
+    let cluster = stage.cluster.borrow();
+    assert_eq!(cluster.visible.len(), 4);
+    assert_eq!(cluster.committed.values().sum::<i64>(), 4);
+}
+
+#[test]
+fn after_any_single_fault_nothing_is_lost_or_doubled() {
+    let calls = [
+        Call::Begin,
+        Call::Send,
+        Call::Membership,
+        Call::Commit,
+        Call::CommitUnheard,
+        Call::Abort,
+        Call::Rebuild,
+        Call::Rewind,
+        Call::Accept,
+    ];
+    for call in calls {
+        for at in 1..12 {
+            for recovery in [Recovery::Abort, Recovery::Rebuild] {
+                let mut stage = stage(true);
+                stage.fail(call, at, recovery);
+                // An abort or a rebuild happens only after another fault.
+                stage.fail(Call::Commit, at, if call == Call::Rebuild { Recovery::Rebuild } else { Recovery::Abort });
+                stage.finish().unwrap();
+                if call != Call::CommitUnheard {
+                    stage.assert_exactly_once(&format!("{call:?} {at} {recovery:?}"));
+                    continue;
+                }
+                // The commit took effect although it was called a fault: counts are lost, records are not.
+                let wanted: Vec<u64> = stage.cluster.borrow().log.values().flatten().copied().collect();
+                let mut seen = stage.cluster.borrow().visible.clone();
+                seen.sort_unstable();
+                assert_eq!(seen, wanted, "{call:?} {at} {recovery:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn schedules_of_faults_and_rebalances_from_a_seed() {
+    for seed in 0..3_000u64 {
+        let mut random = Random(seed);
+        let mut stage = stage(true);
+        for _ in 0..random.below(5) {
+            let call = [Call::Begin, Call::Send, Call::Membership, Call::Commit, Call::Abort, Call::Rewind, Call::Accept]
+                [random.below(7)];
+            let recovery = if random.below(3) == 0 { Recovery::Rebuild } else { Recovery::Abort };
+            stage.fail(call, 1 + random.below(20) as u64, recovery);
+        }
+        for _ in 0..random.below(4) {
+            stage.turns(random.below(25)).unwrap();
+            let lost = random.below(2) == 0;
+            let next = if random.below(2) == 0 { [0, 1, 2].into() } else { [random.below(3) as i32].into() };
+            let mut cluster = stage.cluster.borrow_mut();
+            cluster.changes.push_back(Change::Revoke { lost });
+            cluster.changes.push_back(Change::Assign(next));
+        }
+        stage.turns(30).unwrap();
+        let mut cluster = stage.cluster.borrow_mut();
+        cluster.changes.push_back(Change::Revoke { lost: false });
+        cluster.changes.push_back(Change::Assign([0, 1, 2].into()));
+        drop(cluster);
+        stage.finish().unwrap_or_else(|fault| panic!("seed {seed}: {fault}"));
+        stage.assert_exactly_once(&format!("seed {seed}"));
+    }
+}
+
+#[test]
+fn a_revocation_settles_the_batch_before_the_partitions_go() {
+    let mut stage = stage(true);
+    stage.turns(3).unwrap();
+    stage.cluster.borrow_mut().changes.push_back(Change::Revoke { lost: false });
+    stage.turns(1).unwrap();
+    let cluster = stage.cluster.borrow();
+    assert_eq!((cluster.visible.len(), cluster.committed.values().sum::<i64>()), (2, 2));
+    assert!(cluster.owned.is_empty());
+}
+
+#[test]
+fn partitions_that_were_lost_take_nothing_with_them() {
+    let mut stage = stage(true);
+    stage.turns(3).unwrap();
+    stage.cluster.borrow_mut().changes.push_back(Change::Revoke { lost: true });
+    stage.turns(1).unwrap();
+    assert!(stage.cluster.borrow().visible.is_empty() && stage.cluster.borrow().committed.is_empty());
+    stage.cluster.borrow_mut().changes.push_back(Change::Assign([0, 1, 2].into()));
+    stage.finish().unwrap();
+    stage.assert_exactly_once("lost");
+}
+
+#[test]
+fn a_batch_with_a_partition_that_is_gone_is_void_as_a_whole() {
+    let mut stage = stage(true);
+    stage.turns(4).unwrap();
+    let first = *stage.cluster.borrow().position.iter().find(|(_, position)| **position > 0).unwrap().0;
+    stage.cluster.borrow_mut().owned.remove(&first);
+    stage.turns(2).unwrap();
+    assert!(!stage.cluster.borrow().committed.contains_key(&first));
+    assert!(stage.cluster.borrow().visible.iter().all(|number| number / 100 != first as u64));
+}
+
+#[test]
+fn at_least_once_commits_only_what_was_acknowledged() {
+    for call in [Call::Commit, Call::SourceCommit, Call::Send] {
+        for at in 1..6 {
+            let mut stage = stage(false);
+            stage.fail(call, at, Recovery::Abort);
+            stage.finish().unwrap();
+            let cluster = stage.cluster.borrow();
+            let seen: BTreeSet<u64> = cluster.visible.iter().copied().collect();
+            assert_eq!(seen, cluster.log.values().flatten().copied().collect(), "{call:?} {at}: nothing is lost");
+            assert!(cluster.committed.iter().all(|(partition, next)| *next == cluster.log[partition].len() as i64));
+        }
+    }
+}
+
+#[test]
+fn a_fault_to_stop_for_stops() {
+    let mut stage = stage(true);
+    stage.fail(Call::Begin, 1, Recovery::Stop);
+    assert_eq!(stage.finish().unwrap_err().recovery, Recovery::Stop);
+}
+
+#[test]
+fn a_producer_made_anew_too_often_gives_up_with_the_reason() {
+    let mut stage = stage(true);
+    for _ in 0..MAX_REBUILDS + 1 {
+        stage.fail(Call::Commit, 1, Recovery::Rebuild);
+    }
+    let fault = stage.finish().unwrap_err();
+    assert_eq!(fault.recovery, Recovery::Stop);
+    assert!(fault.to_string().contains("giving up"), "{fault}");
+}
+
+#[test]
+fn pauses_double_and_end_at_the_longest() {
+    let pauses: Vec<u128> = (1..12).map(|faults| pause(FIRST_PAUSE, faults).as_millis()).collect();
+    assert_eq!(pauses, [50, 100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000]);
+    assert_eq!(pause(FIRST_PAUSE, u32::MAX), LONGEST_PAUSE);
+}
+
+/// SplitMix64: enough to pick schedules, and the same everywhere.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % limit as u64) as usize
+    }
+}
