@@ -18,7 +18,7 @@ fn folder() -> PathBuf {
 }
 
 fn read(name: &str) -> String {
-    std::fs::read_to_string(folder().join(name)).unwrap()
+    std::fs::read_to_string(folder().join(name)).expect("the rules are there")
 }
 
 /// Every word of the text that looks like a metric's name.
@@ -80,8 +80,8 @@ fn promtool(arguments: &[&str], input: &str) -> Option<(bool, String)> {
         kit::absent("prometheus rules", "promtool is not installed");
         return None;
     };
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let done = child.wait_with_output().unwrap();
+    child.stdin.take().expect("it was piped").write_all(input.as_bytes()).expect("promtool reads");
+    let done = child.wait_with_output().expect("promtool ends");
     let said = [done.stdout, done.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     Some((done.status.success(), said))
 }
