@@ -33,11 +33,11 @@ fn start(settings: Settings) -> Server {
     Server::start(settings, sources()).unwrap()
 }
 
-/// Status code, head and body of the answer to these bytes.
+/// Status code (0 for no answer), head and body of the answer to these bytes.
 fn exchange(mut stream: impl Read + Write, request: &str) -> (u16, String, String) {
-    stream.write_all(request.as_bytes()).unwrap();
     let mut answer = Vec::new();
-    // A server that refuses before it has read everything may reset the connection after its answer.
+    // A server that refuses before it has read everything may reset the connection, before or after its answer.
+    let _ = stream.write_all(request.as_bytes());
     let _ = stream.read_to_end(&mut answer);
     let answer = String::from_utf8(answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
@@ -216,6 +216,17 @@ fn a_client_that_sends_nothing_is_let_go() {
 }
 
 #[test]
+fn stopping_frees_the_port_and_waits_for_nobody_long() {
+    let server = start(settings());
+    let address = server.address();
+    let _idle = connect(address);
+    let begun = std::time::Instant::now();
+    server.stop();
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
 fn beyond_loopback_it_starts_with_a_token_and_tls_only() {
     let listen = "0.0.0.0:0".parse().unwrap();
     let failure = |settings| Server::start(settings, sources()).err();
@@ -237,13 +248,13 @@ fn settings_do_not_print_the_token() {
 
 // ── TLS ──
 
-struct Signed {
+pub(super) struct Signed {
     certificate: X509,
     key: PKey<Private>,
 }
 
 /// A certificate for a name, signed by another or by itself.
-fn certificate(name: &str, authority: Option<&Signed>) -> Signed {
+pub(super) fn certificate(name: &str, authority: Option<&Signed>) -> Signed {
     let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
     let mut subject = X509NameBuilder::new().unwrap();
     subject.append_entry_by_text("CN", name).unwrap();
@@ -265,12 +276,12 @@ fn certificate(name: &str, authority: Option<&Signed>) -> Signed {
     Signed { certificate: builder.build(), key }
 }
 
-fn save(folder: &Path, name: &str, signed: &Signed) {
+pub(super) fn save(folder: &Path, name: &str, signed: &Signed) {
     std::fs::write(folder.join(format!("{name}.pem")), signed.certificate.to_pem().unwrap()).unwrap();
     std::fs::write(folder.join(format!("{name}.key")), signed.key.private_key_to_pem_pkcs8().unwrap()).unwrap();
 }
 
-fn files(folder: &Path, client_ca: Option<&str>) -> Tls {
+pub(super) fn files(folder: &Path, client_ca: Option<&str>) -> Tls {
     let client_ca = client_ca.map(|name| folder.join(format!("{name}.pem")));
     Tls { certificate: folder.join("server.pem"), key: folder.join("server.key"), client_ca }
 }

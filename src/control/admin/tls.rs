@@ -87,3 +87,33 @@ fn build(files: &Tls) -> Result<SslAcceptor, AdminError> {
     }
     Ok(builder.build())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{certificate, files, save};
+    use super::*;
+
+    #[test]
+    fn a_renewed_certificate_is_used_and_a_broken_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str| {
+            // File times are coarser than two writes in a row.
+            std::thread::sleep(Duration::from_millis(30));
+            save(folder.path(), "server", &certificate(name, None));
+        };
+        write("first.example");
+        let mut acceptor = Acceptor::new(&files(folder.path(), None)).unwrap();
+        write("second.example");
+        acceptor.current();
+        assert_eq!(acceptor.names(), ["first.example"], "not looked at with every connection");
+        acceptor.renew();
+        assert_eq!(acceptor.names(), ["second.example"]);
+        write("third.example");
+        std::fs::write(folder.path().join("server.key"), "half a fil").unwrap();
+        acceptor.renew();
+        assert_eq!(acceptor.names(), ["second.example"]);
+        write("fourth.example");
+        acceptor.renew();
+        assert_eq!(acceptor.names(), ["fourth.example"]);
+    }
+}
