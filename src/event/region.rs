@@ -188,10 +188,18 @@ impl CountrySet {
 
     /// The members, in alphabetical order.
     pub fn iter(&self) -> impl Iterator<Item = Country> + '_ {
-        self.0.iter().enumerate().flat_map(|(at, word)| {
-            let word = *word;
-            (0..64).filter(move |bit| word & (1 << bit) != 0).map(move |bit| Country::from_index(at * 64 + bit))
+        // Bit by set bit: transfers walk a sink's countries for every event.
+        self.0.iter().enumerate().filter(|(_, word)| **word != 0).flat_map(|(at, word)| {
+            let mut rest = *word;
+            std::iter::from_fn(move || {
+                let bit = rest.trailing_zeros() as usize;
+                (rest != 0).then(|| rest &= rest - 1).map(|()| Country::from_index(at * 64 + bit))
+            })
         })
+    }
+
+    fn intersects(&self, other: &CountrySet) -> bool {
+        self.0.iter().zip(other.0).any(|(word, other)| word & other != 0)
     }
 
     fn insert_codes(&mut self, codes: &[u8]) {
@@ -268,10 +276,14 @@ impl RegionSet {
     /// Whether the place may be in the set, for all that is known of it: the set names its country, a part of the
     /// country of which just the country is known, or one of several possible countries.
     pub fn may_cover(&self, place: &Jurisdiction) -> bool {
-        let touches = |country| self.countries.contains(country) || self.subdivisions.iter().any(|part| part.country == country);
+        let mut parts = self.subdivisions.iter();
         match place {
-            Jurisdiction::Place { country, subdivision: None } => self.everywhere || touches(*country),
-            Jurisdiction::AnyOf(countries) => self.everywhere || countries.iter().any(touches),
+            Jurisdiction::Place { country, subdivision: None } => {
+                self.covers(place) || parts.any(|part| part.country == *country)
+            }
+            Jurisdiction::AnyOf(countries) => {
+                self.everywhere || countries.intersects(&self.countries) || parts.any(|part| countries.contains(part.country))
+            }
             Jurisdiction::Place { subdivision: Some(_), .. } | Jurisdiction::Unrecognised => self.covers(place),
         }
     }

@@ -332,3 +332,27 @@ fn the_steps_in_their_order() {
     ];
     tally.finish(4_000, &ends);
 }
+
+/// An event may be up to five minutes ahead of the clock: what ends before then has ended, and a grant of then is
+/// still in the future.
+#[test]
+fn an_event_ahead_of_the_clock_takes_no_advantage() {
+    let soon = |minutes: i64| at(kit::NOW).checked_add(minutes.minutes()).expect("in range");
+    let purposes: PurposeSet = [PurposeId(0)].into_iter().collect();
+    let grant = Statement { granted: purposes, ..Statement::default() };
+    let judge = |statements: Vec<Statement>| {
+        let mut world = ordinary(vec![simple(Basis::Consent, Said::Nothing)]);
+        world.latest_wins = true;
+        let plan = plan_of(&world);
+        let facts = Facts { statements, event_time: soon(3), ..facts_of(&world) };
+        decide(&plan, &plan.streams[0], &plan.streams[0].routes[0], &facts, true, at(kit::NOW)).reason
+    };
+    assert_eq!(judge(vec![grant.clone()]), Reason::ConsentGranted);
+    assert_eq!(judge(vec![Statement { expires: Some(soon(4)), ..grant.clone() }]), Reason::ConsentGranted);
+    assert_eq!(judge(vec![Statement { expires: Some(soon(1)), ..grant.clone() }]), Reason::ConsentExpired);
+    let denial = Statement { denied: purposes, at: Some(soon(-9)), ..Statement::default() };
+    let reason = |granted| judge(vec![denial.clone(), Statement { at: Some(soon(granted)), ..grant.clone() }]);
+    assert_eq!(reason(0), Reason::ConsentGranted);
+    assert_eq!(reason(1), Reason::ConsentDenied);
+    assert_eq!(reason(-9), Reason::ConsentDenied);
+}
