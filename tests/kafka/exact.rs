@@ -6,13 +6,14 @@ use std::time::Duration;
 use super::SOON;
 use super::kit::broker::kafka;
 use super::kit::client::Isolation;
-use super::kit::fixture::{Scene, input, seq_of};
+use super::kit::fixture::{Scene, event, input, seq_of};
 use super::kit::wait_for;
 
 #[test]
 fn each_sink_gets_the_bytes_of_privet_filter_once_and_in_order() {
     let Some(kafka) = kafka("kafka") else { return };
-    let scene = Scene::new(kafka, "exact");
+    let mut scene = Scene::new(kafka, "exact");
+    scene.log_level = "trace";
     scene.produce(0..3000);
     let mut privet = scene.run();
     kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
@@ -21,9 +22,14 @@ fn each_sink_gets_the_bytes_of_privet_filter_once_and_in_order() {
         assert_eq!(row.timestamp, input(seq_of(row.value.as_deref().expect("a value"))).timestamp, "the source's time is kept");
         let key = row.key.as_deref().expect("the warehouse gets a key");
         assert!(key.starts_with(b"p1."), "the key is a pseudonym");
+        assert_eq!(row.partition, java_partition(key, 4), "Java producers would choose this partition");
         assert!(row.headers.is_empty(), "no header was listed");
     }
+    let source = kafka.read(&scene.topic("source"), Isolation::Committed);
+    let came_from: BTreeMap<Vec<u8>, i32> = source.into_iter().map(|row| (row.value.expect("a value"), row.partition)).collect();
     for row in kafka.read(&scene.topic("ads"), Isolation::Committed) {
+        let seq = seq_of(row.value.as_deref().expect("a value"));
+        assert_eq!(Some(&row.partition), came_from.get(&event(seq)), "without a key, the source's partition");
         assert!(row.key.is_none() && row.headers.is_empty(), "the ad sink gets neither key nor headers");
     }
     let decisions = |labels: &[&str]| wait_metric(&privet, "privet_decisions_total", labels);
@@ -105,4 +111,43 @@ fn at_least_once_loses_nothing_through_a_kill() {
         assert_eq!(oracle.get(&seq_of(value)), Some(value), "the bytes are those of `privet filter`");
     }
     scene.assert_nothing_leaked();
+}
+
+/// The partition that Apache Kafka's default partitioner gives a key: murmur2 with the seed 0x9747b28c, made positive.
+fn java_partition(key: &[u8], partitions: u32) -> i32 {
+    let positive = murmur2(key) & 0x7fff_ffff;
+    i32::try_from(positive % partitions).expect("few partitions")
+}
+
+fn murmur2(data: &[u8]) -> u32 {
+    const M: u32 = 0x5bd1_e995;
+    let mut hash = 0x9747_b28c ^ u32::try_from(data.len()).expect("keys are short");
+    let words = data.chunks_exact(4);
+    let rest = words.remainder();
+    for word in words {
+        let mut k = u32::from_le_bytes(word.try_into().expect("four bytes")).wrapping_mul(M);
+        k = (k ^ (k >> 24)).wrapping_mul(M);
+        hash = hash.wrapping_mul(M) ^ k;
+    }
+    if !rest.is_empty() {
+        let tail = rest.iter().rev().fold(0, |all, byte| all << 8 | u32::from(*byte));
+        hash = (hash ^ tail).wrapping_mul(M);
+    }
+    hash = (hash ^ (hash >> 13)).wrapping_mul(M);
+    hash ^ (hash >> 15)
+}
+
+/// Values of Apache Kafka's own unit test of the function.
+#[test]
+fn the_oracle_of_partitions_agrees_with_apache_kafka() {
+    let known: [(&[u8], i32); 5] = [
+        (b"21", -973_932_308),
+        (b"foobar", -790_332_482),
+        (b"a-little-bit-long-string", -985_981_536),
+        (b"a-little-bit-longer-string", -1_486_304_829),
+        (b"abc", 479_470_107),
+    ];
+    for (key, hash) in known {
+        assert_eq!(murmur2(key).cast_signed(), hash);
+    }
 }

@@ -2,8 +2,8 @@
 
 use super::SOON;
 use super::kit::broker::kafka;
-use super::kit::client::Isolation;
-use super::kit::fixture::{Scene, event};
+use super::kit::client::{Input, Isolation};
+use super::kit::fixture::{Scene, event, input, seq_of};
 use super::kit::process::privet;
 
 use age::secrecy::ExposeSecret as _;
@@ -60,4 +60,30 @@ fn idle_it_is_healthy_and_small() {
     assert_eq!(status, 401, "the policy is shown only to those with the token");
     assert_eq!(privet.http("GET", "/api/policy", &[("Authorization", "Bearer hush")]).0, 200);
     assert!(privet.terminate().0.success());
+}
+
+#[test]
+fn a_record_too_large_for_one_sink_is_set_aside_for_that_sink() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let mut scene = Scene::new(kafka, "toolarge");
+    scene.client_settings.push(("message.max.bytes".into(), "1000000".into()));
+    // Within the limit of a record to read, beyond what the producer may send once it is keyed and framed.
+    let large =
+        String::from_utf8(event(1)).expect("text").replacen('{', &format!("{{\"filler\":\"{}\",", "x".repeat(1_020_000)), 1);
+    kafka.produce(&scene.topic("source"), [Input { value: Some(large.into_bytes()), ..input(1) }]);
+    scene.produce(2..200);
+    let mut privet = scene.run();
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    let seqs = |sink: &str| -> BTreeSet<u64> {
+        let rows = kafka.read(&scene.topic(sink), Isolation::Committed);
+        rows.iter().map(|row| seq_of(row.value.as_deref().expect("a value"))).collect()
+    };
+    let whole = |seq: &u64| seq % 50 != 49;
+    assert!(seqs("warehouse").into_iter().eq((2..200).filter(whole)), "the warehouse has the rest, without the large one");
+    assert!(
+        seqs("ads").into_iter().eq((1..200).filter(whole).filter(|seq| seq % 3 != 0)),
+        "the ad sink's small form of it passes"
+    );
+    assert!(privet.terminate().0.success());
+    scene.assert_nothing_leaked();
 }

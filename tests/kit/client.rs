@@ -102,7 +102,7 @@ impl Kafka {
         let mut config = self.client();
         // Idempotent, so that a retry neither doubles nor reorders the tests' input.
         config.set("enable.idempotence", "true").set("linger.ms", "5").set("queue.buffering.max.kbytes", "262144");
-        config.set("partitioner", "murmur2_random");
+        config.set("partitioner", "murmur2_random").set("message.max.bytes", "1048500");
         let producer: BaseProducer = config.create().expect("a producer can be made");
         for record in records {
             send(&producer, topic, &record);

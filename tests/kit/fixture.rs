@@ -31,6 +31,8 @@ pub struct Scene {
     pub quarantine: Option<String>,
     /// Worker threads of one instance.
     pub workers: usize,
+    /// What is logged.
+    pub log_level: &'static str,
 }
 
 /// The secret words of event `seq`: they are in its refused fields, or in fields that are replaced.
@@ -96,6 +98,7 @@ impl Scene {
             guarantee: "exactly_once",
             quarantine,
             workers: 1,
+            log_level: "info",
         };
         kafka.create_topics(&[&scene.topic("source")], 4);
         let keys = scene.path("keys.json");
@@ -177,10 +180,11 @@ sinks:
     fn write_config(&self, instance: &str, admin: u16) -> PathBuf {
         let mut text = format!(
             "policy: policy.yaml\nkeys: {{provider: file, path: keys.json}}\ngroup: {}\ninstance: {instance}\nworkers: {}\n\
-             guarantee: {}\nadmin: {{listen: \"127.0.0.1:{admin}\", token: hush}}\nlog: {{format: json, level: info}}\nkafka:\n",
+             guarantee: {}\nadmin: {{listen: \"127.0.0.1:{admin}\", token: hush}}\nlog: {{format: json, level: {}}}\nkafka:\n",
             self.group(),
             self.workers,
-            self.guarantee
+            self.guarantee,
+            self.log_level
         );
         let own = |key: &str| self.client_settings.iter().any(|(name, _)| name == key);
         // Short, so that a killed instance's partitions are free again within seconds.
