@@ -14,11 +14,10 @@ import sys
 import threading
 
 
-def below(path):
-    return bool(path) and path[0] == "payload"
+def adapt(checker, source, target):
+    def below(path):
+        return bool(path) and isinstance(path[0], str) and is_payload(checker, path[0])
 
-
-def adapt(source, target):
     with gzip.open(source, "rt", encoding="utf-8") as lines, open(target, "w", encoding="utf-8") as out:
         for record in map(json.loads, lines):
             for name in ("must_keep", "allow_keep", "one_of"):
@@ -78,7 +77,7 @@ def main():
     import check_bypass as checker
 
     if sys.argv[1] == "manifest":
-        return adapt(sys.argv[3], sys.argv[4])
+        return adapt(checker, sys.argv[3], sys.argv[4])
     return results(checker, sys.argv[3:])
 
 
