@@ -1,7 +1,7 @@
 //! `profiles`: complete field rules for `degrade`, which must not identify anyone.
 
 use super::Cx;
-use super::classes::{IDENTITY_CLASS, is_within, lineage};
+use super::classes::{Classed, IDENTITY_CLASS, is_within, lineage};
 use super::fields::{Rule, check_classes, check_ties, known_classes, rules};
 use super::overlap::Steps;
 use super::sinks::SinkDraft;
@@ -41,16 +41,16 @@ fn served_streams(profile: usize, streams: usize, sinks: &[SinkDraft<'_>]) -> BT
     if served.is_empty() { (0..streams).collect() } else { served }
 }
 
-/// Reports rules under which a degraded event would still name its subject.
+/// Reports rules under which a degraded event would still name its subject, each once.
 fn check_releases(cx: &mut Cx<'_>, profile: &Text, rules: &[Rule<'_>], stream: &StreamDraft<'_>) {
     let identities: BTreeSet<&str> = identity_classes(stream);
-    for classed in stream.classed.iter().filter(|classed| names_a_person(classed.class, &identities)) {
-        let by_class = lineage(classed.class).find_map(|class| rules.iter().find(|rule| rule.subject == Subject::Class(class)));
-        let by_path = rules.iter().filter(|rule| match &rule.subject {
+    let personal: Vec<_> = stream.classed.iter().filter(|classed| names_a_person(classed.class, &identities)).collect();
+    for rule in rules.iter().filter(|rule| rule.compiled.identifies()) {
+        let meets = |classed: &Classed<'_>| match &rule.subject {
             Subject::Path(path) => Steps::new(path, stream.folds).may_meet(&classed.steps),
-            Subject::Class(_) => false,
-        });
-        for rule in by_path.chain(by_class).filter(|rule| rule.compiled.identifies()) {
+            Subject::Class(class) => nearest(rules, classed.class) == Some(*class),
+        };
+        if let Some(classed) = personal.iter().find(|classed| meets(classed)) {
             cx.diagnostics
                 .error(
                     Code::ProfileIdentifies,
@@ -60,6 +60,16 @@ fn check_releases(cx: &mut Cx<'_>, profile: &Text, rules: &[Rule<'_>], stream: &
                 .hint("a degraded event must not name its subject: drop identity and contact classes, or make them coarse");
         }
     }
+}
+
+/// The class among the rules that rules for a class: itself or the nearest ancestor.
+fn nearest<'r>(rules: &'r [Rule<'_>], class: &str) -> Option<&'r str> {
+    lineage(class).find_map(|name| {
+        rules.iter().find_map(|rule| match rule.subject {
+            Subject::Class(own) if own == name => Some(own),
+            Subject::Class(_) | Subject::Path(_) => None,
+        })
+    })
 }
 
 fn names_a_person(class: &str, identities: &BTreeSet<&str>) -> bool {
