@@ -99,3 +99,27 @@ fn nothing_is_allocated_after_warm_up() {
     assert_eq!(ALLOCATIONS.get() - before, 0);
     assert!(before > 0, "the counter counts");
 }
+
+/// Metrics are counted for every record and handed over at every cut.
+#[test]
+fn counting_records_allocates_nothing_after_the_first_cut() {
+    use privet::event::{RuleId, SinkId, StreamId};
+    use privet::outcome::{Outcome, Reason};
+    use privet::telemetry::{LocalCounts, PlanNames, Telemetry};
+
+    let names = PlanNames { streams: vec!["web".into()], sinks: vec!["ads".into()], rules: vec![("user".into(), "drop")] };
+    let mut counts = LocalCounts::new(Arc::new(Telemetry::new()), names);
+    let start = std::time::Instant::now();
+    let mut batch = || {
+        for record in 0..1000 {
+            counts.record(StreamId(0), 1900, start + std::time::Duration::from_millis(record));
+            counts.decision(StreamId(0), SinkId(0), Outcome::Allow, Reason::ConsentGranted, 900);
+            counts.fields(SinkId(0), RuleId(0), 3);
+        }
+        counts.commit(start + std::time::Duration::from_secs(1));
+    };
+    batch();
+    let before = ALLOCATIONS.with(Cell::get);
+    batch();
+    assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
+}
