@@ -1,1 +1,289 @@
-//! Wiring of `privet run`: what starts in which order, and how it drains.
+//! Wiring: the order in which everything starts, and in which it drains.
+//!
+//! Configuration → keys and policy → cluster checked → admin server → reloader → workers. Whatever fails before the
+//! workers start has written nothing.
+
+use crate::config::{self, Config};
+use crate::control::admin::{self, Server, Sources};
+use crate::control::reload::{self, ReloadHandle, Reloader};
+use crate::control::{Readiness, Status, WorkerStatus};
+use crate::event::Timestamp;
+use crate::evidence::{MAX_BATCH_BYTES, Recipient};
+use crate::kafka::cluster::{self, Found, From, Needs, Target};
+use crate::kafka::{self, Fault, Settings, SizeLimits};
+use crate::pipeline::{Aside, Cut, Limits, Observer, PlanJudge, Worker};
+use crate::plan::{Plan, TopicMatch};
+use crate::policy::Files;
+use crate::telemetry::Telemetry;
+use anyhow::{Context, anyhow, bail};
+use arc_swap::ArcSwap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// What sealing adds to a full batch of quarantined records, at most.
+const SEALING: usize = 4 << 10;
+
+/// What the command line says beyond the configuration.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Start {
+    /// Make the topics of sinks and quarantine that are missing.
+    pub create_topics: bool,
+    /// Where to begin source topics that the group never read.
+    pub from: Option<From>,
+}
+
+/// The running proxy.
+pub struct Proxy {
+    stop: Arc<AtomicBool>,
+    status: Arc<Status>,
+    telemetry: Arc<Telemetry>,
+    failed: Arc<Mutex<Option<String>>>,
+    workers: Vec<JoinHandle<()>>,
+    /// Held for its thread.
+    reloader: Reloader,
+    server: Option<Server>,
+}
+
+impl Proxy {
+    /// Starts everything. An error says what is wrong and what to do about it; nothing runs then.
+    pub fn start(config: &Config, start: Start) -> anyhow::Result<Proxy> {
+        let files = Files { policy: config.policy.clone(), keys: config.keys.clone() };
+        let loaded = reload::load(&files)?;
+        for warning in &loaded.warnings {
+            tracing::warn!(code = warning.code, line = warning.line, "policy: {}", warning.message);
+        }
+        let live = Arc::new(ArcSwap::new(loaded.plan.clone()));
+        let settings = Settings::new(config)?;
+        let aside = aside(config)?;
+        let found = prepare(&settings, &loaded.plan, config, start)?;
+
+        let telemetry = Arc::new(Telemetry::new());
+        let count = config.workers.count();
+        let status = Status::new(count);
+        let admit = admit(settings.clone(), config.clone(), found.sources.clone(), start.create_topics);
+        let reloader = Reloader::start(files, loaded, live.clone(), Box::new(admit), status.clone(), telemetry.clone())?;
+        let server = admin_server(config, &status, &telemetry, reloader.handle())?;
+
+        let stop = Arc::new(AtomicBool::new(false));
+        let failed = Arc::new(Mutex::new(None));
+        let hands = Hands { settings, found, config: config.clone(), live, aside, telemetry: telemetry.clone() };
+        let hands = Arc::new(hands);
+        let mut workers = Vec::with_capacity(count);
+        for index in 0..count {
+            let (hands, stop, failed, status) = (hands.clone(), stop.clone(), failed.clone(), status.worker(index));
+            let work = move || work(index, &hands, status, stop, &failed);
+            workers.push(std::thread::Builder::new().name(format!("privet-worker-{index}")).spawn(work)?);
+        }
+        tracing::info!(group = config.group, instance = config.instance, workers = count, "started");
+        Ok(Proxy { stop, status, telemetry, failed, workers, reloader, server })
+    }
+
+    /// Whether every worker knows what it has to read.
+    pub fn readiness(&self) -> Readiness {
+        self.status.readiness()
+    }
+
+    /// Why a worker gave up, if one did: the proxy cannot do all of its work any more.
+    pub fn failure(&self) -> Option<String> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is counted: decisions of committed batches, and everything else that is measured.
+    pub fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.telemetry
+    }
+
+    /// Asks for reloads, and tells which policy runs.
+    pub fn reload(&self) -> ReloadHandle {
+        self.reloader.handle()
+    }
+
+    /// Where the admin server listens, if there is one.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.server.as_ref().map(Server::address)
+    }
+
+    /// Commits what is open, leaves the group, and ends; an error where a worker had given up.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        self.status.drain();
+        self.stop.store(true, Ordering::Relaxed);
+        for worker in self.workers.drain(..) {
+            if worker.join().is_err() {
+                bail!("a worker panicked");
+            }
+        }
+        drop(self.server.take());
+        match self.failure() {
+            None => Ok(()),
+            Some(why) => Err(anyhow!(why)),
+        }
+    }
+}
+
+/// What every worker is made from.
+struct Hands {
+    settings: Settings,
+    found: Found,
+    config: Config,
+    live: Arc<ArcSwap<Plan>>,
+    aside: Option<Aside>,
+    telemetry: Arc<Telemetry>,
+}
+
+/// One worker's life. That it gave up is kept for whoever watches, and ends the others.
+fn work(index: usize, hands: &Hands, status: WorkerStatus, stop: Arc<AtomicBool>, failed: &Mutex<Option<String>>) {
+    // A panic is a fault of ours: the open transaction is voided by the brokers, and the process must not go on without
+    // a worker as if nothing had happened.
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| deliver(index, hands, status.clone(), stop)));
+    let why = match caught {
+        Ok(Ok(())) => return status.drained(),
+        Ok(Err(fault)) => fault.to_string(),
+        Err(_) => "panicked".to_owned(),
+    };
+    tracing::error!(worker = index, "stopped: {why}");
+    status.stopped(&why);
+    failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(format!("worker {index} stopped: {why}"));
+}
+
+fn deliver(index: usize, hands: &Hands, status: WorkerStatus, stop: Arc<AtomicBool>) -> Result<(), Fault> {
+    let Hands { settings, found: Found { sources, limits }, config, live, aside, telemetry } = hands;
+    let meters = telemetry.transactions();
+    // The id is registered before the group is joined: whatever a predecessor left open is settled first.
+    let sink = kafka::producer(settings, index, limits.clone(), meters.clone())?;
+    let source = kafka::consumer(settings, index, sources, telemetry.clone())?;
+    let judge = PlanJudge::new(live.clone(), record_limits(&config.limits), aside.clone(), telemetry.clone());
+    let config::Commit { interval, records, bytes } = config.commit;
+    Worker::new((source, sink, judge), Health(status), Cut { interval, records, bytes }, meters, stop).run()
+}
+
+/// The worker's health, as the control plane shows it.
+struct Health(WorkerStatus);
+
+impl Observer for Health {
+    fn beat(&self) {
+        self.0.beat();
+    }
+
+    fn joining(&self) {
+        self.0.joining();
+    }
+
+    fn assigned(&self, partitions: Vec<(String, i32)>) {
+        tracing::info!(partitions = partitions.len(), "assigned");
+        self.0.assigned(partitions);
+    }
+
+    fn revoked(&self) {
+        tracing::info!("revoked");
+        self.0.revoked();
+    }
+
+    fn committed(&self, at: Timestamp) {
+        self.0.committed(at);
+    }
+
+    fn stalled(&self, fault: &Fault) {
+        self.0.stalled(&fault.to_string());
+    }
+
+    fn resumed(&self) {
+        self.0.resumed();
+    }
+}
+
+fn record_limits(limits: &config::Limits) -> Limits {
+    let config::Limits { record_bytes, depth, members, name_bytes, touched } = *limits;
+    Limits { record_bytes, depth, members, name_bytes, touched }
+}
+
+fn aside(config: &Config) -> anyhow::Result<Option<Aside>> {
+    let Some(quarantine) = &config.quarantine else {
+        tracing::warn!("no `quarantine`: records that cannot be judged are counted, and stay in the source topic only");
+        return Ok(None);
+    };
+    let recipient = quarantine.recipient.as_deref().map(str::parse::<Recipient>).transpose();
+    let recipient = recipient.context("`quarantine.recipient`")?;
+    if recipient.is_none() {
+        tracing::warn!("no `quarantine.recipient`: only positions and reasons of records set aside are written");
+    }
+    Ok(Some(Aside { topic: quarantine.topic.clone(), recipient }))
+}
+
+fn admin_server(
+    config: &Config,
+    status: &Arc<Status>,
+    telemetry: &Arc<Telemetry>,
+    reload: ReloadHandle,
+) -> anyhow::Result<Option<Server>> {
+    let Some(settings) = &config.admin else { return Ok(None) };
+    let sources = Sources { status: status.clone(), telemetry: telemetry.clone(), reload: Some(reload) };
+    Ok(Some(Server::start(admin::Settings::new(settings, config.allow_plaintext), sources)?))
+}
+
+fn prepare(settings: &Settings, plan: &Plan, config: &Config, start: Start) -> anyhow::Result<Found> {
+    let sources = plan.streams.iter().filter_map(|stream| match &stream.topics {
+        TopicMatch::Names(names) => Some(names.iter().map(ToString::to_string)),
+        TopicMatch::Pattern(_) => None,
+    });
+    let by_pattern = |topic: &str| {
+        let pattern = |stream: &&crate::plan::Stream| matches!(stream.topics, TopicMatch::Pattern(_));
+        plan.streams.iter().filter(pattern).any(|stream| stream.topics.contains(topic))
+    };
+    let needs = Needs {
+        sources: sources.flatten().collect(),
+        pattern: &by_pattern,
+        targets: targets(plan, config),
+        create: start.create_topics,
+        from: start.from,
+    };
+    let found = cluster::prepare(settings, &needs)?;
+    if let Some(quarantine) = &config.quarantine {
+        check_quarantine(&quarantine.topic, &found.limits)?;
+    }
+    Ok(found)
+}
+
+fn check_quarantine(topic: &str, limits: &SizeLimits) -> anyhow::Result<()> {
+    let (limit, needed) = (limits.of(topic), MAX_BATCH_BYTES + SEALING);
+    if limit < needed {
+        bail!(
+            "the quarantine topic `{topic}` takes no batch beyond {limit} bytes; set its max.message.bytes to {needed} or more"
+        );
+    }
+    Ok(())
+}
+
+/// The topics that are written under a plan.
+fn targets(plan: &Plan, config: &Config) -> Vec<Target> {
+    let streams =
+        |sink: usize| plan.streams.iter().filter(move |stream| stream.routes.iter().any(|route| route.sink.index() == sink));
+    let names = |stream: &crate::plan::Stream| match &stream.topics {
+        TopicMatch::Names(names) => names.iter().map(ToString::to_string).collect(),
+        TopicMatch::Pattern(_) => Vec::new(),
+    };
+    let mut targets: Vec<Target> = Vec::new();
+    for (index, sink) in plan.sinks.iter().enumerate() {
+        let takes = streams(index).flat_map(names).collect();
+        targets.push(Target { topic: sink.topic.to_string(), role: format!("sink `{}`", sink.name), takes });
+    }
+    if let Some(quarantine) = &config.quarantine {
+        let takes = plan.streams.iter().flat_map(names).collect();
+        targets.push(Target { topic: quarantine.topic.clone(), role: "`quarantine`".to_owned(), takes });
+    }
+    targets
+}
+
+/// Whether the topics of a candidate policy are there; asked before it is swapped in.
+fn admit(
+    settings: Settings,
+    config: Config,
+    sources: Vec<Arc<str>>,
+    create: bool,
+) -> impl Fn(&Plan, &Plan) -> Result<(), String> + Send {
+    move |_running, candidate| {
+        let targets = targets(candidate, &config);
+        cluster::check_targets(&settings, &sources, &targets, create).map_err(|error| error.to_string())
+    }
+}

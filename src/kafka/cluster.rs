@@ -49,8 +49,8 @@ pub struct Target {
 pub struct Needs<'a> {
     /// Source topics by name.
     pub sources: Vec<String>,
-    /// Whether a further topic is a source, where a stream names its topics by a pattern.
-    pub pattern: Option<&'a dyn Fn(&str) -> bool>,
+    /// Whether a further topic is a source, by the pattern of a stream.
+    pub pattern: &'a dyn Fn(&str) -> bool,
     /// The topics of sinks and quarantine.
     pub targets: Vec<Target>,
     /// Whether missing target topics are made.
@@ -75,39 +75,52 @@ pub struct ClusterError(pub Vec<String>);
 /// Checks everything, makes what may be made, and settles where the group begins.
 pub fn prepare(settings: &Settings, needs: &Needs<'_>) -> Result<Found, ClusterError> {
     let asker = Asker::connect(settings)?;
-    let mut topics = asker.topics()?;
+    let topics = asker.topics()?;
     let mut faults = Vec::new();
     let sources = sources(needs, &topics, &mut faults);
-    let missing: Vec<&Target> = needs.targets.iter().filter(|target| !topics.contains_key(&target.topic)).collect();
-    for target in needs.targets.iter().filter(|target| sources.iter().any(|source| **source == *target.topic)) {
-        faults
-            .push(format!("topic `{}` of {} is also a source topic: its output would be read again", target.topic, target.role));
-    }
-    if !needs.create {
-        faults.extend(missing.iter().map(|target| {
-            format!(
-                "topic `{}` of {} does not exist, or may not be described; `--create-topics` makes it",
-                target.topic, target.role
-            )
-        }));
-    }
+    faults.extend(written(&sources, &needs.targets, &topics, needs.create));
     if !faults.is_empty() {
         return Err(ClusterError(faults));
     }
-    if !missing.is_empty() {
-        create(settings, &missing, &topics)?;
-        topics = asker.wait_for(&missing)?;
-    }
+    let topics = asker.complete(settings, &needs.targets, topics)?;
     asker.begin(settings.group(), &sources, &topics, needs.from)?;
     let targets: Vec<&str> = needs.targets.iter().map(|target| target.topic.as_str()).collect();
     Ok(Found { sources, limits: SizeLimits::of_topics(settings, &targets) })
+}
+
+/// Checks, while the process runs, that the topics of another policy can be written.
+pub fn check_targets(settings: &Settings, sources: &[Arc<str>], targets: &[Target], create: bool) -> Result<(), ClusterError> {
+    let asker = Asker::connect(settings)?;
+    let topics = asker.topics()?;
+    let faults = written(sources, targets, &topics, create);
+    if !faults.is_empty() {
+        return Err(ClusterError(faults));
+    }
+    asker.complete(settings, targets, topics).map(|_| ())
+}
+
+/// What is wrong with the topics that are written.
+fn written(sources: &[Arc<str>], targets: &[Target], topics: &BTreeMap<String, i32>, create: bool) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (at, Target { topic, role, .. }) in targets.iter().enumerate() {
+        if sources.iter().any(|source| **source == **topic) {
+            faults.push(format!("topic `{topic}` of {role} is also a source topic: its output would be read again"));
+        }
+        if let Some(other) = targets[..at].iter().find(|other| other.topic == *topic) {
+            faults.push(format!("topic `{topic}` belongs to {} and to {role}: each needs its own", other.role));
+        }
+        if !create && !topics.contains_key(topic) {
+            faults.push(format!("topic `{topic}` of {role} does not exist, or may not be described; `--create-topics` makes it"));
+        }
+    }
+    faults
 }
 
 fn sources(needs: &Needs<'_>, topics: &BTreeMap<String, i32>, faults: &mut Vec<String>) -> Vec<Arc<str>> {
     for name in needs.sources.iter().filter(|name| !topics.contains_key(*name)) {
         faults.push(format!("source topic `{name}` does not exist, or may not be described"));
     }
-    let wanted = |name: &String| needs.sources.contains(name) || needs.pattern.is_some_and(|pattern| pattern(name));
+    let wanted = |name: &String| needs.sources.contains(name) || (needs.pattern)(name);
     let found: Vec<Arc<str>> = topics.keys().filter(|name| wanted(name)).map(|name| Arc::from(name.as_str())).collect();
     if found.is_empty() && faults.is_empty() {
         faults.push("no topic matches any stream's pattern".to_owned());
@@ -147,7 +160,10 @@ fn create(settings: &Settings, missing: &[&Target], topics: &BTreeMap<String, i3
 }
 
 /// A client that asks and does not join.
-struct Asker(BaseConsumer<AskerEvents>);
+struct Asker {
+    consumer: BaseConsumer<AskerEvents>,
+    servers: String,
+}
 
 /// Keeps the last thing that went wrong: it says more than the timeout that follows.
 #[derive(Default)]
@@ -177,12 +193,13 @@ impl ConsumerContext for AskerEvents {}
 impl Asker {
     fn connect(settings: &Settings) -> Result<Asker, ClusterError> {
         let made = settings.admin().create_with_context(AskerEvents::default());
-        made.map(Asker).map_err(|error| ClusterError(vec![format!("`kafka` properties: {}", sentence(&error))]))
+        let consumer = made.map_err(|error| ClusterError(vec![format!("`kafka` properties: {}", sentence(&error))]))?;
+        Ok(Asker { consumer, servers: settings.servers().to_owned() })
     }
 
     /// Every topic that may be described, with its number of partitions.
     fn topics(&self) -> Result<BTreeMap<String, i32>, ClusterError> {
-        let metadata = self.0.fetch_metadata(None, TIMEOUT).map_err(|error| self.unreachable(&error))?;
+        let metadata = self.consumer.fetch_metadata(None, TIMEOUT).map_err(|error| self.unreachable(&error))?;
         let count = |partitions: usize| i32::try_from(partitions).unwrap_or(i32::MAX);
         let topics = metadata.topics().iter().filter(|topic| !topic.partitions().is_empty());
         Ok(topics.map(|topic| (topic.name().to_owned(), count(topic.partitions().len()))).collect())
@@ -190,14 +207,30 @@ impl Asker {
 
     fn unreachable(&self, error: &KafkaError) -> ClusterError {
         // Errors wait in the consumer's queue until somebody polls.
-        while self.0.poll(Duration::ZERO).is_some() {}
-        let last = self.0.context().last.lock().unwrap_or_else(PoisonError::into_inner).take();
+        while self.consumer.poll(Duration::ZERO).is_some() {}
+        let last = self.consumer.context().last.lock().unwrap_or_else(PoisonError::into_inner).take();
         let why = last.unwrap_or_else(|| sentence(error));
         ClusterError(vec![format!(
-            "no broker of `kafka.bootstrap.servers` answered within {} s: {why} (look at the address, at security.protocol, and at \
-             the credentials)",
+            "no broker of `kafka.bootstrap.servers` ({}) answered within {} s: {why} (look at the address, at security.protocol, and \
+             at the credentials)",
+            self.servers,
             TIMEOUT.as_secs()
         )])
+    }
+
+    /// Makes the topics that are missing.
+    fn complete(
+        &self,
+        settings: &Settings,
+        targets: &[Target],
+        topics: BTreeMap<String, i32>,
+    ) -> Result<BTreeMap<String, i32>, ClusterError> {
+        let missing: Vec<&Target> = targets.iter().filter(|target| !topics.contains_key(&target.topic)).collect();
+        if missing.is_empty() {
+            return Ok(topics);
+        }
+        create(settings, &missing, &topics)?;
+        self.wait_for(&missing)
     }
 
     fn wait_for(&self, made: &[&Target]) -> Result<BTreeMap<String, i32>, ClusterError> {
@@ -227,7 +260,7 @@ impl Asker {
         for source in sources {
             all.add_partition_range(source, 0, topics.get(&**source).copied().unwrap_or(1) - 1);
         }
-        let committed = self.0.committed_offsets(all, TIMEOUT).map_err(asked)?;
+        let committed = self.consumer.committed_offsets(all, TIMEOUT).map_err(asked)?;
         let mut start = TopicPartitionList::new();
         let mut faults = Vec::new();
         for source in sources {
@@ -245,7 +278,7 @@ impl Asker {
                 continue;
             };
             for place in &places {
-                let (low, high) = self.0.fetch_watermarks(source, place.partition(), TIMEOUT).map_err(asked)?;
+                let (low, high) = self.consumer.fetch_watermarks(source, place.partition(), TIMEOUT).map_err(asked)?;
                 let offset = Offset::Offset(if from == From::Earliest { low } else { high });
                 start.add_partition_offset(source, place.partition(), offset).map_err(asked)?;
             }
@@ -261,8 +294,8 @@ impl Asker {
 
     /// Fails where the group has members already: then one of them has settled it.
     fn commit_start(&self, start: &TopicPartitionList) -> Result<(), ClusterError> {
-        let Err(error) = self.0.commit(start, CommitMode::Sync) else { return Ok(()) };
-        let committed = self.0.committed_offsets(start.clone(), TIMEOUT);
+        let Err(error) = self.consumer.commit(start, CommitMode::Sync) else { return Ok(()) };
+        let committed = self.consumer.committed_offsets(start.clone(), TIMEOUT);
         let settled = committed.is_ok_and(|all| all.elements().iter().any(|place| matches!(place.offset(), Offset::Offset(_))));
         if settled {
             return Ok(());

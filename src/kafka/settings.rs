@@ -88,6 +88,11 @@ impl Settings {
         &self.group
     }
 
+    /// The servers asked first, for messages.
+    pub(super) fn servers(&self) -> &str {
+        self.properties.get("bootstrap.servers").unwrap_or_default()
+    }
+
     /// What a crash may do.
     pub fn guarantee(&self) -> Guarantee {
         self.guarantee
