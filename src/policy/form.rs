@@ -10,6 +10,8 @@ use crate::event::Path;
 
 /// The version of the language that this program reads.
 const VERSION: i64 = 1;
+/// The merge key of YAML 1.1: its fault is reported where the text is read.
+const MERGE: &str = "<<";
 /// Names end up in metric labels, topics of receipts and file names.
 const MAX_NAME: usize = 128;
 
@@ -31,6 +33,9 @@ struct Checker<'s, 'd> {
 impl Checker<'_, '_> {
     /// `head` is where a fault of the node as a whole is shown: the key it stands under.
     fn shape(&mut self, node: &Node, shape: &'static Shape, head: &Span) {
+        if node.faulty.get() {
+            return; // reported already
+        }
         match shape {
             Shape::Version => self.version(node, head),
             Shape::Any => {}
@@ -93,21 +98,21 @@ impl Checker<'_, '_> {
     fn text(&mut self, node: &Node, text: &str, form: Form) {
         if let Err(fault) = check_text(text, form) {
             node.faulty.set(true);
-            let place = self.inside(node, text, fault.at);
+            let place = self.inside(&node.span, text, fault.at);
             self.diagnostics.error(fault.code, &place, fault.message).maybe_hint(fault.hint);
         }
     }
 
     /// The place of a character of a string, where the string stands in the file as it is; else the whole of it.
-    fn inside(&self, node: &Node, text: &str, at: Option<usize>) -> Span {
-        let written = self.source.text().get(node.span.clone()).unwrap_or_default();
+    fn inside(&self, span: &Span, text: &str, at: Option<usize>) -> Span {
+        let written = self.source.text().get(span.clone()).unwrap_or_default();
         let quote = usize::from(written.starts_with(['"', '\'']));
         match at {
-            Some(at) if written.get(quote..written.len() - quote) == Some(text) => {
-                let start = node.span.start + quote + at;
+            Some(at) if written.get(quote..written.len().saturating_sub(quote)) == Some(text) => {
+                let start = span.start + quote + at;
                 start..start + text[at..].chars().next().map_or(0, char::len_utf8)
             }
-            _ => node.span.clone(),
+            Some(_) | None => span.clone(),
         }
     }
 
@@ -149,9 +154,7 @@ impl Checker<'_, '_> {
 
     fn name(&mut self, name: &Text, form: Form) {
         if let Err(fault) = check_text(&name.value, form) {
-            let start = name.span.start + fault.at.unwrap_or(0);
-            let verbatim = self.source.text().get(name.span.clone()) == Some(&*name.value) && fault.at.is_some();
-            let place = if verbatim { start..name.span.end.min(start + 1) } else { name.span.clone() };
+            let place = self.inside(&name.span, &name.value, fault.at);
             self.diagnostics.error(fault.code, &place, fault.message).maybe_hint(fault.hint);
         }
     }
@@ -166,9 +169,13 @@ impl Checker<'_, '_> {
                     let found = format!("`{}` does not belong in a {}", name.value, object.name);
                     self.diagnostics.error(Code::NotHere, &name.span, found).hint(why);
                 }
+                None if name.value == MERGE && value.faulty.get() => {}
                 None if more.contains(&&*name.value) || name.value.starts_with("x-") => {}
                 None => self.unknown_key(name, object),
             }
+        }
+        if map.iter().any(|(name, value)| name.value == MERGE && value.faulty.get()) {
+            return; // what it was to merge is not missing
         }
         let has = |key: &str| map.iter().any(|(name, _)| name.value == key);
         for key in object.keys.iter().filter(|key| key.need == Need::Required && !has(key.name)) {
@@ -232,7 +239,11 @@ impl Checker<'_, '_> {
                 let known = || tagged.branches.iter().filter(|(_, object)| object.is_some()).map(|(word, _)| *word);
                 let hint = tag.text().and_then(|word| did_you_mean(word, known()));
                 let hint = hint.unwrap_or_else(|| format!("it may be {}", alternatives(known())));
-                self.diagnostics.error(Code::UnknownWord, &tag.span, format!("unknown {}", tagged.name)).hint(hint);
+                let found = match tag.text() {
+                    Some(word) => format!("unknown {} `{word}`", tagged.name),
+                    None => format!("expected the word of a {}, and this is {}", tagged.name, tag.kind()),
+                };
+                self.diagnostics.error(Code::UnknownWord, &tag.span, found).hint(hint);
             }
         }
         node.faulty.set(true);
@@ -375,12 +386,21 @@ fn check_name(text: &str) -> Result<(), TextFault> {
 }
 
 fn check_class(text: &str) -> Result<(), TextFault> {
-    check_name(text)?;
+    let may_stand = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.');
+    if let Some((at, _)) = text.char_indices().find(|(_, letter)| !may_stand(*letter)) {
+        let fault = TextFault::new(Code::BadText, "the name of a class is letters, digits, `_`, `-` and dots between words");
+        return Err(TextFault { at: Some(at), hint: Some("a path begins with `$`".into()), ..fault });
+    }
     if text.split('.').any(str::is_empty) {
         let fault = TextFault::new(Code::BadText, "the name of a class is words with dots between");
         return Err(TextFault { hint: text.starts_with('.').then(|| format!("a path begins with `$`: `${text}`")), ..fault });
     }
-    Ok(())
+    check_name(text)
+}
+
+/// Whether a text is of that form.
+pub(super) fn is_well_formed(text: &str, form: Form) -> bool {
+    check_text(text, form).is_ok()
 }
 
 fn check_date(text: &str) -> Result<(), TextFault> {

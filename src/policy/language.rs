@@ -549,14 +549,15 @@ const fn coming(word: &'static str) -> Case {
     Case { word, about: "", options: Options::Later }
 }
 
-static REDACT: Object = Object { name: "redact", keys: &[need("with", &Shape::Text(Form::Any), "The constant.")], groups: &[] };
+static REDACT: Object =
+    Object { name: "options of `redact`", keys: &[need("with", &Shape::Text(Form::Any), "The constant.")], groups: &[] };
 static MASK: Object = Object {
-    name: "mask",
+    name: "options of `mask`",
     keys: &[need("keep_last", &Shape::Int { min: 0, max: 65_535 }, "How many letters and digits stay at the end.")],
     groups: &[],
 };
 static PSEUDONYM: Object = Object {
-    name: "pseudonym",
+    name: "options of `pseudonym`",
     keys: &[
         need("key", NAME, "A name of `keys`."),
         may("normalize", NORMALIZE, "How the value is made comparable first; default `none`."),
@@ -565,7 +566,7 @@ static PSEUDONYM: Object = Object {
     groups: &[],
 };
 static TRUNCATE_IP: Object = Object {
-    name: "truncate_ip",
+    name: "options of `truncate_ip`",
     keys: &[
         need("v4", &Shape::Int { min: 0, max: 32 }, "Bits kept of an IPv4 address."),
         need("v6", &Shape::Int { min: 0, max: 128 }, "Bits kept of an IPv6 address."),
@@ -573,7 +574,7 @@ static TRUNCATE_IP: Object = Object {
     groups: &[],
 };
 static URL: Object = Object {
-    name: "url",
+    name: "options of `url`",
     keys: &[
         may("drop_params", TEXTS, "Query parameters that go."),
         may("keep_params", TEXTS, "Query parameters that stay; all others go."),
@@ -592,12 +593,12 @@ static URL: Object = Object {
     groups: &[at_most_one(&["drop_params", "keep_params"])],
 };
 static COARSEN_GEO: Object = Object {
-    name: "coarsen_geo",
+    name: "options of `coarsen_geo`",
     keys: &[need("decimals", &Shape::Int { min: 0, max: 15 }, "Decimals that stay; one is about 11 km, two about 1 km.")],
     groups: &[],
 };
 static COARSEN_TIME: Object = Object {
-    name: "coarsen_time",
+    name: "options of `coarsen_time`",
     keys: &[need(
         "to",
         &Shape::Word(&[

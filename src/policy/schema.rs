@@ -171,8 +171,8 @@ fn text(form: Form) -> Value {
         Form::Free => json!({"type": "string", "minLength": 1}),
         Form::Name => json!({"type": "string", "pattern": "^\\S+$", "maxLength": 128}),
         Form::Path => json!({"type": "string", "pattern": "^\\$"}),
-        Form::Class => json!({"type": "string", "pattern": "^[^\\s.]+(\\.[^\\s.]+)*$"}),
-        Form::ClassOrPath => json!({"type": "string", "pattern": "^(\\$.*|[^\\s.]+(\\.[^\\s.]+)*)$"}),
+        Form::Class => json!({"type": "string", "pattern": "^[\\p{L}\\p{N}_-]+(\\.[\\p{L}\\p{N}_-]+)*$"}),
+        Form::ClassOrPath => json!({"type": "string", "pattern": "^(\\$.*|[\\p{L}\\p{N}_-]+(\\.[\\p{L}\\p{N}_-]+)*)$"}),
         Form::Date => json!({"type": "string", "format": "date", "pattern": "^\\d{4}-\\d{2}-\\d{2}$"}),
         Form::Duration => json!({"type": "string", "pattern": "^P[A-Z0-9]+$"}),
     }

@@ -52,6 +52,11 @@ impl Node {
         Node { span, value, faulty: Cell::new(false), seen: Cell::new(false) }
     }
 
+    /// Stands in for a value whose fault is reported.
+    fn fault(span: Span) -> Node {
+        Node { faulty: Cell::new(true), ..Node::new(span, Value::Null) }
+    }
+
     /// The kind of value in words, with its article.
     pub fn kind(&self) -> &'static str {
         match &self.value {
@@ -215,7 +220,7 @@ impl<'t> Reader<'t, '_> {
                 }
                 Event::DocumentStart(_) => {
                     let (event, span) = self.next()?;
-                    root = self.node(event, span, 0)?;
+                    root = Some(self.node(event, span, 0)?);
                 }
                 Event::Nothing | Event::StreamStart | Event::DocumentEnd => {}
                 Event::Alias(_)
@@ -232,8 +237,8 @@ impl<'t> Reader<'t, '_> {
         Ok(root)
     }
 
-    /// Reads the node that an event begins; `None` where it has a fault of its own.
-    fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<Option<Node>, Stop> {
+    /// Reads the node that an event begins.
+    fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<Node, Stop> {
         self.nodes += 1;
         if depth > MAX_DEPTH {
             return Err(self.stop(Code::TooDeep, &span, format!("nested more than {MAX_DEPTH} deep")));
@@ -251,19 +256,19 @@ impl<'t> Reader<'t, '_> {
             | Event::SequenceEnd
             | Event::MappingEnd => return Err(self.stop(Code::NotYaml, &span, "expected a value")),
         };
-        if let (Some(node), true) = (&node, anchor > 0) {
+        if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
     }
 
-    fn alias(&mut self, anchor: usize, span: Span, depth: usize) -> Result<Option<Node>, Stop> {
+    fn alias(&mut self, anchor: usize, span: Span, depth: usize) -> Result<Node, Stop> {
         self.aliases += 1;
         let Some(target) = self.anchors.get(&anchor).cloned() else {
             self.diagnostics
-                .error(Code::NotYaml, &span, "an alias to something unfinished or faulty")
+                .error(Code::NotYaml, &span, "an alias to something unfinished")
                 .hint("an alias names an anchor that ends before it");
-            return Ok(None);
+            return Ok(Node::fault(span));
         };
         let (size, height) = (target.size(), target.height());
         if self.aliases > MAX_ALIASES || self.nodes + size > MAX_NODES {
@@ -273,57 +278,56 @@ impl<'t> Reader<'t, '_> {
             return Err(self.stop(Code::TooDeep, &span, format!("nested more than {MAX_DEPTH} deep")));
         }
         self.nodes += size;
-        Ok(Some(target))
+        Ok(target)
     }
 
-    fn sequence(&mut self, tag: Option<&Tag>, span: Span, depth: usize) -> Result<Option<Node>, Stop> {
+    fn sequence(&mut self, tag: Option<&Tag>, span: Span, depth: usize) -> Result<Node, Stop> {
         let known = self.container_tag(tag, "seq", &span);
         let mut list = Vec::new();
         loop {
             let (event, at) = self.next()?;
             if event == Event::SequenceEnd {
-                let end = at.end.max(span.start);
-                return Ok(known.then(|| Node::new(span.start..end, Value::List(list))));
+                let whole = span.start..self.container_end(&span, &at);
+                return Ok(if known { Node::new(whole, Value::List(list)) } else { Node::fault(whole) });
             }
-            list.extend(self.node(event, at, depth + 1)?);
+            list.push(self.node(event, at, depth + 1)?);
         }
     }
 
-    fn mapping(&mut self, tag: Option<&Tag>, span: Span, depth: usize) -> Result<Option<Node>, Stop> {
+    fn mapping(&mut self, tag: Option<&Tag>, span: Span, depth: usize) -> Result<Node, Stop> {
         let known = self.container_tag(tag, "map", &span);
         let mut map: Vec<(Text, Node)> = Vec::new();
         let mut first_uses: HashMap<String, Span> = HashMap::new();
         loop {
             let (event, at) = self.next()?;
             if event == Event::MappingEnd {
-                let end = at.end.max(span.start);
-                return Ok(known.then(|| Node::new(span.start..end, Value::Map(map))));
+                let whole = span.start..self.container_end(&span, &at);
+                return Ok(if known { Node::new(whole, Value::Map(map)) } else { Node::fault(whole) });
             }
-            let key = self.node(event, at.clone(), depth + 1)?;
-            let key = key.and_then(|key| self.key(key, &mut first_uses));
+            let key = self.node(event, at, depth + 1)?;
+            let merges = key.text() == Some("<<") && self.text.get(key.span.clone()) == Some("<<");
+            let key = self.key(key, merges, &mut first_uses);
             let (event, at) = self.next()?;
             let value = self.node(event, at, depth + 1)?;
-            if let (Some(key), Some(value)) = (key, value)
+            if let Some(key) = key
                 && (self.own_keys == OwnKeys::Kept || !key.value.starts_with("x-"))
             {
-                map.push((key, value));
+                map.push((key, if merges { Node::fault(value.span) } else { value }));
             }
         }
     }
 
     /// A key that may stand in a mapping: a string, not `<<`, and not there before.
-    fn key(&mut self, key: Node, first_uses: &mut HashMap<String, Span>) -> Option<Text> {
+    fn key(&mut self, key: Node, merges: bool, first_uses: &mut HashMap<String, Span>) -> Option<Text> {
         let Value::Text(name) = key.value else {
             let found = format!("a key must be a string, and this is {}", key.kind());
             self.diagnostics.error(Code::KeyNotString, &key.span, found).hint("put it in quotes");
             return None;
         };
-        let quoted = self.text[key.span.clone()].starts_with(['"', '\'']);
-        if name == "<<" && !quoted {
+        if merges {
             self.diagnostics
                 .error(Code::MergeKey, &key.span, "merge keys are not part of YAML 1.2")
                 .hint("use a template, or an alias for each value");
-            return None;
         }
         if let Some(first) = first_uses.get(&name) {
             let found = format!("`{name}` is there twice");
@@ -334,7 +338,7 @@ impl<'t> Reader<'t, '_> {
         Some(Text { value: name, span: key.span })
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Option<Node> {
+    fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Node {
         let plain = style == ScalarStyle::Plain;
         let value = match tag.map(tag_name) {
             None if plain => resolve(text),
@@ -343,16 +347,16 @@ impl<'t> Reader<'t, '_> {
                 let value = resolve(text);
                 if core_type(&value) != wanted {
                     self.diagnostics.error(Code::UnknownTag, &span, format!("the value is not of the type `!!{wanted}`"));
-                    return None;
+                    return Node::fault(span);
                 }
                 value
             }
             Some(_) => {
                 self.unknown_tag(&span);
-                return None;
+                return Node::fault(span);
             }
         };
-        Some(Node::new(self.trim(span), value))
+        Node::new(self.trim(span, style), value)
     }
 
     fn container_tag(&mut self, tag: Option<&Tag>, own: &str, span: &Span) -> bool {
@@ -369,10 +373,25 @@ impl<'t> Reader<'t, '_> {
             .hint("remove the tag");
     }
 
-    /// A scalar's place without the line break that ends a block scalar.
-    fn trim(&self, span: Span) -> Span {
-        let kept = self.text.get(span.clone()).map_or(span.len(), |text| text.trim_end().len());
-        span.start..span.start + kept
+    /// A scalar's place without what the parser counts to it: the line break that ends a block scalar, and what
+    /// stands between a closing quote and the next token.
+    fn trim(&self, span: Span, style: ScalarStyle) -> Span {
+        let Some(text) = self.text.get(span.clone()) else { return span };
+        let quote = match style {
+            ScalarStyle::SingleQuoted => '\'',
+            ScalarStyle::DoubleQuoted => '"',
+            ScalarStyle::Plain | ScalarStyle::Literal | ScalarStyle::Folded => {
+                return span.start..span.start + text.trim_end().len();
+            }
+        };
+        let end = text.find(quote).and_then(|open| closing_quote(&text[open + 1..], quote).map(|close| open + 1 + close + 1));
+        span.start..span.start + end.unwrap_or(text.len())
+    }
+
+    /// Where a container ends: behind its closing bracket, or where its block does.
+    fn container_end(&self, start: &Span, last: &Span) -> usize {
+        let bracket = self.text[last.start..].starts_with([']', '}']);
+        if bracket { last.start + 1 } else { last.start.max(start.end) }
     }
 
     /// The place of a syntax error: one character.
@@ -391,6 +410,24 @@ impl<'t> Reader<'t, '_> {
         self.diagnostics.error(code, span, message);
         Stop::Reported
     }
+}
+
+/// The position of the quote that ends a quoted scalar: `''` and `\"` do not.
+fn closing_quote(text: &str, quote: char) -> Option<usize> {
+    let mut letters = text.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        if letter == '\\' && quote == '"' {
+            letters.next();
+        } else if letter == quote {
+            match letters.peek() {
+                Some((_, '\'')) if quote == '\'' => {
+                    letters.next();
+                }
+                _ => return Some(at),
+            }
+        }
+    }
+    None
 }
 
 /// The name of a core schema tag; `None` for any other. The non-specific tag `!` makes a scalar a string.
@@ -555,6 +592,11 @@ mod tests {
         let inner = &map[1].1.list().expect("a list")[1];
         assert_eq!(at(&inner.get("ö").expect("a member").span), "'ß'");
         assert!(at(&map[2].1.span).ends_with("blöck"));
+        let text = "a: 'it''s'  # x\nb: \"q\\\"\"   # y\nc: []   # z\nd:\n  - e  # w\nf: &g {h: 1}  # v\n";
+        let node = read(text);
+        let spans: Vec<&str> = node.map().expect("a mapping").iter().map(|(_, node)| &text[node.span.clone()]).collect();
+        assert_eq!(spans[..3], ["'it''s'", "\"q\\\"\"", "[]"]);
+        assert!(spans[3].starts_with("- e") && spans[4].ends_with("{h: 1}"), "{spans:?}");
     }
 
     #[test]

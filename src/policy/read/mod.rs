@@ -6,7 +6,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use super::ast::{Named, Policy, Section, Span, Spanned, Text};
+use super::ast::{Named, Policy, Regime, Section, Span, Spanned, Text};
 use super::diagnostic::{Code, Diagnostics, SourceMap};
 use super::yaml::{self, Node, Value};
 use super::{form, language};
@@ -41,7 +41,7 @@ fn policy(root: &Node) -> Policy {
     policy.controller = fields.get("controller").and_then(parts::controller);
     policy.purposes = fields.named("purposes", Section::Purposes, unread, parts::purpose);
     policy.regions = fields.named("regions", Section::Regions, unread, |node| Some(texts(node)));
-    policy.regimes = fields.spanned_list("regimes", parts::regime);
+    policy.regimes = regimes(&fields, root);
     policy.vendors = fields.named("vendors", Section::Vendors, unread, parts::vendor);
     policy.keys = fields.named("keys", Section::Keys, unread, parts::key);
     policy.streams = fields.named("streams", Section::Streams, unread, stream::stream);
@@ -49,6 +49,18 @@ fn policy(root: &Node) -> Policy {
     policy.profiles = fields.named("profiles", Section::Profiles, unread, sink::profile);
     policy.sinks = fields.named("sinks", Section::Sinks, unread, sink::sink);
     policy
+}
+
+/// A regime that is missing or has a fault may be the one for everywhere: it is not also taken for absent.
+fn regimes(fields: &Fields<'_>, root: &Node) -> Vec<Spanned<Regime>> {
+    let mut regimes = fields.spanned_list("regimes", parts::regime);
+    let written = fields.get("regimes").and_then(Node::list).unwrap_or_default();
+    if written.is_empty() || written.len() > regimes.len() {
+        let text = |value: &str| Text { value: value.into(), span: root.span.clone() };
+        let everywhere = Regime { regions: vec![text("*")], silence: text("deny"), gpc: None };
+        regimes.push(Spanned { value: everywhere, span: root.span.clone() });
+    }
+    regimes
 }
 
 /// The members of a mapping of the language.

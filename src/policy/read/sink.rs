@@ -1,7 +1,8 @@
 //! Reads sinks, templates, profiles and transforms.
 
 use super::super::ast::{Denied, Named, Profile, Sink, SinkPurposes, Spanned, Text, Transform};
-use super::super::grammar::Options;
+use super::super::form::is_well_formed;
+use super::super::grammar::{Form, Options};
 use super::super::language;
 use super::super::yaml::{Node, Value};
 use super::{Fields, members, parts, stream, text, texts};
@@ -51,7 +52,8 @@ fn denied(node: &Node) -> Option<Denied> {
 }
 
 fn rules(node: &Node) -> Named<Spanned<Transform>> {
-    members(node).iter().map(|(name, node)| (name.clone(), transform(node))).collect()
+    let named = members(node).iter().filter(|(name, _)| is_well_formed(&name.value, Form::ClassOrPath));
+    named.map(|(name, node)| (name.clone(), transform(node))).collect()
 }
 
 /// A transform with a fault is read as `drop`: the policy is refused anyway, and the field's name is looked up still.

@@ -3,6 +3,8 @@
 use super::super::ast::{
     Categories, JurisdictionRule, Named, Scalar, Signal, Source, Spanned, Stream, Subject, Test, Text, Time, Topics, When,
 };
+use super::super::form::is_well_formed;
+use super::super::grammar::Form;
 use super::super::yaml::Node;
 use super::{Fields, elements, members, spanned_elements, text, texts};
 use crate::event::Path;
@@ -34,7 +36,8 @@ fn topics(node: &Node) -> Option<Topics> {
 
 /// Classes with a fault in their name stay out; a path with a fault leaves the class declared without it.
 fn classes(node: &Node) -> Named<Vec<Spanned<Path>>> {
-    members(node).iter().map(|(name, paths)| (name.clone(), spanned_elements(paths, path))).collect()
+    let named = members(node).iter().filter(|(name, _)| is_well_formed(&name.value, Form::Class));
+    named.map(|(name, paths)| (name.clone(), spanned_elements(paths, path))).collect()
 }
 
 fn path(node: &Node) -> Option<Path> {

@@ -33,7 +33,7 @@ fn codes(text: &str) -> Vec<(Code, String)> {
 fn the_complete_example_reads_whole() {
     let policy = complete().policy;
     assert!(policy.unread.is_empty());
-    assert_eq!((policy.purposes.len(), policy.vendors.len(), policy.streams.len(), policy.sinks.len()), (7, 3, 4, 2));
+    assert_eq!((policy.purposes.len(), policy.vendors.len(), policy.streams.len(), policy.sinks.len()), (7, 3, 4, 3));
     assert!(policy.keys[1].1.shared && !policy.keys[0].1.shared);
     let web = &policy.streams[0].1;
     assert_eq!((web.subject.len(), web.consent.len(), web.classes.len()), (5, 4, 9));
@@ -52,7 +52,7 @@ fn the_complete_example_reads_whole() {
     let When::Any(tests) = &parts[1].value else { panic!("alternatives") };
     assert!(matches!(&tests[0].value, When::Test { test, each: Some(_), .. } if matches!(test.value, Test::Gt(10.5))));
     assert!(matches!(&ads.fields[0].1.value, Transform::Pseudonym { normalize: Some(_), .. }));
-    let warehouse = &policy.sinks[1].1;
+    let warehouse = &policy.sinks[2].1;
     assert!(matches!(&warehouse.purposes.as_ref().expect("purposes").value, SinkPurposes::Any(any) if any.len() == 2));
     assert!(matches!(&warehouse.denied.as_ref().expect("denied").value, Denied::Degrade { on, .. } if on.len() == 2));
     assert_eq!(warehouse.fields.len(), 8);
