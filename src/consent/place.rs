@@ -106,7 +106,7 @@ fn combine(found: &Found, out: &mut Vec<Jurisdiction>) {
         return;
     }
     let complete = countries.iter().nth(1).is_none() && country_values == region_values;
-    for country in countries.iter().filter(|_| !complete && !(*country_values == 1 && *region_values == 1)) {
+    for country in countries.iter().filter(|_| !complete) {
         push(Jurisdiction::country(country), out);
     }
     for span in regions {

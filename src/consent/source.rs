@@ -64,7 +64,7 @@ impl<'e> Value<'e> {
 
     /// The text of a string, a header or the key, decoded into `buffer`, which is cleared first; `None` for
     /// values of other kinds.
-    pub(super) fn text<'b>(self, buffer: &'b mut Vec<u8>) -> Option<&'b str> {
+    pub(super) fn text(self, buffer: &mut Vec<u8>) -> Option<&str> {
         buffer.clear();
         match self {
             Value::Silent | Value::Broken => return None,
