@@ -89,7 +89,6 @@ impl Question<'_> {
     fn consent(&self, id: PurposeId, purpose: &Purpose) -> Result<Reason, Reason> {
         let silence_denies = purpose.silence_denies
             || !purpose.special_categories.is_empty()
-            || purpose.basis != LegalBasis::Consent
             || self.ruling.silence == Silence::Deny;
         let standings = self.facts.statements.iter().map(|statement| self.standing(statement, id, purpose));
         match standings.max().unwrap_or(Standing::Absent) {
