@@ -77,7 +77,7 @@ impl Encoder {
         let mut edit = Edit { input, places, rules, context, encoder: self, cursor: 0 };
         let left = edit.value(0, rules.unlisted);
         match left {
-            Left::Emptied | Left::Removed if is_empty_container(&input[root.value as usize..]) => Encoded::Unchanged,
+            Left::Emptied | Left::Removed if is_hollow(&input[root.value as usize..], rules.unlisted) => Encoded::Unchanged,
             Left::Emptied | Left::Removed => Encoded::Empty,
             Left::Kept if edit.cursor == 0 && edit.encoder.out.is_empty() => Encoded::Unchanged,
             Left::Kept => {
@@ -92,15 +92,20 @@ impl Encoder {
 fn unmarked(input: &[u8], unlisted: Scope) -> Encoded {
     match unlisted {
         Scope::Keep => Encoded::Unchanged,
-        // `{}` and `[]` hold nothing to remove; any other document goes.
-        Scope::Drop if is_empty_container(input.trim_ascii_start()) => Encoded::Unchanged,
+        Scope::Drop if is_hollow(input.trim_ascii_start(), unlisted) => Encoded::Unchanged,
         Scope::Drop => Encoded::Empty,
     }
 }
 
-fn is_empty_container(text: &[u8]) -> bool {
+/// An empty document holds nothing to remove, so it stays. Where only what is named may leave, that is `{}` alone:
+/// an allow-list names members, and nothing but an object has them.
+fn is_hollow(text: &[u8], unlisted: Scope) -> bool {
     let inner = text.get(1..).unwrap_or_default().trim_ascii_start();
-    matches!((text.first(), inner.first()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')))
+    match (text.first(), inner.first()) {
+        (Some(b'{'), Some(b'}')) => true,
+        (Some(b'['), Some(b']')) => unlisted == Scope::Keep,
+        _ => false,
+    }
 }
 
 /// What is left of a place.

@@ -66,6 +66,8 @@ impl Writer<'_, '_, '_> {
             }
             // `user@host/path` and a bare e-mail address look alike, and neither is a relative path.
             None if text[..end].contains('@') => return None,
+            // One bare word is somebody's name or id sooner than a page.
+            None if end == text.len() && !text.is_empty() && !text.contains(['.', ';', '=', '&']) => return None,
             None => (text, true),
         };
         let rest = match rest.strip_prefix("//") {

@@ -57,6 +57,14 @@ fn named_parameters_go_and_all_else_stays_byte_for_byte() {
 }
 
 #[test]
+fn one_bare_word_is_no_address_of_a_page() {
+    assert_eq!(dropping("shop"), None);
+    for text in ["shop.html", "/shop", "shop/", "shop?a=b", "shop#top", ""] {
+        check(dropping(text), text);
+    }
+}
+
+#[test]
 fn a_name_is_met_in_every_spelling() {
     for name in [
         "email",
