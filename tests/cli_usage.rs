@@ -86,7 +86,10 @@ sinks:
     let (code, out, said) = privet(&["check", "-"], policy.as_bytes());
     assert_eq!(code, 1, "{said}");
     let out = String::from_utf8(out).expect("results are UTF-8");
-    assert!(out.contains("5 errors") && out.lines().count() == 1, "the result is one line, diagnostics go to standard error: {out}");
+    assert!(
+        out.contains("5 errors") && out.lines().count() == 1,
+        "the result is one line, diagnostics go to standard error: {out}"
+    );
     for line in [2, 5, 13, 18, 19] {
         assert!(said.contains(&format!("<stdin>:{line}:")), "a diagnostic at line {line}:\n{said}");
     }

@@ -87,9 +87,8 @@ impl Question<'_> {
 
     /// Nothing is denied: is it granted, or does silence do?
     fn consent(&self, id: PurposeId, purpose: &Purpose) -> Result<Reason, Reason> {
-        let silence_denies = purpose.silence_denies
-            || !purpose.special_categories.is_empty()
-            || self.ruling.silence == Silence::Deny;
+        let silence_denies =
+            purpose.silence_denies || !purpose.special_categories.is_empty() || self.ruling.silence == Silence::Deny;
         let standings = self.facts.statements.iter().map(|statement| self.standing(statement, id, purpose));
         match standings.max().unwrap_or(Standing::Absent) {
             Standing::Current => Ok(Reason::ConsentGranted),

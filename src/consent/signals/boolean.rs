@@ -6,7 +6,7 @@
 //! only if `lenient` (a header, which is text by nature, may say `true` and `false` anyway); numbers, arrays and
 //! whatever else are broken.
 
-use super::{Answer, Statement, Value, add, document, entry, mapped, settle};
+use super::{Answer, Answers, Statement, Value, add, document, entry, mapped};
 use crate::event::PurposeId;
 use crate::event::json::{Kind, Text};
 use crate::plan::Categories;
@@ -31,11 +31,11 @@ pub(super) fn read(
         Value::Raw("true") => Answer::Yes,
         Value::Raw("false") => Answer::No,
         Value::Raw(text) if text.starts_with('{') => match document(value) {
-            Some(container) => return entries(options, purposes, container, out),
+            Some(container) => return entries(options, purposes, container, buffer, out),
             None => Answer::Broken,
         },
         Value::Raw(text) => word(options, text.as_bytes()),
-        Value::Json(json) if json.kind() == Kind::Object => return entries(options, purposes, json, out),
+        Value::Json(json) if json.kind() == Kind::Object => return entries(options, purposes, json, buffer, out),
         Value::Json(json) => match value.text(buffer) {
             Some(text) => word(options, text.as_bytes()),
             None => scalar(json),
@@ -52,22 +52,28 @@ pub(super) fn read(
 }
 
 /// An object by name. Where true means opted out, one opt-out among a purpose's entries is enough, under `any` too.
-fn entries(options: Options, purposes: &[(PurposeId, Categories)], container: Text<'_>, out: &mut Statement) {
+fn entries(
+    options: Options,
+    purposes: &[(PurposeId, Categories)],
+    container: Text<'_>,
+    buffer: &mut Vec<u8>,
+    out: &mut Statement,
+) {
+    let read = |value: Text<'_>| member(options, value);
     for (purpose, categories) in purposes {
-        let answers = categories.names.iter().map(|name| entry(container, name, Answer::Silent, |value| member(options, value)));
+        let answers: Answers = categories.names.iter().map(|name| entry(container, name, Answer::Silent, read, buffer)).collect();
         // An object for a purpose of which no entry is named cannot be understood.
-        let strictest = answers.clone().max().unwrap_or(Answer::Broken);
-        if strictest == Answer::Broken {
-            out.invalid.insert(*purpose);
-        } else if options.true_grants {
-            match settle(categories, answers) {
-                Answer::Yes => out.granted.insert(*purpose),
-                Answer::No => out.denied.insert(*purpose),
-                Answer::Broken => out.invalid.insert(*purpose),
-                Answer::Silent => {}
+        let answer = if categories.names.is_empty() { Answer::Broken } else { answers.settle(categories.any) };
+        match answer {
+            Answer::Broken => out.invalid.insert(*purpose),
+            Answer::Silent | Answer::Yes | Answer::No if !options.true_grants => {
+                if answers.yes {
+                    out.opted_out.insert(*purpose);
+                }
             }
-        } else if answers.clone().any(|answer| answer == Answer::Yes) {
-            out.opted_out.insert(*purpose);
+            Answer::Yes => out.granted.insert(*purpose),
+            Answer::No => out.denied.insert(*purpose),
+            Answer::Silent => {}
         }
     }
 }

@@ -6,7 +6,7 @@ mod segment;
 
 use super::Statement;
 use super::source::{Event, Value};
-use crate::event::json::Text;
+use crate::event::json::{self, Text};
 use crate::event::{PurposeId, PurposeSet};
 use crate::plan::{Categories, Plan, Signal, SignalKind};
 
@@ -22,7 +22,7 @@ pub(super) fn read(plan: &Plan, signal: &Signal, event: &Event<'_>, buffer: &mut
             SignalKind::Boolean { true_grants, lenient, purposes } => {
                 boolean::read(boolean::Options { true_grants: *true_grants, lenient: *lenient }, purposes, value, buffer, out);
             }
-            SignalKind::Segment { purposes } => segment::read(purposes, value, out),
+            SignalKind::Segment { purposes } => segment::read(purposes, value, buffer, out),
         }
     }
 }
@@ -42,30 +42,58 @@ enum Answer {
 
 /// What the entry of that exact name says, or `unnamed`. Of equal names the strictest counts: the order of
 /// [`Answer`] is the order of strictness.
-fn entry(container: Text<'_>, name: &str, unnamed: Answer, read: impl Fn(Text<'_>) -> Answer) -> Answer {
-    let named = container.members().filter(|(member, _)| member.is(name));
+fn entry(container: Text<'_>, name: &str, unnamed: Answer, read: impl Fn(Text<'_>) -> Answer, buffer: &mut Vec<u8>) -> Answer {
+    let named = container.members().filter(|(member, _)| is_named(member.0, name, buffer));
     named.map(|(_, value)| read(value)).max().unwrap_or(unnamed)
 }
 
-/// One answer for a purpose with several categories. One broken entry breaks the whole.
-fn settle(categories: &Categories, answers: impl Iterator<Item = Answer> + Clone) -> Answer {
-    let has = |answer| answers.clone().any(|other| other == answer);
-    if has(Answer::Broken) {
-        Answer::Broken
-    } else if categories.any {
-        if has(Answer::Yes) {
+/// Whether a member name, as it stands between its quotes, is this one when decoded.
+fn is_named(member: &[u8], name: &str, buffer: &mut Vec<u8>) -> bool {
+    if memchr::memchr(b'\\', member).is_none() {
+        return member == name.as_bytes();
+    }
+    buffer.clear();
+    json::unescape_into(member, buffer);
+    buffer == name.as_bytes()
+}
+
+/// Which answers the categories of one purpose gave.
+#[derive(Clone, Copy, Default)]
+struct Answers {
+    silent: bool,
+    yes: bool,
+    no: bool,
+    broken: bool,
+}
+
+impl FromIterator<Answer> for Answers {
+    fn from_iter<I: IntoIterator<Item = Answer>>(answers: I) -> Answers {
+        let mut seen = Answers::default();
+        for answer in answers {
+            match answer {
+                Answer::Silent => seen.silent = true,
+                Answer::Yes => seen.yes = true,
+                Answer::No => seen.no = true,
+                Answer::Broken => seen.broken = true,
+            }
+        }
+        seen
+    }
+}
+
+impl Answers {
+    /// One answer for the purpose: all must say yes, or one of them. One broken entry breaks the whole.
+    fn settle(self, any: bool) -> Answer {
+        let Answers { silent, yes, no, broken } = self;
+        if broken {
+            Answer::Broken
+        } else if yes && (any || !no && !silent) {
             Answer::Yes
-        } else if has(Answer::No) {
+        } else if no {
             Answer::No
         } else {
             Answer::Silent
         }
-    } else if has(Answer::No) {
-        Answer::No
-    } else if has(Answer::Yes) && !has(Answer::Silent) {
-        Answer::Yes
-    } else {
-        Answer::Silent
     }
 }
 

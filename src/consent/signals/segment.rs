@@ -5,25 +5,25 @@
 //! is denied. All categories of a purpose must be true, or one of them under `any`. A category that is neither true
 //! nor false breaks the purposes it is mapped to; a container that is no object breaks all of them.
 
-use super::{Answer, Statement, Value, add, document, entry, mapped, settle};
+use super::{Answer, Answers, Statement, Value, add, document, entry, mapped};
 use crate::event::PurposeId;
 use crate::event::json::{Kind, Text};
 use crate::plan::Categories;
 
-pub(super) fn read(purposes: &[(PurposeId, Categories)], value: Value<'_>, out: &mut Statement) {
+pub(super) fn read(purposes: &[(PurposeId, Categories)], value: Value<'_>, buffer: &mut Vec<u8>, out: &mut Statement) {
     if matches!(value, Value::Silent) {
         return;
     }
     match document(value) {
-        Some(container) if container.kind() == Kind::Object => preferences(purposes, container, out),
+        Some(container) if container.kind() == Kind::Object => preferences(purposes, container, buffer, out),
         Some(_) | None => add(&mut out.invalid, mapped(purposes)),
     }
 }
 
-fn preferences(purposes: &[(PurposeId, Categories)], container: Text<'_>, out: &mut Statement) {
+fn preferences(purposes: &[(PurposeId, Categories)], container: Text<'_>, buffer: &mut Vec<u8>, out: &mut Statement) {
     for (purpose, categories) in purposes {
-        let answers = categories.names.iter().map(|name| entry(container, name, Answer::No, category));
-        match settle(categories, answers) {
+        let answers: Answers = categories.names.iter().map(|name| entry(container, name, Answer::No, category, buffer)).collect();
+        match answers.settle(categories.any) {
             Answer::Yes => out.granted.insert(*purpose),
             Answer::Broken => out.invalid.insert(*purpose),
             // Silence is left only to a purpose without categories, which nothing here can grant.

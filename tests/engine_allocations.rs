@@ -1,0 +1,159 @@
+//! The engine allocates nothing for a record once its buffers have grown: held with an allocator that counts, from the
+//! bytes to the bytes, whatever the control values are.
+
+// A global allocator is an unsafe trait; this one only counts and hands on to the system's.
+#![allow(unsafe_code)]
+
+use privet::decode::Limits;
+use privet::event::{Header, Record, StreamId, Timestamp};
+use privet::keys::KeySet;
+use privet::pipeline::Engine;
+use privet::policy;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+fn count() {
+    // The thread's counter is gone while the thread ends; nothing is measured then.
+    let _ = ALLOCATIONS.try_with(|counter| counter.set(counter.get() + 1));
+}
+
+// SAFETY: every call is handed on unchanged to the system's allocator, which keeps the trait's promises.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the pointer came from the system's allocator with this layout.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the pointer came from the system's allocator with this layout.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const POLICY: &str = r#"
+privet: 1
+controller: {name: Example Ltd, country: DE}
+purposes:
+  analytics: {legal_basis: consent, opt_outs: [targeted_advertising], max_age: P13M}
+  statistics: {legal_basis: legitimate_interests, opt_outs: none}
+regimes:
+  - {in: [EEA], silence: deny}
+  - {in: [US-CA], silence: allow, gpc: true}
+  - {in: ["*"], silence: deny}
+streams:
+  web:
+    topics: [events]
+    format: json
+    subject:
+      - {kind: user_id, path: $.user, normalize: lower}
+      - {kind: user_id, key: true, normalize: email}
+      - {kind: device_id, header: x-device, names: device}
+    time: {path: $.time, unit: rfc3339}
+    jurisdiction: {country: $.country, region: $.region, otherwise: EEA}
+    consent:
+      - {signal: segment, path: $.preferences, purposes: {analytics: Analytics, statistics: none}}
+      - {signal: boolean, path: $.objection, true_means: opted_out, lenient: true, purposes: {statistics: all, analytics: none}}
+      - {signal: gpc, header: Sec-GPC}
+    when: {not: {path: $.kind, in: [test, 0]}}
+    classes: {user.contact.email: ["$..email"]}
+sinks:
+  house:
+    topic: out.house
+    purposes: [analytics]
+    unlisted: drop
+    fields: {$.kind: keep, $.user: keep}
+    when: {any: [{path: $.kind, starts_with: or}, {path: $.kind, matches: "^v.ew$"}, {path: $.total, gt: 10}]}
+    denied: {degrade: coarse, purposes: [statistics], on: [no_consent, consent_expired]}
+  counts:
+    topic: out.counts
+    purposes: {any: [analytics, statistics]}
+    unlisted: keep
+    fields: {user: drop}
+profiles:
+  coarse: {fields: {$.kind: keep}}
+"#;
+
+const EVENTS: &[&str] = &[
+    r#"{"user":"U1","kind":"order","preferences":{"Analytics":true},"time":"2026-11-20T10:00:00.5+01:00","country":"US","region":"CA"}"#,
+    r#"{"user":"\u00dc1","kind":"v\u0069ew","preferences":{"\u0041nalytics":true},"time":"2026-\u0031\u0031-20T10:00:00Z","country":"\u0055S"}"#,
+    r#"{"user":7,"kind":"order","preferences":{"Analytics":1},"objection":"\u0074rue","time":"never","country":"Atlantis"}"#,
+    r#"{"user":{"id":1},"kind":"order","preferences":[],"objection":{},"time":12,"country":3,"region":{}}"#,
+    r#"[{"user":"u1","country":"DE"},{"user":"u2","country":"US","region":"CA"},{"country":"US","region":"ZZ","preferences":{}}]"#,
+    r#"{"user":"u1","kind":"order","preferences":{"\u0041nalytics":true},"time":"2026-11-20 10:00:00Z","country":"FR"}"#,
+    r#"{"user":"u1","kind":"order","preferences":"\u0041nalytics","country":"FR","region":"IDF"}"#,
+    r#"{"kind":"test"}"#,
+    r#"{"kind":"order","total":11.5,"time":"0000-00-00T00:00:00Z"}"#,
+    r#"{"kind":"order","time":"9999-12-31T23:59:59Z","email":"a@x.io"}"#,
+    r#"{"kind":"order","#,
+    "",
+];
+
+#[test]
+fn nothing_is_allocated_for_a_record_after_warm_up() {
+    let compiled = policy::compile(POLICY, "policy.yaml", &KeySet::demonstration());
+    let said = compiled.render(false);
+    let plan = compiled.plan.unwrap_or_else(|| panic!("{said}"));
+    let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("a time");
+    let long_ago = now.checked_sub(jiff::Span::new().hours(24 * 900)).expect("a time");
+    let header = |name, value| Header { name, value };
+    let headers: &[&[Header<'_>]] = &[
+        &[],
+        &[header("X-Device", Some(b"d1")), header("sec-gpc", Some(b"1"))],
+        &[header("x-device", Some(b"\xff")), header("Sec-GPC", Some(b"nonsense")), header("Sec-GPC", None)],
+    ];
+    let mut engine = Engine::new(Limits::default());
+    let mut ends = BTreeSet::new();
+    let mut pass = |seen: &mut dyn FnMut(&str, &str)| {
+        for event in EVENTS {
+            for headers in headers {
+                for key in [None, Some(b" U1 ".as_slice()), Some(b"\xff")] {
+                    for timestamp in [None, Some(long_ago)] {
+                        let value = Some(event.as_bytes());
+                        let record = Record { position: Default::default(), timestamp, key, value, headers };
+                        engine.evaluate(&plan, StreamId(0), &record, now, &mut |_, verdict| {
+                            seen(verdict.outcome.as_str(), verdict.reason.as_str());
+                        });
+                    }
+                }
+            }
+        }
+    };
+    pass(&mut |outcome, reason| {
+        ends.insert(format!("{outcome} {reason}"));
+    });
+    let before = ALLOCATIONS.get();
+    pass(&mut |_, _| {});
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    // The events are worth something only if they end in many ways.
+    for end in [
+        "allow consent_granted",
+        "allow legitimate_interests",
+        "degrade no_consent",
+        "drop not_routed",
+        "drop opted_out",
+        "drop signal_invalid",
+        "drop subject_unknown",
+        "drop transfer_not_permitted",
+        "quarantine malformed",
+        "quarantine subject_ambiguous",
+    ] {
+        assert!(ends.contains(end), "no event ends in {end}: {ends:?}");
+    }
+}
