@@ -1,0 +1,135 @@
+//! The rules of the design as cases that a policy author can read: one folder a rule in `tests/golden`.
+//!
+//! A folder holds `policy.yaml`, whose first line says which rule, and either
+//! - `expected.err`: line and code of each error, or
+//! - `input.json` (the record's value; absent: a tombstone), `record.json` where key and headers matter,
+//!   `expected.outcomes` with a line a sink, and `expected.<sink>.json` with the exact bytes where a value leaves.
+//!
+//! What is expected was written from the design, not printed by the code; there is no switch that updates it.
+
+use privet::decode::Limits;
+use privet::event::{Header, Position, Record, StreamId, Timestamp};
+use privet::keys::KeySet;
+use privet::pipeline::{Engine, Verdict};
+use privet::plan::Plan;
+use privet::policy::{Severity, compile};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The clock of every case.
+const NOW: &str = "2026-11-22T12:00:00Z";
+
+/// A record beside its value, as `record.json` has it.
+#[derive(Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Beside {
+    key: Option<String>,
+    headers: Vec<(String, String)>,
+}
+
+fn cases() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut cases: Vec<PathBuf> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() >= 100, "only {} cases found", cases.len());
+    cases
+}
+
+/// A file of the case without the newline at its end.
+fn read(case: &Path, name: &str) -> Option<String> {
+    let text = fs::read_to_string(case.join(name)).ok()?;
+    Some(text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))
+}
+
+#[test]
+fn every_case_ends_as_its_author_expects() {
+    let mut differing = Vec::new();
+    for case in cases() {
+        let policy = read(&case, "policy.yaml").unwrap();
+        let name = case.file_name().unwrap().to_string_lossy().into_owned();
+        let (expected, found) = match read(&case, "expected.err") {
+            Some(expected) => (expected, errors(&policy)),
+            None => (expected_verdicts(&case), verdicts(&case, &policy)),
+        };
+        if expected != found {
+            differing
+                .push(format!("{name}: {}\nexpected\n{expected}\nfound\n{found}\n", policy.lines().next().unwrap_or_default()));
+        }
+    }
+    assert!(differing.is_empty(), "{} cases differ\n\n{}", differing.len(), differing.join("\n"));
+}
+
+/// Line and code of each error.
+fn errors(policy: &str) -> String {
+    let compiled = compile(policy, "policy.yaml", &KeySet::demonstration());
+    assert_eq!(compiled.plan.is_none(), compiled.diagnostics.has_errors());
+    let errors = compiled.diagnostics.sorted().into_iter().filter(|one| one.severity == Severity::Error);
+    errors.map(|one| format!("{} {}", compiled.source.line(&one.span), one.code)).collect::<Vec<_>>().join("\n")
+}
+
+/// The lines of `expected.outcomes`, each followed by the bytes that leave, in the same form as [`verdicts`].
+fn expected_verdicts(case: &Path) -> String {
+    let outcomes = read(case, "expected.outcomes").expect("expected.outcomes or expected.err");
+    let with_bytes = |line: &str| {
+        let sink = line.split(':').next().unwrap();
+        match read(case, &format!("expected.{sink}.json")) {
+            Some(bytes) => format!("{line}\n  {bytes}"),
+            None => line.to_owned(),
+        }
+    };
+    outcomes.lines().map(with_bytes).collect::<Vec<_>>().join("\n")
+}
+
+fn verdicts(case: &Path, policy: &str) -> String {
+    let compiled = compile(policy, "policy.yaml", &KeySet::demonstration());
+    let Some(plan) = &compiled.plan else { return compiled.render(false) };
+    let value = read(case, "input.json");
+    let beside: Beside = read(case, "record.json").map_or_else(Beside::default, |text| serde_json::from_str(&text).unwrap());
+    let headers: Vec<Header<'_>> =
+        beside.headers.iter().map(|(name, value)| Header { name, value: Some(value.as_bytes()) }).collect();
+    let record = Record {
+        position: Position::default(),
+        timestamp: None,
+        key: beside.key.as_deref().map(str::as_bytes),
+        value: value.as_deref().map(str::as_bytes),
+        headers: &headers,
+    };
+    let now: Timestamp = NOW.parse().unwrap();
+    let mut engine = Engine::new(Limits::default());
+    let mut lines = Vec::new();
+    // Twice: the second time no scratch is new, and nothing of the first record may be left in it.
+    for round in 0..2 {
+        lines.clear();
+        engine.evaluate(plan, StreamId(0), &record, now, &mut |sink, verdict| {
+            lines.push(line(plan, &plan.sink(sink).name, &verdict, &record));
+        });
+        if round == 0 {
+            let other = Record { value: Some(b"{\"left\":[\"over\",{\"email\":\"z@z.zz\"}]}"), ..record };
+            engine.evaluate(plan, StreamId(0), &other, now, &mut |_, _| {});
+        }
+    }
+    lines.join("\n")
+}
+
+/// One verdict: `sink: outcome reason`, what leaves beside the value, and the value's bytes.
+fn line(plan: &Plan, sink: &str, verdict: &Verdict<'_>, record: &Record<'_>) -> String {
+    assert!(plan.sink_named(sink).is_some());
+    let mut line = format!("{sink}: {} {}", verdict.outcome, verdict.reason);
+    if verdict.outcome.releases() && verdict.value.is_none() {
+        line.push_str(" tombstone");
+    }
+    if let Some(key) = verdict.key {
+        line.push_str(&format!(" key={}", String::from_utf8_lossy(key)));
+    }
+    for header in verdict.kept_headers(record) {
+        line.push_str(&format!(" header={}", header.name));
+    }
+    if let Some(purposes) = verdict.purposes {
+        line.push_str(&format!(" purposes={purposes}"));
+    }
+    if let Some(value) = verdict.value {
+        assert!(verdict.outcome.releases(), "bytes leave for {sink} without a release");
+        line.push_str(&format!("\n  {}", String::from_utf8_lossy(value)));
+    }
+    line
+}
