@@ -83,6 +83,11 @@ impl Engine {
         &self.facts
     }
 
+    /// The places of the last record that the plan's paths meet; meaningless if it was refused or had no value.
+    pub fn places(&self) -> &Places {
+        &self.places
+    }
+
     /// Why the last record could not be read, if so.
     pub fn refusal(&self) -> Option<Refusal> {
         self.refusal

@@ -119,6 +119,10 @@ codes! {
     NoMaxAge = "P1014", "consent that never grows too old";
     BasisToController = "P1015", "data goes to a controller without consent";
     NothingGrants = "P1016", "a consent purpose that nothing grants";
+    // Warnings about sample events.
+    PathUnmatched = "P1101", "a path that no sample event has";
+    MemberUnclassed = "P1102", "a member of sample events that is in no class";
+    EventUnread = "P1103", "sample events that cannot be read";
 }
 
 impl fmt::Display for Code {

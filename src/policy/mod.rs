@@ -28,6 +28,8 @@ pub struct Compiled {
     pub diagnostics: Diagnostics,
     /// The text, for printing them.
     pub source: SourceMap,
+    /// The policy as written, as far as it could be read.
+    pub written: ast::Policy,
 }
 
 impl Compiled {
@@ -42,7 +44,7 @@ impl Compiled {
 pub fn compile(source: &str, file_name: &str, keys: &KeySet) -> Compiled {
     let source = SourceMap::new(file_name, source);
     let mut diagnostics = Diagnostics::default();
-    let mut plan = None;
+    let (mut plan, mut written) = (None, ast::Policy::default());
     if let Some(document) = read::read(&source, &mut diagnostics) {
         let faults_of_form = diagnostics.has_errors();
         let so_far = diagnostics.added();
@@ -54,6 +56,7 @@ pub fn compile(source: &str, file_name: &str, keys: &KeySet) -> Compiled {
         if let Some(plan) = &mut plan {
             plan.hash = canonical_hash(&document.root);
         }
+        written = document.policy;
     }
-    Compiled { plan: plan.filter(|_| !diagnostics.has_errors()), diagnostics, source }
+    Compiled { plan: plan.filter(|_| !diagnostics.has_errors()), diagnostics, source, written }
 }
