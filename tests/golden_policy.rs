@@ -86,3 +86,32 @@ fn the_complete_example_compiles() {
     let plan = compiled.plan.expect("a plan");
     assert_eq!((plan.streams.len(), plan.sinks.len(), plan.vendors.len()), (4, 3, 3));
 }
+
+/// Text that was cut, doubled or garbled anywhere is refused or accepted, and always printed.
+#[test]
+fn no_text_makes_the_compiler_panic() {
+    let text = include_str!("complete/policy.yaml").as_bytes();
+    let keys = KeySet::demonstration();
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below
+    };
+    let bits: [&[u8]; 14] =
+        [b"", b"-", b": ", b"[", b"}", b"$", b"..", b"*", b"'", b"\"", b"\n", b"&a ", b"99999999999", "\u{e9}".as_bytes()];
+    let mut accepted = 0;
+    for _ in 0..400 {
+        let mut mutant = text.to_vec();
+        for _ in 0..=random(3) {
+            let at = random(mutant.len());
+            let end = (at + random(12)).min(mutant.len());
+            mutant.splice(at..end, bits[random(bits.len())].iter().copied());
+        }
+        let mutant = String::from_utf8_lossy(&mutant);
+        let compiled = compile(&mutant, "mutant.yaml", &keys);
+        assert_eq!(compiled.plan.is_none(), compiled.diagnostics.has_errors());
+        let _ = compiled.render(false);
+        accepted += usize::from(compiled.plan.is_some());
+    }
+    assert!(accepted < 400, "the mutations change nothing");
+}
