@@ -168,7 +168,11 @@ impl<'a> Edit<'a> {
         for hit in self.places.hits_of(mark) {
             match hit.target {
                 Target::Interior(node) => {
-                    mismatch |= rules.expects_container(usize::from(node)) && (kind.is_scalar() || mark.all_scalars);
+                    mismatch |= kind.is_scalar() && rules.expects_container(usize::from(node));
+                    mismatch |= mark.all_scalars && rules.expects_object(usize::from(node));
+                }
+                Target::Element(node) => {
+                    mismatch |= (kind.is_scalar() || mark.all_scalars) && rules.expects_object(usize::from(node));
                 }
                 Target::Path(path) => {
                     let named = [rules.rule(path), rules.shadowed_rule(path)];

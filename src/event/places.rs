@@ -13,6 +13,9 @@ pub enum Target {
     /// A path goes on below this node of the automaton, but the value is no object: a mismatch, for the sinks that
     /// have a rule further down.
     Interior(u16),
+    /// The same for an element of an array that stands at the node itself: arrays are transparent, so the element
+    /// stands there too. A path that goes on by position or wildcard has taken it already.
+    Element(u16),
 }
 
 /// One reason for a mark.

@@ -58,6 +58,8 @@ struct PathUse {
     slots: Vec<SlotId>,
     elementwise: bool,
     interior: Vec<usize>,
+    /// Those of them from which the path goes on by a name or at any depth, and not by position or wildcard.
+    by_name: Vec<usize>,
 }
 
 /// The automaton.
@@ -75,8 +77,8 @@ impl PathIndex {
         let mut nodes = vec![Node::default()];
         let mut uses = Vec::with_capacity(paths.len());
         for (id, (path, slots)) in paths.into_iter().enumerate() {
-            let interior = add_path(&mut nodes, &mut names, &path, PathId(id as u16));
-            uses.push(PathUse { path, slots, elementwise: false, interior });
+            let (interior, by_name) = add_path(&mut nodes, &mut names, &path, PathId(id as u16));
+            uses.push(PathUse { path, slots, elementwise: false, interior, by_name });
         }
         names.seal();
         PathIndex { nodes, names, paths: uses }
@@ -137,20 +139,29 @@ impl PathIndex {
         self.paths[path.index()].interior.clone()
     }
 
+    /// Those interior nodes at which the path expects an object: it goes on by a name or at any depth. At the others an
+    /// array of scalars is what the path is about.
+    pub fn object_nodes(&self, path: PathId) -> Vec<usize> {
+        self.paths[path.index()].by_name.clone()
+    }
+
     /// Notes that some sink treats arrays of scalars at this path element by element.
     pub fn set_elementwise(&mut self, path: PathId) {
         self.paths[path.index()].elementwise = true;
     }
 }
 
-/// Adds one path; returns its interior nodes.
-fn add_path(nodes: &mut Vec<Node>, names: &mut NameTable, path: &Path, id: PathId) -> Vec<usize> {
+/// Adds one path; returns its interior nodes, and those from which it goes on by name or at any depth.
+fn add_path(nodes: &mut Vec<Node>, names: &mut NameTable, path: &Path, id: PathId) -> (Vec<usize>, Vec<usize>) {
     let mut at = usize::from(ROOT);
-    let mut interior = Vec::new();
+    let (mut interior, mut by_name) = (Vec::new(), Vec::new());
     for (depth, segment) in path.segments().iter().enumerate() {
         if depth > 0 {
             nodes[at].interior = true;
             interior.push(at);
+            if segment.descendant || matches!(segment.selector, Selector::Name(_)) {
+                by_name.push(at);
+            }
         }
         if segment.descendant {
             at = descend(nodes, at);
@@ -158,7 +169,7 @@ fn add_path(nodes: &mut Vec<Node>, names: &mut NameTable, path: &Path, id: PathI
         at = step(nodes, names, at, &segment.selector);
     }
     nodes[at].terminal = Some(id);
-    interior
+    (interior, by_name)
 }
 
 /// The `..` node of a node, made at need.

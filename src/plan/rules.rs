@@ -171,6 +171,8 @@ pub struct SinkRules {
     ranks: Box<[u32]>,
     /// By automaton node: a scalar found here stands where a rule that does not release expects a container.
     expects_container: Box<[bool]>,
+    /// By automaton node: so does an array of scalars, since the rule is about a member.
+    expects_object: Box<[bool]>,
 }
 
 impl SinkRules {
@@ -179,11 +181,15 @@ impl SinkRules {
         let mut rules: Vec<Option<PlaceRule>> = vec![None; index.path_count()];
         let mut shadowed: Vec<Option<PlaceRule>> = vec![None; index.path_count()];
         let mut expects_container = vec![false; index.node_count()];
+        let mut expects_object = vec![false; index.node_count()];
         for (path, rule) in placed {
             let releases = matches!(rule.action, Action::Keep);
             if !releases {
                 for node in index.interior_nodes(path) {
                     expects_container[node] = true;
+                }
+                for node in index.object_nodes(path) {
+                    expects_object[node] = true;
                 }
             }
             let slot = &mut rules[path.index()];
@@ -204,6 +210,7 @@ impl SinkRules {
             shadowed: shadowed.into(),
             ranks,
             expects_container: expects_container.into(),
+            expects_object: expects_object.into(),
         }
     }
 
@@ -226,6 +233,11 @@ impl SinkRules {
     /// Whether a scalar at this node of the automaton is a mismatch.
     pub fn expects_container(&self, node: usize) -> bool {
         self.expects_container[node]
+    }
+
+    /// Whether an array of scalars, or a scalar in an array, is a mismatch at this node.
+    pub fn expects_object(&self, node: usize) -> bool {
+        self.expects_object[node]
     }
 
     /// The rules that [`SinkRules::rule`] gives, by path.

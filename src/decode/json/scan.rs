@@ -19,6 +19,9 @@ struct Active {
     carried: bool,
     /// For carried nodes: whether the array itself was met exactly.
     array_exact: bool,
+    /// A wildcard met this member of an element, and had met the element itself: the path may go on here, and if it
+    /// cannot, that is no mismatch.
+    perhaps: bool,
 }
 
 /// A stretch of the active nodes' stack; the persistent ones stand first.
@@ -157,9 +160,9 @@ impl Run<'_> {
     fn root_set(&mut self) -> Set {
         let descend = self.index.node(ROOT).descend;
         if let Some(node) = descend {
-            self.scanner.active.push(Active { node, exact: true, carried: false, array_exact: false });
+            self.scanner.active.push(Active { node, exact: true, carried: false, array_exact: false, perhaps: false });
         }
-        self.scanner.active.push(Active { node: ROOT, exact: true, carried: false, array_exact: false });
+        self.scanner.active.push(Active { node: ROOT, exact: true, carried: false, array_exact: false, perhaps: false });
         Set { start: 0, persistent: usize::from(descend.is_some()), end: self.scanner.active.len() }
     }
 
@@ -357,7 +360,7 @@ impl Run<'_> {
                 let exact = place.exact;
                 match active[start..].iter_mut().find(|known| known.node == node) {
                     Some(known) => known.exact |= exact,
-                    None => active.push(Active { node, exact, carried: false, array_exact: false }),
+                    None => active.push(Active { node, exact, carried: false, array_exact: false, perhaps: false }),
                 }
             }
         }
@@ -403,11 +406,11 @@ impl Run<'_> {
             let node = self.index.node(place.node);
             if position >= set.persistent {
                 let array_exact = if place.carried { place.array_exact } else { place.exact };
-                add(fresh, Active { node: place.node, exact: false, carried: true, array_exact });
+                add(fresh, Active { node: place.node, exact: false, carried: true, array_exact, perhaps: place.perhaps });
             }
             let stepped = [node.wildcard, ordinal.and_then(|ordinal| node.element(ordinal))];
             for next in stepped.into_iter().flatten() {
-                add(fresh, Active { node: next, exact: place.exact, carried: false, array_exact: false });
+                add(fresh, Active { node: next, exact: place.exact, carried: false, array_exact: false, perhaps: false });
             }
         }
         self.push_set(set)
@@ -427,8 +430,9 @@ impl Run<'_> {
                     self.places.hits.push(Hit { target: Target::Path(path), exact: place.array_exact });
                 }
             }
-            if node.interior && kind != Kind::Object {
-                self.places.hits.push(Hit { target: Target::Interior(place.node), exact: place.exact });
+            if node.interior && kind != Kind::Object && !place.perhaps {
+                let target = if place.carried { Target::Element(place.node) } else { Target::Interior(place.node) };
+                self.places.hits.push(Hit { target, exact: place.exact });
             }
         }
         let hits = self.places.hits.len() - first_hit;
@@ -501,6 +505,7 @@ fn add(set: &mut Vec<Active>, place: Active) {
         Some(known) => {
             known.exact |= place.exact;
             known.array_exact |= place.array_exact;
+            known.perhaps &= place.perhaps;
         }
         None => set.push(place),
     }
@@ -516,12 +521,21 @@ fn step_name(index: &PathIndex, from: &[Active], name: &[u8], literal: bool, out
             if let Some(next) = node.member(*id) {
                 add(
                     out,
-                    Active { node: next, exact: place.exact && matched.exact && literal, carried: false, array_exact: false },
+                    Active {
+                        node: next,
+                        exact: place.exact && matched.exact && literal,
+                        carried: false,
+                        array_exact: false,
+                        perhaps: false,
+                    },
                 );
             }
         }
         if let Some(next) = node.wildcard {
-            add(out, Active { node: next, exact: place.exact && literal, carried: false, array_exact: false });
+            add(
+                out,
+                Active { node: next, exact: place.exact && literal, carried: false, array_exact: false, perhaps: place.carried },
+            );
         }
     }
 }
@@ -543,11 +557,20 @@ fn step_confusable(
         for id in found {
             let Some(matched) = index.names().compare(*id, name) else { continue };
             if let Some(next) = node.member(*id) {
-                add(out, Active { node: next, exact: place.exact && matched.exact, carried: false, array_exact: false });
+                add(
+                    out,
+                    Active {
+                        node: next,
+                        exact: place.exact && matched.exact,
+                        carried: false,
+                        array_exact: false,
+                        perhaps: false,
+                    },
+                );
             }
         }
         if let Some(next) = node.wildcard {
-            add(out, Active { node: next, exact: place.exact, carried: false, array_exact: false });
+            add(out, Active { node: next, exact: place.exact, carried: false, array_exact: false, perhaps: place.carried });
         }
     }
 }
@@ -583,7 +606,7 @@ fn step_segments(
                 add(next, *place);
             }
             if let Some(wildcard) = node.wildcard {
-                add(next, Active { node: wildcard, exact: false, carried: false, array_exact: false });
+                add(next, Active { node: wildcard, exact: false, carried: false, array_exact: false, perhaps: place.carried });
             }
         }
         open_descents(index, next);
@@ -600,7 +623,7 @@ fn step_part(index: &PathIndex, from: &[Active], part: &[u8], found: &[NameId], 
     let meant = |id: &&NameId| index.names().compare(**id, part).is_some();
     for place in from {
         for next in found.iter().filter(meant).filter_map(|id| index.node(place.node).member(*id)) {
-            add(out, Active { node: next, exact: false, carried: false, array_exact: false });
+            add(out, Active { node: next, exact: false, carried: false, array_exact: false, perhaps: false });
         }
     }
 }
@@ -609,7 +632,7 @@ fn step_part(index: &PathIndex, from: &[Active], part: &[u8], found: &[NameId], 
 fn open_descents(index: &PathIndex, set: &mut Vec<Active>) {
     for position in 0..set.len() {
         if let Some(node) = index.node(set[position].node).descend {
-            add(set, Active { node, exact: false, carried: false, array_exact: false });
+            add(set, Active { node, exact: false, carried: false, array_exact: false, perhaps: false });
         }
     }
 }
