@@ -53,7 +53,7 @@ fn a_reload_while_data_flows_takes_effect_at_a_cut() {
     kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
     scene.produce(6000..9000);
     kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
-    assert!(privet.metric("privet_policy_reloads_total", &["result=\"success\""]) >= 1.0);
+    assert!(privet.metric("privet_policy_reloads_total", &["result=\"changed\""]) >= 1.0);
     assert!(privet.terminate().0.success());
     let new = by_seq(scene.filtered("warehouse", 0..9000));
     let mut switched: BTreeMap<i32, u64> = BTreeMap::new();
