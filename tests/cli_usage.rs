@@ -113,3 +113,20 @@ fn key_files_are_private_and_never_overwritten() {
     assert!(code == 0 && !out.is_empty() && !secrets.is_empty());
     assert!(secrets.iter().all(|secret| !out.contains(secret.as_str())), "no secret is listed");
 }
+
+#[test]
+fn every_fault_of_a_configuration_is_said_at_once() {
+    let dir = tempfile::tempdir_in(kit::temp_root()).expect("a temporary folder can be made");
+    let path = dir.path().join("privet.yaml");
+    let config = "policy: policy.yaml\nkeys: {provider: vault, path: k}\ngroup: g\ninstance: i\n\
+                  kafka: {bootstrap.servers: \"broker.example:9092\", enable.idempotence: false}\nreceipts: {topic: r}\nspeed: high\n";
+    std::fs::write(&path, config).expect("the configuration can be written");
+    let (code, out, said) = text(&["run", "--config", path.to_str().expect("text")]);
+    assert_eq!((code, out.as_str()), (1, ""), "{said}");
+    for line in [2, 5, 6, 7] {
+        assert!(said.contains(&format!("privet.yaml:{line}:")), "a fault at line {line}:\n{said}");
+    }
+    for words in ["allow_plaintext", "enable.idempotence", "not supported yet", "speed"] {
+        assert!(said.contains(words), "{words}:\n{said}");
+    }
+}

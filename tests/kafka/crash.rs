@@ -88,3 +88,27 @@ fn two_instances_share_a_group_and_one_takes_over_when_the_other_dies() {
     scene.assert_exactly_once(8000);
     scene.assert_nothing_leaked();
 }
+
+/// A process that sleeps through its session wakes up with a batch of the past: it must not be seen.
+#[test]
+fn a_process_stopped_for_longer_than_its_session_is_fenced() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let scene = Scene::new(kafka, "stopped");
+    let source = scene.topic("source");
+    scene.produce(0..4000);
+    let mut one = scene.run();
+    wait_for("some offsets", SOON, || (!kafka.committed(&scene.group(), &source).is_empty()).then_some(()));
+    one.signal("STOP");
+    let mut two = scene.run_with("two", free_port(), &["--from", "earliest"]);
+    // The session of 6 s must end first; then all partitions are the second one's.
+    two.wait_ready();
+    scene.produce(4000..6000);
+    kafka.wait_drained(&scene.group(), &source, SOON);
+    one.signal("CONT");
+    scene.produce(6000..8000);
+    kafka.wait_drained(&scene.group(), &source, SOON);
+    assert!(one.terminate().0.success(), "it goes on, or ends in order");
+    assert!(two.terminate().0.success());
+    scene.assert_exactly_once(8000);
+    scene.assert_nothing_leaked();
+}

@@ -55,6 +55,7 @@ fn idle_it_is_healthy_and_small() {
     let (ready, body) = privet.http("GET", "/readyz", &[]);
     assert_eq!(ready, 200, "{body}");
     let resident = privet.resident_kib();
+    eprintln!("idle: {resident} KiB resident");
     assert!(resident < 60 * 1024, "an idle proxy of {resident} KiB");
     let (status, _) = privet.http("GET", "/api/policy", &[]);
     assert_eq!(status, 401, "the policy is shown only to those with the token");
