@@ -115,3 +115,13 @@ fn no_text_makes_the_compiler_panic() {
     }
     assert!(accepted < 400, "the mutations change nothing");
 }
+
+#[test]
+fn the_reference_in_the_documentation_is_that_of_the_language() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/policy-reference.md");
+    let text = privet::policy::reference();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&file, &text).expect("writing the reference");
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap_or_default(), text, "run with UPDATE_GOLDEN=1");
+}

@@ -9,12 +9,14 @@ pub(crate) mod grammar;
 mod language;
 mod lower;
 mod read;
+mod reference;
 mod schema;
 pub mod yaml;
 
 pub use canonical::canonical_hash;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity, SourceMap, closest, did_you_mean};
 pub use files::{Content, Files, Fingerprint, ReadError};
+pub use reference::reference;
 pub use schema::schema;
 
 use crate::keys::KeySet;
