@@ -109,11 +109,17 @@ impl Tree {
         if !granted {
             return None;
         }
-        for (pointer, key) in [("/userId", &self.user), ("/anonymousId", &self.user), ("/context/traits/email", &self.email)] {
-            if let Some(value) = tree.pointer_mut(pointer) {
-                self.text.clear();
-                key.pseudonym(value.as_str()?.as_bytes(), &mut self.text);
-                *value = String::from_utf8_lossy(&self.text).into();
+        let identities = [("", "userId", &self.user), ("", "anonymousId", &self.user), ("/context/traits", "email", &self.email)];
+        for (parent, member, key) in identities {
+            let Some(Value::Object(members)) = tree.pointer_mut(parent) else { continue };
+            match members.get_mut(member) {
+                Some(Value::String(text)) => {
+                    self.text.clear();
+                    key.pseudonym(text.as_bytes(), &mut self.text);
+                    *text = String::from_utf8_lossy(&self.text).into();
+                }
+                Some(_) => drop(members.shift_remove(member)),
+                None => {}
             }
         }
         for (parent, member) in [("/context/traits", "name"), ("/context/traits", "phone"), ("/context/device", "advertisingId")]

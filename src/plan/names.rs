@@ -125,11 +125,24 @@ pub fn fold_hash(name: &[u8]) -> u64 {
     }
     let rest = words.remainder();
     if !rest.is_empty() {
-        let mut last = [0u8; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        hash = mix(hash ^ (u64::from_le_bytes(last) | LOWER));
+        hash = mix(hash ^ (short_word(rest) | LOWER));
     }
     hash
+}
+
+/// One to seven bytes as a little-endian word, the rest zero; nothing for more or less.
+#[inline]
+pub fn short_word(bytes: &[u8]) -> u64 {
+    match *bytes {
+        [a] => u64::from(a),
+        [a, b] => u64::from(u16::from_le_bytes([a, b])),
+        [a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
+        [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
+        [a, b, c, d, e] => u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]),
+        [a, b, c, d, e, f] => u64::from_le_bytes([a, b, c, d, e, f, 0, 0]),
+        [a, b, c, d, e, f, g] => u64::from_le_bytes([a, b, c, d, e, f, g, 0]),
+        _ => 0,
+    }
 }
 
 /// One round of multiplication folded onto itself.

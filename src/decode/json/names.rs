@@ -1,5 +1,6 @@
 //! Member names of one record: their decoded spelling, whether two in one object are equal, and what they may mean.
 
+use crate::plan::short_word;
 use std::hash::{BuildHasher, RandomState};
 
 /// What one pass over a decoded name shows.
@@ -24,13 +25,13 @@ fn has_zero(word: u64) -> bool {
 
 /// Where a decoded name stands: in the record, or among the names that had escapes.
 #[derive(Clone, Copy)]
-struct Entry {
-    hash: u64,
-    start: u32,
-    len: u32,
-    unescaped: bool,
+pub(super) struct Entry {
+    pub(super) hash: u64,
+    pub(super) start: u32,
+    pub(super) len: u32,
+    pub(super) unescaped: bool,
     /// Whether a second member of this name makes the record malformed.
-    counts: bool,
+    pub(super) counts: bool,
 }
 
 /// Up to this many members are compared with each other; above, they are sorted by hash first.
@@ -40,18 +41,26 @@ const FEW: usize = 16;
 pub(super) struct Names {
     seeds: [u64; 2],
     entries: Vec<Entry>,
+    /// The hashes of `entries` again, side by side: the search through a small object reads nothing else.
+    hashes: Vec<u64>,
     unescaped: Vec<u8>,
 }
 
 impl Names {
     pub(super) fn new() -> Names {
         let random = RandomState::new();
-        Names { seeds: [random.hash_one(1u8), random.hash_one(2u8)], entries: Vec::new(), unescaped: Vec::new() }
+        Names {
+            seeds: [random.hash_one(1u8), random.hash_one(2u8)],
+            entries: Vec::new(),
+            hashes: Vec::new(),
+            unescaped: Vec::new(),
+        }
     }
 
     /// Forgets the last record.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
+        self.hashes.clear();
         self.unescaped.clear();
     }
 
@@ -89,11 +98,9 @@ impl Names {
         }
         let rest = words.remainder();
         if !rest.is_empty() {
-            let mut last = [0u8; 8];
-            last[..rest.len()].copy_from_slice(rest);
             // Spaces where the name ended, so that the filler does not look like control characters.
             let padding = (ONES * 0x20) << (rest.len() * 8);
-            look(u64::from_le_bytes(last), padding);
+            look(short_word(rest), padding);
         }
         traits.hash = hash;
         traits
@@ -104,20 +111,34 @@ impl Names {
         (product as u64) ^ ((product >> 64) as u64)
     }
 
-    /// Adds a name to the innermost open object: `start..start + len` of the record, or of the unescaped names.
-    pub(super) fn add(&mut self, hash: u64, start: usize, len: usize, unescaped: bool, counts: bool) {
-        self.entries.push(Entry { hash, start: start as u32, len: len as u32, unescaped, counts });
+    /// Adds a name to the innermost open object, whose names begin at `first`: `start..start + len` of the record, or
+    /// of the unescaped names. True if another of the object's first names has the same hash.
+    #[inline]
+    pub(super) fn add(&mut self, first: usize, name: Entry) -> bool {
+        let siblings = &self.hashes[first..];
+        let met = siblings.len() < FEW && siblings.contains(&name.hash);
+        self.hashes.push(name.hash);
+        self.entries.push(name);
+        met
     }
 
     /// Forgets the names of the object that begin at `first`, which is closed; true if two of them are equal and one
-    /// of the two counts.
-    pub(super) fn close(&mut self, text: &[u8], first: usize) -> bool {
+    /// of the two counts. `met` tells whether [`Names::add`] saw a hash twice.
+    #[inline]
+    pub(super) fn close(&mut self, text: &[u8], first: usize, met: bool) -> bool {
+        let twice = (met || self.entries.len() - first > FEW) && self.has_twice(text, first);
+        self.entries.truncate(first);
+        self.hashes.truncate(first);
+        twice
+    }
+
+    fn has_twice(&mut self, text: &[u8], first: usize) -> bool {
         let unescaped = &self.unescaped;
         let names = &mut self.entries[first..];
         let same = |a: &Entry, b: &Entry| {
             a.hash == b.hash && (a.counts || b.counts) && a.bytes(text, unescaped) == b.bytes(text, unescaped)
         };
-        let twice = if names.len() <= FEW {
+        if names.len() <= FEW {
             names.iter().enumerate().any(|(position, name)| names[..position].iter().any(|other| same(name, other)))
         } else {
             names.sort_unstable_by_key(|name| name.hash);
@@ -125,9 +146,7 @@ impl Names {
             names
                 .chunk_by(|a, b| a.hash == b.hash)
                 .any(|run| run.iter().enumerate().any(|(position, name)| run[..position].iter().any(|other| same(name, other))))
-        };
-        self.entries.truncate(first);
-        twice
+        }
     }
 }
 
@@ -146,13 +165,13 @@ mod tests {
         let mut table = Names::new();
         let text = names.concat();
         let first = table.mark();
-        let mut at = 0;
+        let (mut at, mut met) = (0, false);
         for name in names {
             let traits = table.traits(name.as_bytes());
-            table.add(traits.hash, at, name.len(), false, counts);
-            at += name.len();
+            met |= table.add(first, Entry { hash: traits.hash, start: at, len: name.len() as u32, unescaped: false, counts });
+            at += name.len() as u32;
         }
-        table.close(text.as_bytes(), first)
+        table.close(text.as_bytes(), first, met)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The scan: one iterative pass that checks the whole document and marks the places of the plan's paths.
 
-use super::names::{Names, Traits};
+use super::names::{Entry, Names, Traits};
 use super::text;
 use crate::decode::{Limits, Refusal};
 use crate::event::json::Kind;
@@ -64,8 +64,9 @@ struct Frame {
     mark: u32,
     captures: (u32, u32),
     names: usize,
+    /// Two of its names had the same hash.
+    met: bool,
     count: u32,
-    lead: usize,
     all_scalars: bool,
     on_path: bool,
 }
@@ -213,8 +214,8 @@ impl Run<'_> {
             mark,
             captures,
             names: self.scanner.names.mark(),
+            met: false,
             count: 0,
-            lead: at + 1,
             all_scalars: true,
             on_path,
         });
@@ -234,7 +235,7 @@ impl Run<'_> {
         let Some(frame) = self.scanner.frames.pop() else {
             return Err(malformed(at));
         };
-        if frame.object && self.scanner.names.close(self.input, frame.names) {
+        if frame.object && self.scanner.names.close(self.input, frame.names, frame.met) {
             return Err(malformed(at));
         }
         let end = at + 1;
@@ -284,7 +285,6 @@ impl Run<'_> {
         };
         let ordinal = frame.count;
         frame.count += 1;
-        frame.lead = lead;
         let site = Site { lead, start, ordinal };
         if !frame.object {
             return Ok((start, site, self.element_set(ordinal)));
@@ -324,7 +324,11 @@ impl Run<'_> {
         };
         let set = self.step(parent, place, unescaped, traits);
         let counts = self.duplicates == Duplicates::Quarantine || on_path || !set.is_bare();
-        self.scanner.names.add(traits.hash, place.0, place.1, unescaped, counts);
+        let Scanner { names, frames, .. } = &mut *self.scanner;
+        if let Some(frame) = frames.last_mut() {
+            let (start, len) = (place.0 as u32, place.1 as u32);
+            frame.met |= names.add(frame.names, Entry { hash: traits.hash, start, len, unescaped, counts });
+        }
         Ok(set)
     }
 
