@@ -106,7 +106,7 @@ fn promtool_accepts_the_metrics() {
     counts.decision(StreamId(0), SinkId(0), Outcome::Allow, Reason::ConsentGranted, 50);
     counts.fields(SinkId(0), privet::event::RuleId(0), 1);
     counts.commit(now);
-    telemetry.lag("events", 0);
+    telemetry.lag("events", 0).set(3.0);
     telemetry.policy_runs("aaaaaaaaaaaa", "1", vec![("acme".into(), "2026-01-01T00:00:00Z".parse().unwrap())]);
     telemetry.ready(true);
     let text = telemetry.render("2026-11-22T00:00:00Z".parse().unwrap());

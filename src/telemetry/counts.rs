@@ -3,9 +3,10 @@
 
 use super::meters::Telemetry;
 use super::names::{DECISIONS, FIELDS, LATENCY, QUARANTINED, RECORD_BYTES, RECORDS, RELEASED_BYTES};
-use super::registry::{Counter, Histogram};
+use super::series::{Counted, Histogram};
 use crate::event::{RuleId, SinkId, StreamId};
 use crate::outcome::{Outcome, Reason};
+use metrics::Counter;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,17 +41,17 @@ pub struct LocalCounts {
     fields: Vec<u64>,
     ticks: Vec<Instant>,
     /// Released records by tick, sink.
-    released: Vec<u64>,
+    released: Vec<usize>,
     handles: Handles,
 }
 
 /// The shared counters; those of rare label values are made when they are first needed, at a cut.
 struct Handles {
     records: Vec<Counter>,
-    record_bytes: Vec<Counter>,
-    released_bytes: Vec<Counter>,
+    record_bytes: Vec<Counted>,
+    released_bytes: Vec<Counted>,
     latency: Vec<Histogram>,
-    decisions: Vec<Option<Counter>>,
+    decisions: Vec<Option<Counted>>,
     fields: Vec<Option<Counter>>,
     quarantined: Vec<Option<Counter>>,
 }
@@ -61,12 +62,12 @@ impl LocalCounts {
         let (streams, sinks) = (names.streams.len(), names.sinks.len());
         let decisions = streams * sinks * Outcome::ALL.len() * Reason::ALL.len();
         let fields = sinks * names.rules.len();
-        let registry = &telemetry.registry;
+        let series = &telemetry.series;
         let handles = Handles {
-            records: names.streams.iter().map(|stream| registry.counter(&RECORDS, [stream])).collect(),
-            record_bytes: names.streams.iter().map(|stream| registry.counter(&RECORD_BYTES, [stream])).collect(),
-            released_bytes: names.sinks.iter().map(|sink| registry.counter(&RELEASED_BYTES, [sink])).collect(),
-            latency: names.sinks.iter().map(|sink| registry.histogram(&LATENCY, [sink])).collect(),
+            records: names.streams.iter().map(|stream| series.counter(&RECORDS, [stream])).collect(),
+            record_bytes: names.streams.iter().map(|stream| series.counted(&RECORD_BYTES, [stream])).collect(),
+            released_bytes: names.sinks.iter().map(|sink| series.counted(&RELEASED_BYTES, [sink])).collect(),
+            latency: names.sinks.iter().map(|sink| series.histogram(&LATENCY, [sink])).collect(),
             decisions: vec![None; decisions],
             fields: vec![None; fields],
             quarantined: vec![None; Reason::ALL.len()],
@@ -113,9 +114,9 @@ impl LocalCounts {
 
     /// Hands everything over: the transaction was committed at that time.
     pub fn commit(&mut self, committed: Instant) {
-        hand_over(&mut self.records, &self.handles.records);
-        hand_over(&mut self.record_bytes, &self.handles.record_bytes);
-        hand_over(&mut self.released_bytes, &self.handles.released_bytes);
+        hand_over(&mut self.records, &self.handles.records, Counter::increment);
+        hand_over(&mut self.record_bytes, &self.handles.record_bytes, Counted::increment);
+        hand_over(&mut self.released_bytes, &self.handles.released_bytes, Counted::increment);
         self.hand_over_decisions();
         self.hand_over_fields();
         self.hand_over_latency(committed);
@@ -144,13 +145,13 @@ impl LocalCounts {
             let handle = self.handles.decisions[at].get_or_insert_with(|| {
                 let stream = &self.names.streams[pair / self.names.sinks.len()];
                 let sink = &self.names.sinks[pair % self.names.sinks.len()];
-                self.telemetry.registry.counter(&DECISIONS, [stream, sink, outcome.as_str(), reason.as_str()])
+                self.telemetry.series.counted(&DECISIONS, [stream, sink, outcome.as_str(), reason.as_str()])
             });
-            handle.add(*count);
+            handle.increment(*count);
             if outcome == Outcome::Quarantine {
-                let registry = &self.telemetry.registry;
+                let series = &self.telemetry.series;
                 let quarantined = &mut self.handles.quarantined[reason as usize];
-                quarantined.get_or_insert_with(|| registry.counter(&QUARANTINED, [reason.as_str()])).add(*count);
+                quarantined.get_or_insert_with(|| series.counter(&QUARANTINED, [reason.as_str()])).increment(*count);
             }
             *count = 0;
         }
@@ -161,9 +162,9 @@ impl LocalCounts {
             let handle = self.handles.fields[at].get_or_insert_with(|| {
                 let sink = &self.names.sinks[at / self.names.rules.len()];
                 let (class, transform) = &self.names.rules[at % self.names.rules.len()];
-                self.telemetry.registry.counter(&FIELDS, [sink, class, transform])
+                self.telemetry.series.counter(&FIELDS, [sink, class, transform])
             });
-            handle.add(*count);
+            handle.increment(*count);
             *count = 0;
         }
     }
@@ -174,7 +175,7 @@ impl LocalCounts {
             let seconds = committed.saturating_duration_since(*read).as_secs_f64();
             for (count, latency) in self.released[tick * sinks..][..sinks].iter_mut().zip(&self.handles.latency) {
                 if *count > 0 {
-                    latency.observe(seconds, *count);
+                    latency.record_many(seconds, *count);
                     *count = 0;
                 }
             }
@@ -183,9 +184,9 @@ impl LocalCounts {
     }
 }
 
-fn hand_over(counts: &mut [u64], handles: &[Counter]) {
+fn hand_over<H>(counts: &mut [u64], handles: &[H], increment: fn(&H, u64)) {
     for (count, handle) in counts.iter_mut().zip(handles) {
-        handle.add(*count);
+        increment(handle, *count);
         *count = 0;
     }
 }
@@ -208,10 +209,13 @@ mod tests {
         LocalCounts::new(telemetry.clone(), names)
     }
 
-    /// Lines that are not zero, without help and buckets.
+    /// Lines that are not zero, without help; sorted.
     fn shown(telemetry: &Telemetry, name: &str) -> Vec<String> {
         let text = telemetry.render("2026-11-22T00:00:00Z".parse().unwrap());
-        text.lines().filter(|line| line.starts_with(name) && !line.ends_with(" 0")).map(str::to_owned).collect()
+        let lines = text.lines().filter(|line| line.starts_with(name) && !line.ends_with(" 0"));
+        let mut shown: Vec<_> = lines.map(str::to_owned).collect();
+        shown.sort();
+        shown
     }
 
     #[test]
@@ -335,8 +339,6 @@ mod tests {
         }
         counts.commit(now);
         expected.sort();
-        let mut found = shown(&telemetry, "privet_decisions_total");
-        found.sort();
-        assert_eq!(found, expected);
+        assert_eq!(shown(&telemetry, "privet_decisions_total"), expected);
     }
 }

@@ -4,9 +4,10 @@ use super::names::{
     BUILD_INFO, DECISIONS, LAG, MINIMISATION, POLICY_INFO, POLICY_PENDING, POLICY_RELOAD_OK, POLICY_RELOAD_TIME, POLICY_RELOADS,
     PRODUCER_REBUILDS, QUARANTINED, READY, RECORD_BYTES, RELEASED_BYTES, TRANSACTION_SECONDS, TRANSACTIONS, VENDOR_REVIEW_AGE,
 };
-use super::registry::{Counter, Gauge, Histogram, Registry};
+use super::series::{Histogram, Series, Values};
 use crate::event::Timestamp;
 use crate::outcome::{Outcome, Reason};
+use metrics::{Counter, Gauge};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -88,28 +89,43 @@ pub struct DecisionCount {
 
 /// All metrics of one process.
 pub struct Telemetry {
-    pub(super) registry: Registry,
+    pub(super) series: Series,
     policy: PolicyMeters,
-    /// When each vendor of the running policy was last reviewed.
-    reviews: Mutex<Vec<(Box<str>, Timestamp)>>,
+    running: Mutex<Running>,
+}
+
+/// What is shown of the policy that runs; set to 0 when it ends, for the exporter cannot end a series.
+#[derive(Default)]
+struct Running {
+    info: Option<Gauge>,
+    /// The age of each vendor's last review, and when that was.
+    reviews: Vec<(Gauge, Timestamp)>,
+}
+
+impl Running {
+    fn end(self) {
+        for gauge in self.info.iter().chain(self.reviews.iter().map(|(age, _)| age)) {
+            gauge.set(0.0);
+        }
+    }
 }
 
 impl Telemetry {
     /// Metrics at zero; what counts events without labels from a policy is there from the start, so that a rate over
     /// it sees the first one.
     pub fn new() -> Telemetry {
-        let registry = Registry::default();
-        registry.gauge(&BUILD_INFO, [env!("CARGO_PKG_VERSION")]).set(1.0);
+        let series = Series::new();
+        series.gauge(&BUILD_INFO, [env!("CARGO_PKG_VERSION")]).set(1.0);
         let policy = PolicyMeters {
-            reloads: ReloadResult::ALL.map(|result| registry.counter(&POLICY_RELOADS, [result.as_str()])),
-            last_successful: registry.gauge(&POLICY_RELOAD_OK, []),
-            last_success: registry.gauge(&POLICY_RELOAD_TIME, []),
-            pending: registry.gauge(&POLICY_PENDING, []),
+            reloads: ReloadResult::ALL.map(|result| series.counter(&POLICY_RELOADS, [result.as_str()])),
+            last_successful: series.gauge(&POLICY_RELOAD_OK, []),
+            last_success: series.gauge(&POLICY_RELOAD_TIME, []),
+            pending: series.gauge(&POLICY_PENDING, []),
         };
         for reason in QUARANTINE_REASONS {
-            registry.counter(&QUARANTINED, [reason.as_str()]);
+            series.counter(&QUARANTINED, [reason.as_str()]).increment(0);
         }
-        let telemetry = Telemetry { registry, policy, reviews: Mutex::default() };
+        let telemetry = Telemetry { series, policy, running: Mutex::default() };
         telemetry.transactions();
         telemetry
     }
@@ -117,26 +133,26 @@ impl Telemetry {
     /// The meters of a worker's transactions; all workers share them.
     pub fn transactions(&self) -> TransactionMeters {
         TransactionMeters {
-            ended: TransactionResult::ALL.map(|result| self.registry.counter(&TRANSACTIONS, [result.as_str()])),
-            seconds: self.registry.histogram(&TRANSACTION_SECONDS, []),
-            rebuilds: self.registry.counter(&PRODUCER_REBUILDS, []),
+            ended: TransactionResult::ALL.map(|result| self.series.counter(&TRANSACTIONS, [result.as_str()])),
+            seconds: self.series.histogram(&TRANSACTION_SECONDS, []),
+            rebuilds: self.series.counter(&PRODUCER_REBUILDS, []),
         }
     }
 
     /// The lag of one source partition. Keep the handle for as long as the partition is assigned.
     pub fn lag(&self, topic: &str, partition: i32) -> Gauge {
-        self.registry.gauge(&LAG, [topic, itoa::Buffer::new().format(partition)])
+        self.series.gauge(&LAG, [topic, itoa::Buffer::new().format(partition)])
     }
 
-    /// Ends the lag series of a partition that went elsewhere.
+    /// Says that a partition went elsewhere: its lag is no longer this process's.
     pub fn end_lag(&self, topic: &str, partition: i32) {
-        self.registry.end_gauge(&LAG, [topic, itoa::Buffer::new().format(partition)]);
+        self.lag(topic, partition).set(0.0);
     }
 
     /// Every decision that was committed, counted; sorted by stream, sink and words.
     pub fn decisions(&self) -> Vec<DecisionCount> {
-        let counted = self.registry.counted(&DECISIONS).into_iter();
-        let count = |(labels, count): (Box<[Box<str>]>, u64)| {
+        let counted = self.series.sums(&DECISIONS).into_iter();
+        let count = |(labels, count): (Values, u64)| {
             let [stream, sink, outcome, reason] = &*labels else { return None };
             let (outcome, reason) = (Outcome::from_word(outcome)?, Reason::from_word(reason)?);
             Some(DecisionCount { stream: stream.clone(), sink: sink.clone(), outcome, reason, count })
@@ -151,40 +167,41 @@ impl Telemetry {
 
     /// Says which policy runs: its hash, the version of its language, and when its vendors were last reviewed.
     pub fn policy_runs(&self, hash: &str, version: &str, reviews: Vec<(Box<str>, Timestamp)>) {
-        self.registry.end_gauges(&POLICY_INFO);
-        self.registry.gauge(&POLICY_INFO, [hash, version]).set(1.0);
-        *self.reviews.lock().unwrap_or_else(PoisonError::into_inner) = reviews;
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *running).end();
+        let info = self.series.gauge(&POLICY_INFO, [hash, version]);
+        info.set(1.0);
+        let age = |(vendor, reviewed): (Box<str>, Timestamp)| (self.series.gauge(&VENDOR_REVIEW_AGE, [&vendor]), reviewed);
+        *running = Running { info: Some(info), reviews: reviews.into_iter().map(age).collect() };
     }
 
     /// Whether the process should be given work.
     pub fn ready(&self, ready: bool) {
-        self.registry.gauge(&READY, []).set(if ready { 1.0 } else { 0.0 });
+        self.series.gauge(&READY, []).set(if ready { 1.0 } else { 0.0 });
     }
 
     /// Everything in Prometheus' text exposition format.
     pub fn render(&self, now: Timestamp) -> String {
         self.derive_minimisation();
         self.derive_review_ages(now);
-        self.registry.render()
+        self.series.render()
     }
 
     fn derive_minimisation(&self) {
-        let read: u64 = self.registry.counted(&RECORD_BYTES).iter().map(|(_, bytes)| bytes).sum();
+        let read: u64 = self.series.sums(&RECORD_BYTES).iter().map(|(_, bytes)| bytes).sum();
         if read == 0 {
             return;
         }
-        for (labels, released) in self.registry.counted(&RELEASED_BYTES) {
+        for (labels, released) in self.series.sums(&RELEASED_BYTES) {
             if let [sink] = &*labels {
-                self.registry.gauge(&MINIMISATION, [sink]).set(released as f64 / read as f64);
+                self.series.gauge(&MINIMISATION, [sink]).set(released as f64 / read as f64);
             }
         }
     }
 
     fn derive_review_ages(&self, now: Timestamp) {
-        self.registry.end_gauges(&VENDOR_REVIEW_AGE);
-        for (vendor, reviewed) in self.reviews.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let age = now.as_second() - reviewed.as_second();
-            self.registry.gauge(&VENDOR_REVIEW_AGE, [vendor]).set(age as f64);
+        for (age, reviewed) in &self.running.lock().unwrap_or_else(PoisonError::into_inner).reviews {
+            age.set((now.as_second() - reviewed.as_second()) as f64);
         }
     }
 }
@@ -206,13 +223,13 @@ pub struct TransactionMeters {
 impl TransactionMeters {
     /// One transaction ended, so long after its first record.
     pub fn ended(&self, result: TransactionResult, took: Duration) {
-        self.ended[result as usize].add(1);
-        self.seconds.observe(took.as_secs_f64(), 1);
+        self.ended[result as usize].increment(1);
+        self.seconds.record_many(took.as_secs_f64(), 1);
     }
 
     /// One producer was made anew.
     pub fn rebuilt(&self) {
-        self.rebuilds.add(1);
+        self.rebuilds.increment(1);
     }
 }
 
@@ -233,7 +250,7 @@ impl PolicyMeters {
 
     /// One attempt to reload ended.
     pub fn reloaded(&self, result: ReloadResult, now: Timestamp) {
-        self.reloads[result as usize].add(1);
+        self.reloads[result as usize].increment(1);
         match result {
             ReloadResult::Changed | ReloadResult::Unchanged => self.started(now),
             ReloadResult::Failed => self.last_successful.set(0.0),
@@ -252,19 +269,53 @@ mod tests {
 
     fn shown(telemetry: &Telemetry, now: &str, name: &str) -> Vec<String> {
         let text = telemetry.render(now.parse().unwrap());
-        text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect()
+        let mut shown: Vec<_> = text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect();
+        shown.sort();
+        shown
     }
 
     const NOW: &str = "2026-11-22T00:00:00Z";
 
     #[test]
-    fn only_the_running_policy_is_shown() {
+    fn a_policy_that_no_longer_runs_is_shown_as_0() {
         let telemetry = Telemetry::new();
         telemetry.policy_runs("aaaaaaaaaaaa", "1", vec![("old".into(), "2026-11-01T00:00:00Z".parse().unwrap())]);
         telemetry.policy_runs("bbbbbbbbbbbb", "1", vec![("acme".into(), "2026-11-21T00:00:00Z".parse().unwrap())]);
-        assert_eq!(shown(&telemetry, NOW, "privet_policy_info"), [r#"privet_policy_info{hash="bbbbbbbbbbbb",version="1"} 1"#]);
+        let info = [
+            r#"privet_policy_info{hash="aaaaaaaaaaaa",version="1"} 0"#,
+            r#"privet_policy_info{hash="bbbbbbbbbbbb",version="1"} 1"#,
+        ];
+        assert_eq!(shown(&telemetry, NOW, "privet_policy_info"), info);
+        let ages =
+            [r#"privet_vendor_review_age_seconds{vendor="acme"} 86400"#, r#"privet_vendor_review_age_seconds{vendor="old"} 0"#];
+        assert_eq!(shown(&telemetry, NOW, "privet_vendor_review"), ages);
+    }
+
+    #[test]
+    fn a_policy_that_runs_again_is_shown_as_1() {
+        let telemetry = Telemetry::new();
+        let reviewed = || vec![("acme".into(), "2026-11-21T00:00:00Z".parse().unwrap())];
+        for hash in ["aaaaaaaaaaaa", "bbbbbbbbbbbb", "aaaaaaaaaaaa", "aaaaaaaaaaaa"] {
+            telemetry.policy_runs(hash, "1", reviewed());
+        }
+        let info = [
+            r#"privet_policy_info{hash="aaaaaaaaaaaa",version="1"} 1"#,
+            r#"privet_policy_info{hash="bbbbbbbbbbbb",version="1"} 0"#,
+        ];
+        assert_eq!(shown(&telemetry, NOW, "privet_policy_info"), info);
         let ages = shown(&telemetry, NOW, "privet_vendor_review");
         assert_eq!(ages, [r#"privet_vendor_review_age_seconds{vendor="acme"} 86400"#]);
+    }
+
+    #[test]
+    fn the_lag_of_a_partition_that_went_elsewhere_is_0() {
+        let telemetry = Telemetry::new();
+        telemetry.lag("events", 0).set(5.0);
+        telemetry.lag("events", 1).set(7.0);
+        telemetry.end_lag("events", 0);
+        let lag =
+            [r#"privet_lag_records{topic="events",partition="0"} 0"#, r#"privet_lag_records{topic="events",partition="1"} 7"#];
+        assert_eq!(shown(&telemetry, NOW, "privet_lag"), lag);
     }
 
     #[test]

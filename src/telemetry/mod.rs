@@ -4,10 +4,10 @@ mod counts;
 mod logging;
 mod meters;
 mod names;
-mod registry;
+mod series;
 
 pub use counts::{LocalCounts, PlanNames};
 pub use logging::{LogFormat, LogLevel, LoggingError, init_logging};
 pub use meters::{DecisionCount, PolicyMeters, ReloadResult, Telemetry, TransactionMeters, TransactionResult};
+pub use metrics::Gauge;
 pub use names::{Kind, Metric, TABLE};
-pub use registry::{Counter, Gauge, Histogram};

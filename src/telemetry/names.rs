@@ -39,23 +39,23 @@ pub struct Metric {
 /// A declared counter; the number of labels is part of the type, so that a handle cannot leave one out.
 pub(super) struct CounterOf<const N: usize> {
     pub(super) name: &'static str,
+    pub(super) labels: [&'static str; N],
     help: &'static str,
-    labels: [&'static str; N],
 }
 
 /// A declared gauge.
 pub(super) struct GaugeOf<const N: usize> {
     pub(super) name: &'static str,
+    pub(super) labels: [&'static str; N],
     help: &'static str,
-    labels: [&'static str; N],
 }
 
 /// A declared histogram.
 pub(super) struct HistogramOf<const N: usize> {
     pub(super) name: &'static str,
-    pub(super) bounds: &'static [f64],
+    pub(super) labels: [&'static str; N],
     help: &'static str,
-    labels: [&'static str; N],
+    bounds: &'static [f64],
 }
 
 impl<const N: usize> CounterOf<N> {
@@ -124,7 +124,7 @@ pub(super) static TRANSACTION_SECONDS: HistogramOf<0> = HistogramOf {
 };
 pub(super) static LAG: GaugeOf<2> = GaugeOf {
     name: "privet_lag_records",
-    help: "Records between the committed offset and the end of an assigned source partition.",
+    help: "Records between the committed offset and the end of an assigned source partition; 0 for one that went elsewhere.",
     labels: ["topic", "partition"],
 };
 pub(super) static PRODUCER_REBUILDS: CounterOf<0> = CounterOf {
@@ -134,7 +134,7 @@ pub(super) static PRODUCER_REBUILDS: CounterOf<0> = CounterOf {
 };
 pub(super) static POLICY_INFO: GaugeOf<2> = GaugeOf {
     name: "privet_policy_info",
-    help: "1 for the policy that runs: its hash, and the version of the language it is written in.",
+    help: "1 for the policy that runs, 0 for one that ran: its hash, and the version of the language it is written in.",
     labels: ["hash", "version"],
 };
 pub(super) static POLICY_RELOADS: CounterOf<1> =
@@ -153,7 +153,7 @@ pub(super) static POLICY_PENDING: GaugeOf<0> =
     GaugeOf { name: "privet_policy_pending", help: "1 if the policy or key files differ from what runs.", labels: [] };
 pub(super) static VENDOR_REVIEW_AGE: GaugeOf<1> = GaugeOf {
     name: "privet_vendor_review_age_seconds",
-    help: "Time since a vendor's assessment was last looked at; absent where the policy gives no date.",
+    help: "Time since a vendor's assessment was last looked at; absent or 0 where the policy gives no date.",
     labels: ["vendor"],
 };
 pub(super) static READY: GaugeOf<0> =
@@ -238,6 +238,7 @@ mod tests {
             assert!(metric.help.ends_with('.'), "{}: the help is a sentence", metric.name);
             if let Kind::Histogram(bounds) = metric.kind {
                 assert!(metric.name.ends_with("_seconds"), "{}", metric.name);
+                assert!(!bounds.is_empty(), "{}", metric.name);
                 assert!(bounds.is_sorted_by(|a, b| a < b), "{}", metric.name);
             }
         }

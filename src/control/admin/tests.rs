@@ -79,7 +79,7 @@ fn probes_and_scrapes_need_no_token() {
     let (code, head, body) = ask(&server, "GET /metrics", &[HOST]);
     assert_eq!(code, 200);
     assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
-    assert!(body.contains("# TYPE privet_records_total counter"), "{body}");
+    assert!(body.contains("# TYPE privet_transactions_total counter"), "{body}");
 }
 
 #[test]
