@@ -258,7 +258,7 @@ fn the_readme_shows_what_happens() {
 /// identity that is an object, an escaped member name, addresses in queries.
 #[test]
 fn the_example_events_are_the_collectors() {
-    let mut collector = Collector::new(202, PEOPLE);
+    let mut collector = Collector::new(50, PEOPLE);
     let mut fresh = Vec::new();
     for second in 0..60 {
         let at: Timestamp = AT.parse().expect("a time");

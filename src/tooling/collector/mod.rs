@@ -17,12 +17,12 @@ use shop::Turn;
 pub const PEOPLE: u32 = 2_000;
 
 /// Shares in a thousand events.
-const MALFORMED: u32 = 3;
+const MALFORMED: u32 = 5;
 const PAGES: u32 = 250;
 const WITHOUT_CONSENT_OBJECT: u32 = 60;
 const WITHOUT_LOCATION: u32 = 30;
 const EMAIL_IN_URL: u32 = 80;
-const WRAPPED_USER: u32 = 2;
+const WRAPPED_USER: u32 = 4;
 const ESCAPED_NAME: u32 = 10;
 /// Share with advertising consent in the reference workload.
 const REFERENCE_ADVERTISING: u32 = 700;
@@ -205,7 +205,13 @@ mod tests {
         near(share(&|value| value["type"] == "page"), 0.25, "pages");
         near(share(&|value| value["context"]["location"]["country"] == "DE"), 0.30 * 0.97, "from Germany");
         let malformed = events.iter().filter(|(_, shape, _)| *shape == Shape::Malformed).count();
-        assert!((6..=40).contains(&malformed), "{malformed} malformed of 6,000");
+        assert!((12..=55).contains(&malformed), "{malformed} malformed of 6,000");
+    }
+
+    #[test]
+    fn no_event_is_larger_than_the_demo_reckons_with() {
+        let largest = events(8, 6_000).iter().map(|(bytes, ..)| bytes.len()).max();
+        assert!(largest.is_some_and(|largest| largest < 2_600), "{largest:?} bytes");
     }
 
     #[test]
