@@ -192,7 +192,7 @@ impl Diagnostics {
 
     /// Whether the policy is refused.
     pub fn has_errors(&self) -> bool {
-        self.count(Severity::Error) > 0
+        self.found.iter().any(|one| one.severity == Severity::Error)
     }
 
     /// Whether nothing at all was found.
@@ -250,11 +250,19 @@ fn report<'a>(one: &'a Diagnostic, source: &'a SourceMap) -> Vec<Group<'a>> {
         Severity::Error => (Level::ERROR, AnnotationKind::Context),
         Severity::Warning => (Level::WARNING, AnnotationKind::Context),
     };
-    let mut snippet = Snippet::source(source.text.as_str())
+    let primary = source.excerpt(&one.span);
+    let notes: Vec<(Span, &str)> = one.notes.iter().map(|(span, label)| (source.excerpt(span), label.as_str())).collect();
+    // The printer reads all of the text that it is given: it gets the lines that it shows.
+    let starts = notes.iter().map(|(span, _)| span.start).fold(primary.start, usize::min);
+    let ends = notes.iter().map(|(span, _)| span.end).fold(primary.end, usize::max);
+    let (first, lines) = source.lines_around(&(starts..ends));
+    let inside = |span: &Span| span.start - lines.start..span.end - lines.start;
+    let mut snippet = Snippet::source(&source.text[lines.clone()])
+        .line_start(first)
         .path(source.name.as_str())
-        .annotation(AnnotationKind::Primary.span(source.excerpt(&one.span)));
-    for (span, label) in &one.notes {
-        snippet = snippet.annotation(secondary.span(source.excerpt(span)).label(label.as_str()));
+        .annotation(AnnotationKind::Primary.span(inside(&primary)));
+    for (span, label) in &notes {
+        snippet = snippet.annotation(secondary.span(inside(span)).label(*label));
     }
     let mut group = level.primary_title(one.message.as_str()).id(one.code.as_str()).element(snippet);
     if let Some(hint) = &one.hint {
@@ -309,6 +317,13 @@ impl SourceMap {
         let end = self.floor(span.end).max(start);
         let line = self.text[start..end].lines().next().map_or(0, str::len);
         start..start + line
+    }
+
+    /// The whole lines that a span touches, and the number of the first.
+    fn lines_around(&self, span: &Span) -> (usize, Span) {
+        let first = self.lines.partition_point(|start| *start <= span.start) - 1;
+        let end = self.text[span.end..].find('\n').map_or(self.text.len(), |at| span.end + at);
+        (first + 1, self.lines[first]..end)
     }
 
     fn floor(&self, offset: usize) -> usize {

@@ -17,7 +17,7 @@ const MAX_BYTES: usize = 4 << 20;
 const MAX_DEPTH: usize = 64;
 /// Uses of anchors in one file.
 const MAX_ALIASES: usize = 1_000;
-/// Nodes after aliases are expanded: what keeps a small file from growing without end.
+/// Values, those that aliases repeat counted each time: what keeps a small file from growing without end.
 const MAX_NODES: usize = 200_000;
 
 /// A value with its place. Copies made by an alias keep the place of the anchor.
@@ -245,6 +245,9 @@ impl<'t> Reader<'t, '_> {
     /// Reads the node that an event begins.
     fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<Node, Stop> {
         self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return Err(self.stop(Code::TooLarge, &span, format!("more than {MAX_NODES} values")));
+        }
         if depth > MAX_DEPTH {
             return Err(self.stop(Code::TooDeep, &span, format!("nested more than {MAX_DEPTH} deep")));
         }

@@ -157,6 +157,13 @@ fn depth_is_bounded_in_every_style() {
 }
 
 #[test]
+fn size_is_bounded() {
+    let codes = |text: &str| faults(text).iter().map(|(code, _)| *code).collect::<Vec<_>>();
+    assert_eq!(codes(&format!("a: [{}]", "1,".repeat(MAX_NODES))), [Code::TooLarge]);
+    assert_eq!(codes(&" ".repeat(MAX_BYTES + 1)), [Code::TooLarge]);
+}
+
+#[test]
 fn syntax_errors_have_a_place() {
     assert_eq!(faults("a: [1, 2\nb: 3\n").len(), 1);
     assert_eq!(faults("a: [$.b[0]]\n"), [(Code::NotYaml, "[")]);
