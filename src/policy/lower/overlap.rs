@@ -49,6 +49,10 @@ impl Steps {
         if self.ends_elsewhere(other) {
             return false;
         }
+        if self.is_straight() && other.is_straight() {
+            return self.0.len() == other.0.len()
+                && self.0.iter().zip(&other.0).all(|(ours, theirs)| ours.selects.meets(&theirs.selects));
+        }
         let labels = labels(self, other);
         let mut seen = HashSet::from([(0, 0)]);
         let mut open = vec![(0, 0)];
@@ -109,6 +113,11 @@ impl Steps {
             (None, None) => false,
             (Some(_), None) | (None, Some(_)) => true,
         }
+    }
+
+    /// Whether every step goes down by exactly one level.
+    fn is_straight(&self) -> bool {
+        self.0.iter().all(|step| !step.descendant)
     }
 
     /// Where an edge with that label leads from a position; nowhere, on, or (below `..`) also back to the same.
