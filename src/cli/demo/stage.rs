@@ -198,10 +198,10 @@ impl Stage {
     fn what_to_look_at(&self) -> Vec<String> {
         let policy = self.workspace.path().join("policy.yaml");
         let mut notes = vec![
-            format!("policy {}", self.proxy.policy()),
-            format!("  {}  (change it: the proxy goes over to it)", policy.display()),
+            format!("policy  {}", self.proxy.policy()),
+            format!("        {}  (change it: the proxy goes over to it)", policy.display()),
         ];
-        notes.extend(self.proxy.admin().map(|address| format!("metrics http://{address}/metrics")));
+        notes.extend(self.proxy.admin().map(|address| format!("status  http://{address}/   metrics  http://{address}/metrics")));
         notes.push("Ctrl-C ends the demo".into());
         notes
     }
