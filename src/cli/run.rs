@@ -6,8 +6,11 @@ use crate::control::os::{Stop, watch_signals};
 use crate::kafka::cluster::From;
 use crate::telemetry::{LogFormat, LogLevel, init_logging};
 use anyhow::Context;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A drain is over in less than five seconds; what is not over then is left to the brokers, which void it.
@@ -62,9 +65,16 @@ fn proxy(args: &Args, config: &Config) -> anyhow::Result<()> {
         Begin::Earliest => From::Earliest,
         Begin::Latest => From::Latest,
     });
-    end_in_time(stop.clone())?;
+    let started = Arc::new(AtomicBool::new(false));
+    let asked = end_while_starting(started.clone())?;
     let proxy = Proxy::start(config, Start { create_topics: args.create_topics, from })?;
     watch_signals(stop.clone(), Some(proxy.reload())).context("taking over signals")?;
+    started.store(true, Ordering::Release);
+    end_in_time(stop.clone())?;
+    // A signal between the two ways of hearing it.
+    if asked.load(Ordering::Acquire) {
+        stop.request();
+    }
     let mut ready = false;
     while !stop.wait_for(if ready { GLANCE } else { LOOK }) {
         if proxy.failure().is_some() {
@@ -79,6 +89,26 @@ fn proxy(args: &Args, config: &Config) -> anyhow::Result<()> {
     proxy.stop()?;
     tracing::info!("drained");
     Ok(())
+}
+
+/// Until everything has started a signal ends the process at once: nothing was read yet that would have to be drained.
+fn end_while_starting(started: Arc<AtomicBool>) -> std::io::Result<Arc<AtomicBool>> {
+    let asked = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register(signal, asked.clone())?;
+    }
+    let heard = asked.clone();
+    let watch = move || {
+        while !started.load(Ordering::Acquire) {
+            if heard.load(Ordering::Acquire) {
+                tracing::info!("asked to end while starting");
+                std::process::exit(0);
+            }
+            std::thread::sleep(LOOK);
+        }
+    };
+    std::thread::Builder::new().name("privet-starting".to_owned()).spawn(watch)?;
+    Ok(asked)
 }
 
 /// Ends the process when a drain takes too long; clients of a cluster that is gone may wait for it for minutes.

@@ -9,18 +9,27 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A cluster that does not answer within this is not there; the process ends and its supervisor tries again.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
+/// One attempt of many within it, and how long is listened for what went wrong.
+const ATTEMPT: Duration = Duration::from_secs(3);
+const ATTEMPT_POLLS: usize = 20;
+const ATTEMPT_POLL: Duration = Duration::from_millis(10);
+
 /// How often the partitions of topics just made are asked for, and the pause between.
 const CREATED_CHECKS: usize = 50;
 const CREATED_PAUSE: Duration = Duration::from_millis(100);
+
+/// Between two questions to a coordinator that is being found.
+const COORDINATOR_PAUSE: Duration = Duration::from_millis(200);
 
 /// The partition count and replication of a new topic are the broker's business where nothing else is said.
 const BROKER_DEFAULT: i32 = -1;
@@ -150,7 +159,7 @@ fn create(settings: &Settings, missing: &[&Target], topics: &BTreeMap<String, i3
             tracing::info!(topic, "topic made");
             None
         }
-        Err((_, rdkafka::error::RDKafkaErrorCode::TopicAlreadyExists)) => None,
+        Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => None,
         Err((topic, code)) => Some(format!("topic `{topic}` cannot be made: {code}")),
     });
     match refused.collect::<Vec<_>>() {
@@ -159,16 +168,44 @@ fn create(settings: &Settings, missing: &[&Target], topics: &BTreeMap<String, i3
     }
 }
 
+/// Whether a coordinator is only not there yet.
+fn is_passing(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{
+        CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator, OperationTimedOut, WaitingForCoordinator,
+    };
+    matches!(
+        error.rdkafka_error_code(),
+        Some(CoordinatorLoadInProgress | CoordinatorNotAvailable | NotCoordinator | WaitingForCoordinator | OperationTimedOut)
+    )
+}
+
 /// A client that asks and does not join.
 struct Asker {
     consumer: BaseConsumer<AskerEvents>,
     servers: String,
 }
 
-/// Keeps the last thing that went wrong: it says more than the timeout that follows.
+/// Keeps the thing that went wrong which says most: more than the timeout that follows.
 #[derive(Default)]
 struct AskerEvents {
-    last: Mutex<Option<String>>,
+    worst: Mutex<Option<Trouble>>,
+}
+
+/// What the client said, and how much that tells.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Trouble {
+    tells: Tells,
+    why: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Tells {
+    /// No broker is there.
+    Little,
+    /// A broker is not there, and why.
+    Something,
+    /// A broker is there and does not let us in: waiting does not help.
+    Everything,
 }
 
 impl ClientContext for AskerEvents {
@@ -180,10 +217,15 @@ impl ClientContext for AskerEvents {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let all_down = error.rdkafka_error_code() == Some(rdkafka::error::RDKafkaErrorCode::AllBrokersDown);
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if !all_down || last.is_none() {
-            *last = Some(reason.to_owned());
+        let tells = match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed) => Tells::Everything,
+            Some(RDKafkaErrorCode::AllBrokersDown) => Tells::Little,
+            _ => Tells::Something,
+        };
+        let trouble = Trouble { tells, why: format!("{}: {reason}", sentence(&error)) };
+        let mut worst = self.worst.lock().unwrap_or_else(PoisonError::into_inner);
+        if worst.as_ref().is_none_or(|known| known.tells <= tells) {
+            *worst = Some(trouble);
         }
     }
 }
@@ -199,23 +241,34 @@ impl Asker {
 
     /// Every topic that may be described, with its number of partitions.
     fn topics(&self) -> Result<BTreeMap<String, i32>, ClusterError> {
-        let metadata = self.consumer.fetch_metadata(None, TIMEOUT).map_err(|error| self.unreachable(&error))?;
+        let metadata = self.metadata()?;
         let count = |partitions: usize| i32::try_from(partitions).unwrap_or(i32::MAX);
         let topics = metadata.topics().iter().filter(|topic| !topic.partitions().is_empty());
         Ok(topics.map(|topic| (topic.name().to_owned(), count(topic.partitions().len()))).collect())
     }
 
-    fn unreachable(&self, error: &KafkaError) -> ClusterError {
-        // Errors wait in the consumer's queue until somebody polls.
-        while self.consumer.poll(Duration::ZERO).is_some() {}
-        let last = self.consumer.context().last.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let why = last.unwrap_or_else(|| sentence(error));
-        ClusterError(vec![format!(
-            "no broker of `kafka.bootstrap.servers` ({}) answered within {} s: {why} (look at the address, at security.protocol, and \
-             at the credentials)",
-            self.servers,
-            TIMEOUT.as_secs()
-        )])
+    fn metadata(&self) -> Result<Metadata, ClusterError> {
+        let asked = Instant::now();
+        loop {
+            let error = match self.consumer.fetch_metadata(None, ATTEMPT) {
+                Ok(metadata) => return Ok(metadata),
+                Err(error) => error,
+            };
+            // What went wrong waits in the consumer's queue until somebody polls.
+            for _ in 0..ATTEMPT_POLLS {
+                let _ = self.consumer.poll(ATTEMPT_POLL);
+            }
+            let trouble = self.consumer.context().worst.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let hopeless = trouble.as_ref().is_some_and(|trouble| trouble.tells == Tells::Everything);
+            if hopeless || asked.elapsed() > TIMEOUT {
+                let why = trouble.map_or_else(|| sentence(&error), |trouble| trouble.why);
+                return Err(ClusterError(vec![format!(
+                    "no broker of `kafka.bootstrap.servers` ({}) answers: {why} (look at the address, at security.protocol, and at the \
+                     credentials)",
+                    self.servers,
+                )]));
+            }
+        }
     }
 
     /// Makes the topics that are missing.
@@ -244,6 +297,17 @@ impl Asker {
         Err(ClusterError(vec!["topics were made and do not show up".to_owned()]))
     }
 
+    /// Asks again while the group's coordinator is being found: the first group of a cluster waits for its topic.
+    fn patiently<T>(&self, mut ask: impl FnMut() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
+        let asked = Instant::now();
+        loop {
+            match ask() {
+                Err(error) if is_passing(&error) && asked.elapsed() < TIMEOUT => std::thread::sleep(COORDINATOR_PAUSE),
+                answer => return answer,
+            }
+        }
+    }
+
     /// A topic of which the group has committed nothing begins where the operator says, and that is committed at
     /// once, for every partition: so that a partition without a commit is always one that is new, and begins at its
     /// beginning, whichever worker gets it and whenever.
@@ -260,7 +324,7 @@ impl Asker {
         for source in sources {
             all.add_partition_range(source, 0, topics.get(&**source).copied().unwrap_or(1) - 1);
         }
-        let committed = self.consumer.committed_offsets(all, TIMEOUT).map_err(asked)?;
+        let committed = self.patiently(|| self.consumer.committed_offsets(all.clone(), TIMEOUT)).map_err(asked)?;
         let mut start = TopicPartitionList::new();
         let mut faults = Vec::new();
         for source in sources {
@@ -294,8 +358,8 @@ impl Asker {
 
     /// Fails where the group has members already: then one of them has settled it.
     fn commit_start(&self, start: &TopicPartitionList) -> Result<(), ClusterError> {
-        let Err(error) = self.consumer.commit(start, CommitMode::Sync) else { return Ok(()) };
-        let committed = self.consumer.committed_offsets(start.clone(), TIMEOUT);
+        let Err(error) = self.patiently(|| self.consumer.commit(start, CommitMode::Sync)) else { return Ok(()) };
+        let committed = self.patiently(|| self.consumer.committed_offsets(start.clone(), TIMEOUT));
         let settled = committed.is_ok_and(|all| all.elements().iter().any(|place| matches!(place.offset(), Offset::Offset(_))));
         if settled {
             return Ok(());

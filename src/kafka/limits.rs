@@ -10,8 +10,8 @@ use std::time::Duration;
 /// What applies where a broker does not tell: Kafka's own default.
 const DEFAULT_LIMIT: usize = 1_048_588;
 
-/// How long the question may take; without an answer the default applies.
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the question may take; without an answer the default applies, and that is said.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The setting of a topic that limits its batches.
 const SETTING: &str = "max.message.bytes";
@@ -55,6 +55,9 @@ impl SizeLimits {
 
     fn ask(&self, topics: &[&str]) {
         let told = describe(&self.settings, topics).unwrap_or_default();
+        if told.len() < topics.len() {
+            tracing::warn!(default = DEFAULT_LIMIT, "brokers do not tell the size limits of all topics; the default applies");
+        }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         for topic in topics {
             let limit = told.get(*topic).copied().unwrap_or(DEFAULT_LIMIT);
