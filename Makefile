@@ -15,8 +15,11 @@ build: ## Build the release binary: target/release/privet
 
 test: ## Run every test, also against Apache Kafka (needs Java 17 and Maven, else those are named as skipped)
 	@rm -rf "$(SKIPS)"
-	$(CARGO) test --locked --no-fail-fast
-	@if [ -d "$(SKIPS)" ]; then printf 'NOT RUN, skipped: '; cat "$(SKIPS)"/* | sort | uniq -c | sed 's/^ *//; s/ / x /' | paste -sd ';'; else echo 'Nothing was skipped.'; fi
+	@$(CARGO) test --locked --no-fail-fast; status=$$?; \
+	if [ -d "$(SKIPS)" ]; then \
+	  printf 'NOT RUN, skipped: '; cat "$(SKIPS)"/* | sort | uniq -c | sed 's/^ *//; s/ / x /' | paste -sd ';'; \
+	else echo 'Nothing was skipped.'; fi; \
+	exit $$status
 
 test-quick: ## Run what needs neither Kafka nor a long time: unit tests and the house rules
 	$(CARGO) test --locked --lib --test architecture

@@ -1,6 +1,6 @@
 //! What a policy's author reads: one folder a kind of fault, `policy.yaml` beside `expected.err`.
 //!
-//! `UPDATE_GOLDEN=1 cargo test --test golden_policy` writes what is printed now; read the difference before it is kept.
+//! `UPDATE=1 cargo test --test golden_policy` writes what is printed now; read the difference before it is kept.
 
 use privet::keys::KeySet;
 use privet::policy::{Code, Severity, compile};
@@ -23,7 +23,7 @@ fn read(case: &Path, name: &str) -> String {
 
 #[test]
 fn every_fault_is_printed_as_agreed() {
-    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let update = std::env::var_os("UPDATE").is_some();
     let mut differing = Vec::new();
     for case in cases() {
         let compiled = compile(&read(&case, "policy.yaml"), "policy.yaml", &KeySet::demonstration());
@@ -120,8 +120,8 @@ fn no_text_makes_the_compiler_panic() {
 fn the_reference_in_the_documentation_is_that_of_the_language() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/policy-reference.md");
     let text = privet::policy::reference();
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+    if std::env::var_os("UPDATE").is_some() {
         fs::write(&file, &text).expect("writing the reference");
     }
-    assert_eq!(fs::read_to_string(&file).unwrap_or_default(), text, "run with UPDATE_GOLDEN=1");
+    assert_eq!(fs::read_to_string(&file).unwrap_or_default(), text, "run with UPDATE=1");
 }

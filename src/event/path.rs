@@ -3,6 +3,9 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+/// More steps than any event has levels: limits on records are far below.
+const MOST_STEPS: usize = 256;
+
 /// What one segment selects among the children of a node (RFC 9535, section 2.3).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Selector {
@@ -139,6 +142,9 @@ impl Parser<'_> {
         }
         let mut segments = Vec::new();
         while self.at < self.text.len() {
+            if segments.len() == MOST_STEPS {
+                return Err(self.error("a path has at most 256 steps"));
+            }
             segments.push(self.segment()?);
         }
         Ok(Path { segments })
@@ -260,6 +266,8 @@ mod tests {
         for text in ["", "a", "$.", "$[", "$[-1]", "$[1:2]", "$[?@.a]", "$.a()", "$[01]", "$['a'", "$['a','b']", "$ .a"] {
             assert!(Path::parse(text).is_err(), "{text} was read as a path");
         }
+        assert!(Path::parse(&format!("${}", ".a".repeat(256))).is_ok());
+        assert!(Path::parse(&format!("${}", ".a".repeat(257))).is_err());
     }
 
     #[test]

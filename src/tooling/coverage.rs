@@ -6,7 +6,7 @@ use crate::event::json::Text;
 use crate::event::{Path, PathId, Places, Position, Record, Segment, StreamId, Target, Timestamp};
 use crate::pipeline::{Engine, Limits};
 use crate::plan::{PathIndex, Plan};
-use crate::policy::ast::{Policy, Source, Spanned, Stream, When};
+use crate::policy::ast::{Policy, Source, Span, Spanned, Stream, When};
 use crate::policy::{Code, Diagnostics};
 use std::collections::{BTreeMap, HashSet};
 
@@ -99,15 +99,26 @@ impl<'p> Coverage<'p> {
                 diagnostics.warning(Code::PathUnmatched, &path.span, found);
             }
         }
+        self.report_unclassed(&name.span, diagnostics);
+    }
+
+    /// All places in no class as one warning: there may be dozens, and each is one line.
+    fn report_unclassed(&self, span: &Span, diagnostics: &mut Diagnostics) {
         let mut unclassed: Vec<(&String, &usize)> = self.unclassed.iter().collect();
+        if unclassed.is_empty() {
+            return;
+        }
         unclassed.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        for (place, count) in unclassed.iter().take(NAMED) {
-            let found = format!("`{place}` is in no class ({count} of {} sample events)", self.events);
-            diagnostics.warning(Code::MemberUnclassed, &name.span, found);
-        }
-        if let Some(more) = unclassed.len().checked_sub(NAMED).filter(|more| *more > 0) {
-            diagnostics.warning(Code::MemberUnclassed, &name.span, format!("{more} more places are in no class"));
-        }
+        let named = unclassed.iter().take(NAMED).map(|(place, count)| format!("{place} ({count})"));
+        let mut places: Vec<String> = named.collect();
+        places.extend(unclassed.len().checked_sub(NAMED).filter(|more| *more > 0).map(|more| format!("and {more} more")));
+        let found = match unclassed.len() {
+            1 => format!("one place of the {} sample events is in no class", self.events),
+            count => format!("{count} places of the {} sample events are in no class", self.events),
+        };
+        diagnostics
+            .warning(Code::MemberUnclassed, span, found)
+            .hint(format!("in how many events each stands:\n{}", places.join("\n")));
     }
 
     fn written_stream(&self) -> Option<&'p (crate::policy::ast::Text, Stream)> {
@@ -248,14 +259,13 @@ sinks:
         let mut diagnostics = Diagnostics::default();
         coverage.report(&mut diagnostics);
         let said: Vec<(&str, &str)> = diagnostics.sorted().iter().map(|one| (&POLICY[one.span.clone()], &*one.message)).collect();
+        let places = diagnostics.sorted()[0].hint.clone().expect("the places");
+        let places: Vec<&str> = places.lines().skip(1).collect();
+        assert_eq!(places, ["$.event (2)", "$.user.age (2)", "$.pages[*].title (1)", "$.sent (1)", "$['a.b'][*][*] (1)"]);
         assert_eq!(
             said,
             [
-                ("web", "`$.event` is in no class (2 of 3 sample events)"),
-                ("web", "`$.user.age` is in no class (2 of 3 sample events)"),
-                ("web", "`$.pages[*].title` is in no class (1 of 3 sample events)"),
-                ("web", "`$.sent` is in no class (1 of 3 sample events)"),
-                ("web", "`$['a.b'][*][*]` is in no class (1 of 3 sample events)"),
+                ("web", "5 places of the 3 sample events are in no class"),
                 ("web", "1 of 3 sample events are not well-formed"),
                 ("$.nowhere", "no sample event of stream `web` has `$.nowhere`"),
                 ("$..mail", "no sample event of stream `web` has `$..mail`"),

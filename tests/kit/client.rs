@@ -159,10 +159,8 @@ impl Kafka {
         }
         let committed = match consumer.committed_offsets(list, PATIENCE) {
             Ok(list) => list,
-            // An open transaction of the group hides its offsets until it ends.
-            Err(KafkaError::OffsetFetch(RDKafkaErrorCode::UnstableOffsetCommit | RDKafkaErrorCode::OperationTimedOut)) => {
-                return BTreeMap::new();
-            }
+            // An open transaction hides the group's offsets until it ends, and a fresh group's coordinator is elected first.
+            Err(error) if is_passing(&error) => return BTreeMap::new(),
             Err(error) => panic!("asking for the offsets of {group}: {error}"),
         };
         let offsets = committed.elements_for_topic(topic).into_iter();
@@ -184,6 +182,14 @@ impl Kafka {
             ends.iter().all(|(partition, end)| committed.get(partition) == Some(end)).then_some(())
         });
     }
+}
+
+fn is_passing(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{
+        CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator, OperationTimedOut, UnstableOffsetCommit,
+    };
+    let passing = [CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator, OperationTimedOut, UnstableOffsetCommit];
+    error.rdkafka_error_code().is_some_and(|code| passing.contains(&code))
 }
 
 fn send(producer: &BaseProducer, topic: &str, input: &Input) {

@@ -75,6 +75,19 @@ pub(super) fn paint(text: &str, style: &Style, colour: bool) -> String {
     if colour { style.clone().force_styling(true).apply_to(text).to_string() } else { text.to_owned() }
 }
 
+/// Two texts without the beginning that they share, where one of them is wider than `width`.
+pub(super) fn around_difference(one: &str, other: &str, width: usize) -> (String, String) {
+    // So much of what they share is left, for orientation.
+    const LEFT: usize = 10;
+    let shared = one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
+    let widest = measure_text_width(one).max(measure_text_width(other));
+    if widest <= width || shared <= LEFT {
+        return (one.to_owned(), other.to_owned());
+    }
+    let cut = |text: &str| format!("…{}", text.chars().skip(shared - LEFT).collect::<String>());
+    (cut(one), cut(other))
+}
+
 /// A list of words with commas, broken into lines that fit `width`, each indented.
 pub(super) fn flow<'a>(words: impl IntoIterator<Item = &'a str>, indent: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -111,6 +124,15 @@ mod tests {
         let rows =
             [vec![text("sink"), text("rows").right()], vec![text("ads"), number(1200)], vec![text("a long name"), number(7)]];
         assert_eq!(lay_out(&rows, 8, false), ["  sink       rows", "  ads       1,200", "  a long …      7"]);
+    }
+
+    #[test]
+    fn a_difference_is_shown_where_it_is() {
+        let (one, other) = ("https://shop.example/p?a=1&email=x%40example.com", "https://shop.example/p?a=1");
+        let cut = ("…mple/p?a=1&email=x%40example.com".to_owned(), "…mple/p?a=1".to_owned());
+        assert_eq!(around_difference(one, other, 30), cut);
+        assert_eq!(around_difference(one, other, 80), (one.to_owned(), other.to_owned()));
+        assert_eq!(around_difference("abc", "xyz", 2), ("abc".to_owned(), "xyz".to_owned()));
     }
 
     #[test]

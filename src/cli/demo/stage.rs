@@ -66,6 +66,7 @@ impl Stage {
     /// Starts the cluster, the proxy and a reader a sink.
     pub(super) fn set_up(play: Play) -> anyhow::Result<Stage> {
         let interrupted = interruption()?;
+        welcome(&play);
         let workspace = Workspace::make()?;
         let cluster = Cluster::start()?;
         let bootstrap = cluster.bootstrap();
@@ -103,7 +104,6 @@ impl Stage {
     /// Plays until the last event is through or Ctrl-C, and prints the summary. False where the sums do not add up.
     pub(super) fn play(mut self) -> anyhow::Result<bool> {
         let mut screen = Screen::new();
-        self.welcome(&screen);
         self.wait_until_ready()?;
         let orders = Orders {
             bootstrap: self.cluster.bootstrap(),
@@ -128,26 +128,6 @@ impl Stage {
             trouble.push(format!("nothing moved for {} s", PATIENCE.as_secs()));
         }
         self.summary(&mut screen, elapsed, trouble)
-    }
-
-    fn welcome(&self, screen: &Screen) {
-        let events = self.play.events.map_or("events until Ctrl-C".into(), |events| format!("{} events", grouped(events)));
-        let mut lines = vec![
-            format!("Privet's demo: {} invented people, {events}, one policy, {} sinks.", grouped(PEOPLE.into()), self.sinks()),
-            "Kafka is librdkafka's mock cluster in this process: the real protocol over loopback, nothing on disk.".into(),
-        ];
-        if !screen.is_live() && self.play.events.is_none() {
-            lines.push("Standard output is no terminal: the table comes at the end.".into());
-        }
-        lines.push("Waiting for the consumer group, as a cluster lets a new one wait (3 s) ...".into());
-        lines.push(String::new());
-        for line in lines {
-            output::complain(format_args!("{line}"));
-        }
-    }
-
-    fn sinks(&self) -> usize {
-        self.progress.read.len()
     }
 
     fn wait_until_ready(&self) -> anyhow::Result<()> {
@@ -218,10 +198,10 @@ impl Stage {
     fn what_to_look_at(&self) -> Vec<String> {
         let policy = self.workspace.path().join("policy.yaml");
         let mut notes = vec![
-            format!("policy {}", self.proxy.policy()),
-            format!("  {}  (change it: the proxy goes over to it)", policy.display()),
+            format!("policy  {}", self.proxy.policy()),
+            format!("        {}  (change it: the proxy goes over to it)", policy.display()),
         ];
-        notes.extend(self.proxy.admin().map(|address| format!("metrics http://{address}/metrics")));
+        notes.extend(self.proxy.admin().map(|address| format!("status  http://{address}/   metrics  http://{address}/metrics")));
         notes.push("Ctrl-C ends the demo".into());
         notes
     }
@@ -247,6 +227,22 @@ impl Stage {
         screen.finish(&lines)?;
         Ok(faults.is_empty())
     }
+}
+
+/// Says what is to come: setting up takes some seconds, most of them waiting as Kafka's protocol demands.
+fn welcome(play: &Play) {
+    let events = play.events.map_or("events until Ctrl-C".into(), |events| format!("{} events", grouped(events)));
+    output::complain(format_args!(
+        "Privet's demo: {} invented people, {events}, one policy, three sinks.",
+        grouped(PEOPLE.into())
+    ));
+    output::complain(format_args!(
+        "Kafka is librdkafka's mock cluster in this process: the real protocol over loopback, nothing on disk."
+    ));
+    if play.events.is_none() && !Screen::new().is_live() {
+        output::complain(format_args!("Standard output is no terminal: the table comes at the end."));
+    }
+    output::complain(format_args!("Starting the cluster and the proxy, and joining the consumer group: some seconds ...\n"));
 }
 
 /// The words of a thread that did not end well.

@@ -123,14 +123,16 @@ impl Scene<'_> {
 
 fn field_lines(fields: &[example::Field], paper: Paper) -> Vec<String> {
     let (green, red, dim) = (Style::new().green(), Style::new().red(), Style::new().dim());
+    // Field, before, after: a third each, and the gaps between them.
+    let third = paper.width.saturating_sub(8) / 3;
     let mut rows = Vec::new();
     for field in fields {
         if let Fate::Changed(after) = &field.fate {
-            rows.push(vec![text(&*field.path), text(&*field.before).painted(red.clone()), text(&**after).painted(green.clone())]);
+            let (before, after) = grid::around_difference(&field.before, after, third);
+            rows.push(vec![text(&*field.path), text(before).painted(red.clone()), text(after).painted(green.clone())]);
         }
     }
-    // Field, before, after: a third each, and the gaps between them.
-    let mut lines = lay_out(&rows, paper.width.saturating_sub(8) / 3, paper.colour);
+    let mut lines = lay_out(&rows, third, paper.colour);
     for (title, fate) in [("as it was", Fate::Same), ("removed", Fate::Gone)] {
         let names: Vec<&str> = fields.iter().filter(|field| field.fate == fate).map(|field| field.path.as_str()).collect();
         if !names.is_empty() {

@@ -114,11 +114,9 @@ fn check_released(
 ) {
     let stream = &draft.streams[route.stream];
     for placed in placed.iter().filter(|placed| releases(&placed.rule.action)) {
-        let Some(class) = stream.classed.iter().find(|classed| classed.path == placed.path).map(|classed| classed.class) else {
-            continue;
-        };
+        let Some(class) = stream.class_at(placed.path) else { continue };
+        let Some(category) = category_of(class, &draft.purposes) else { continue };
         for purpose in purposes.iter().map(|id| &draft.purposes[id.index()]) {
-            let Some(category) = category_of(class, &draft.purposes) else { continue };
             if !purpose.special_categories.iter().any(|listed| **listed == *category) {
                 cx.diagnostics
                     .error(

@@ -99,10 +99,12 @@ fn check_ties(cx: &mut Cx<'_>, classed: &[Classed<'_>]) {
 
 /// Pairs of equally specific paths that may name the same place, as (later, earlier) positions.
 pub(super) fn ties(paths: &[&Steps]) -> Vec<(usize, usize)> {
-    let mut groups: HashMap<Vec<(bool, u8)>, HashMap<Option<&str>, Vec<usize>>> = HashMap::new();
+    /// Only paths of one shape tie, and only those with one name at the end can meet.
+    type Key<'s> = (Vec<(bool, u8)>, Option<&'s str>);
+    let mut groups: HashMap<Key<'_>, Vec<usize>> = HashMap::new();
     let mut found = Vec::new();
     for (later, steps) in paths.iter().enumerate() {
-        let peers = groups.entry(steps.shape()).or_default().entry(steps.last_name()).or_default();
+        let peers = groups.entry((steps.shape(), steps.last_name())).or_default();
         found.extend(peers.iter().filter(|earlier| paths[**earlier].may_meet(steps)).map(|earlier| (later, *earlier)));
         peers.push(later);
     }

@@ -154,7 +154,7 @@ pub(super) fn place<'a>(
     for (position, rule) in rules.iter().enumerate() {
         let Subject::Path(path) = &rule.subject else { continue };
         let id = stream.paths.intern(path);
-        let declared = stream.classed.iter().find(|classed| classed.path == id).map(|classed| classed.class);
+        let declared = stream.class_at(id);
         let text = path.to_string();
         let class = declared.unwrap_or(&text);
         let action = rule.compiled.action(keys, sink, class);

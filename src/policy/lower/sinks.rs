@@ -171,11 +171,11 @@ fn destination(
         let Some(vendor) = vendor.map(|position| &known.vendors[position]) else { return Default::default() };
         let grounds =
             vendor.transfers.iter().map(|one| Transfer { from: one.from.clone(), ground: one.ground, until: one.until });
-        return (vendor.countries.clone(), grounds.collect());
+        return (vendor.countries, grounds.collect());
     }
     let place = match sink.location() {
         Some(text) => country(cx, text).into_iter().collect(),
-        None => known.controller.clone(),
+        None => *known.controller,
     };
     if sink.location().is_none() && cx.policy.controller.is_none() && cx.sound {
         cx.diagnostics

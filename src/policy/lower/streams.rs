@@ -8,12 +8,13 @@ use super::paths::PathTable;
 use super::regions::Regions;
 use super::signals::{SignalDraft, signals};
 use super::topics::topics;
-use crate::event::{Country, Jurisdiction, Path, RegionSet, Subdivision};
+use crate::event::{Country, Jurisdiction, Path, PathId, RegionSet, Subdivision};
 use crate::plan::{
     Condition, Conflicts, Duplicates, Format, Named, Normalize, Source, SubjectRule, TimeFormat, TimeRule, TopicMatch, WherePaths,
 };
 use crate::policy::ast::{self, Text};
 use crate::policy::diagnostic::Code;
+use std::collections::HashMap;
 
 /// A stream while its sinks still add paths to it.
 pub(super) struct StreamDraft<'a> {
@@ -32,9 +33,16 @@ pub(super) struct StreamDraft<'a> {
     pub(super) when: Option<Condition>,
     /// Every path that has a class, and which.
     pub(super) classed: Vec<Classed<'a>>,
+    /// The class of each such path.
+    class_at: HashMap<PathId, &'a str>,
 }
 
 impl<'a> StreamDraft<'a> {
+    /// The class that was declared for this very path, or follows from what it is.
+    pub(super) fn class_at(&self, path: PathId) -> Option<&'a str> {
+        self.class_at.get(&path).copied()
+    }
+
     /// The class of a path's places: that of the most specific class path that names all of them.
     pub(super) fn class_of(&self, path: &Path) -> Option<&'a str> {
         let steps = Steps::new(path, self.folds);
@@ -61,6 +69,7 @@ fn one<'a>(cx: &mut Cx<'a>, regions: &Regions<'a>, name: &'a Text, stream: &'a a
     if let Some(shape) = &stream.shape {
         cx.diagnostics.error(Code::NotYet, &shape.span, format!("shape `{}` is not supported yet", shape.value));
     }
+    let classed = classes(cx, stream, folds, &mut paths);
     StreamDraft {
         name,
         written: stream,
@@ -81,7 +90,8 @@ fn one<'a>(cx: &mut Cx<'a>, regions: &Regions<'a>, name: &'a Text, stream: &'a a
             Conflicts::DenialWins,
         ),
         when: stream.when.as_ref().and_then(|when| condition(cx, when, &mut paths)),
-        classed: classes(cx, stream, folds, &mut paths),
+        class_at: classed.iter().map(|one| (one.path, one.class)).collect(),
+        classed,
         paths,
     }
 }
@@ -167,7 +177,7 @@ fn otherwise_place(cx: &mut Cx<'_>, regions: &Regions<'_>, text: &Text) -> Optio
         return None;
     };
     if whole_countries(&set) {
-        return Some(Jurisdiction::AnyOf(set.countries().clone()));
+        return Some(Jurisdiction::AnyOf(*set.countries()));
     }
     cx.diagnostics
         .error(Code::UnknownRegion, &text.span, format!("`{}` is not a place that a subject can be in", text.value))
