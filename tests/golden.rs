@@ -29,7 +29,8 @@ struct Beside {
 
 fn cases() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let mut cases: Vec<PathBuf> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut cases: Vec<PathBuf> =
+        fs::read_dir(root).expect("the files of a case").map(|entry| entry.expect("an entry").path()).collect();
     cases.sort();
     assert!(cases.len() >= 100, "only {} cases found", cases.len());
     cases
@@ -45,8 +46,8 @@ fn read(case: &Path, name: &str) -> Option<String> {
 fn every_case_ends_as_its_author_expects() {
     let mut differing = Vec::new();
     for case in cases() {
-        let policy = read(&case, "policy.yaml").unwrap();
-        let name = case.file_name().unwrap().to_string_lossy().into_owned();
+        let policy = read(&case, "policy.yaml").expect("the files of a case");
+        let name = case.file_name().expect("the files of a case").to_string_lossy().into_owned();
         let (expected, found) = match read(&case, "expected.err") {
             Some(expected) => (expected, errors(&policy)),
             None => (expected_verdicts(&case), verdicts(&case, &policy)),
@@ -71,7 +72,7 @@ fn errors(policy: &str) -> String {
 fn expected_verdicts(case: &Path) -> String {
     let outcomes = read(case, "expected.outcomes").expect("expected.outcomes or expected.err");
     let with_bytes = |line: &str| {
-        let sink = line.split(':').next().unwrap();
+        let sink = line.split(':').next().expect("a sink");
         match read(case, &format!("expected.{sink}.json")) {
             Some(bytes) => format!("{line}\n  {bytes}"),
             None => line.to_owned(),
@@ -84,7 +85,8 @@ fn verdicts(case: &Path, policy: &str) -> String {
     let compiled = compile(policy, "policy.yaml", &KeySet::demonstration());
     let Some(plan) = &compiled.plan else { return compiled.render(false) };
     let value = read(case, "input.json");
-    let beside: Beside = read(case, "record.json").map_or_else(Beside::default, |text| serde_json::from_str(&text).unwrap());
+    let beside: Beside =
+        read(case, "record.json").map_or_else(Beside::default, |text| serde_json::from_str(&text).expect("the files of a case"));
     let headers: Vec<Header<'_>> =
         beside.headers.iter().map(|(name, value)| Header { name, value: Some(value.as_bytes()) }).collect();
     let record = Record {
@@ -94,7 +96,7 @@ fn verdicts(case: &Path, policy: &str) -> String {
         value: value.as_deref().map(str::as_bytes),
         headers: &headers,
     };
-    let now: Timestamp = NOW.parse().unwrap();
+    let now: Timestamp = NOW.parse().expect("a time");
     let mut engine = Engine::new(Limits::default());
     let mut lines = Vec::new();
     // Twice: the second time no scratch is new, and nothing of the first record may be left in it.
