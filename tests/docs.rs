@@ -323,3 +323,23 @@ fn the_architecture_names_tests_that_exist() {
     }
     assert!(named > 15, "only {named} tests are named");
 }
+
+/// Links between the pages of the project lead somewhere.
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let mut pages = files(&root().join("docs"), ".md");
+    pages.extend(files(&root().join("deploy"), ".md"));
+    pages.push(root().join("README.md"));
+    let mut followed = 0;
+    for page in pages {
+        let folder = page.parent().expect("a page is in a folder");
+        for target in read(&page).split("](").skip(1).filter_map(|rest| rest.split(')').next().map(str::to_owned)) {
+            let target = target.split('#').next().unwrap_or("").to_owned();
+            if !target.is_empty() && !target.contains("://") {
+                assert!(folder.join(&target).exists(), "{} links to {target}, which is not there", page.display());
+                followed += 1;
+            }
+        }
+    }
+    assert!(followed > 10, "only {followed} links were found");
+}
