@@ -56,8 +56,8 @@ impl ClientContext for ConsumerEvents {
         let Ok(report) = serde_json::from_slice::<ConsumerReport>(statistics) else { return };
         for (topic, report) in report.topics {
             for partition in report.partitions.into_values() {
-                if partition.partition >= 0 && partition.consumer_lag >= 0 {
-                    self.telemetry.lag(&topic, partition.partition).set(partition.consumer_lag as f64);
+                if let Some(lag) = partition.lag().filter(|_| partition.partition >= 0) {
+                    self.telemetry.lag(&topic, partition.partition).set(lag as f64);
                 }
             }
         }
@@ -103,8 +103,24 @@ struct TopicReport {
 struct PartitionReport {
     #[serde(default = "none")]
     partition: i32,
+    /// The offset after the last record that the worker took; negative before the first.
     #[serde(default = "unknown")]
-    consumer_lag: i64,
+    app_offset: i64,
+    /// The offset from which fetching went on; negative before it began.
+    #[serde(default = "unknown")]
+    next_offset: i64,
+    /// The end of what a reader of committed records may read.
+    #[serde(default = "unknown")]
+    ls_offset: i64,
+}
+
+impl PartitionReport {
+    /// Records that may be read and were not taken yet. librdkafka's own `consumer_lag` counts from the offset that the
+    /// consumer committed, which does not move where offsets are committed by a producer's transaction.
+    fn lag(&self) -> Option<i64> {
+        let position = if self.app_offset >= 0 { self.app_offset } else { self.next_offset };
+        (position >= 0 && self.ls_offset >= 0).then(|| (self.ls_offset - position).max(0))
+    }
 }
 
 fn none() -> i32 {
@@ -208,12 +224,23 @@ mod tests {
     fn lag_is_read_from_the_statistics() {
         let telemetry = Arc::new(Telemetry::new());
         let events = ConsumerEvents::new(telemetry.clone());
-        events.stats_raw(
-            br#"{"name":"x","topics":{"events":{"topic":"events","partitions":{"3":{"partition":3,"consumer_lag":17},"-1":{"partition":-1,"consumer_lag":0},"4":{"partition":4,"consumer_lag":-1}}}}}"#,
-        );
+        let partition = |id: i32, app: i64, next: i64, end: i64| {
+            format!(r#""{id}":{{"partition":{id},"app_offset":{app},"next_offset":{next},"ls_offset":{end},"consumer_lag":-1}}"#)
+        };
+        let partitions = [
+            partition(3, 83, 100, 100),
+            partition(4, -1001, 40, 100),
+            partition(5, 100, 100, 99),
+            partition(-1, 0, 0, 0),
+            partition(6, -1001, -1001, 100),
+            partition(7, 5, 5, -1001),
+        ];
+        events.stats_raw(format!(r#"{{"topics":{{"events":{{"partitions":{{{}}}}}}}}}"#, partitions.join(",")).as_bytes());
         let shown = telemetry.render("2026-11-22T00:00:00Z".parse().unwrap());
-        let lines: Vec<&str> = shown.lines().filter(|line| line.starts_with("privet_lag_records{")).collect();
-        assert_eq!(lines, [r#"privet_lag_records{topic="events",partition="3"} 17"#]);
+        let mut lines: Vec<&str> = shown.lines().filter(|line| line.starts_with("privet_lag_records{")).collect();
+        lines.sort_unstable();
+        let lag = |partition, records| format!(r#"privet_lag_records{{topic="events",partition="{partition}"}} {records}"#);
+        assert_eq!(lines, [lag(3, 17), lag(4, 60), lag(5, 0)]);
     }
 
     #[test]
