@@ -63,7 +63,7 @@ fn a_restart_in_the_middle_goes_on_where_it_was() {
     let scene = Scene::new(kafka, "restart");
     scene.produce(0..1500);
     let mut first = scene.run();
-    wait_for("some offsets", SOON, || (!kafka.committed(&scene.group(), &scene.topic("source")).is_empty()).then_some(()));
+    scene.wait_progress(SOON);
     assert!(first.terminate().0.success());
     scene.produce(1500..3000);
     // Offsets are there now: `--from` is not needed, nor does it matter.
@@ -96,7 +96,7 @@ fn at_least_once_loses_nothing_through_a_kill() {
     scene.guarantee = "at_least_once";
     scene.produce(0..4000);
     let mut first = scene.run();
-    wait_for("some offsets", SOON, || (!kafka.committed(&scene.group(), &scene.topic("source")).is_empty()).then_some(()));
+    scene.wait_progress(SOON);
     first.kill_nine();
     scene.produce(4000..8000);
     let _second = scene.run();

@@ -99,7 +99,7 @@ fn archives() -> Result<PathBuf, String> {
     tool("mvn", &["--version"], "Maven (mvn) is not installed")?;
     let _ = std::fs::remove_dir_all(&libs);
     let run = Command::new("mvn")
-        .args(["-q", "-B", "-f"])
+        .args(["-q", "-B", "-Dmaven.wagon.http.retryHandler.count=3", "-f"])
         .arg(&pom)
         .arg("dependency:copy-dependencies")
         .arg(format!("-DoutputDirectory={}", libs.display()))

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::broker::Kafka;
 use super::client::{Input, Isolation, Row};
 use super::process::{Privet, privet};
-use super::{free_port, temp_root};
+use super::{free_port, temp_root, wait_for};
 
 /// People whose events the tests write; keys of records are their ids.
 pub const PEOPLE: u64 = 97;
@@ -240,6 +240,12 @@ sinks:
     /// Writes events to the source topic.
     pub fn produce(&self, seqs: std::ops::Range<u64>) {
         self.kafka.produce(&self.topic("source"), seqs.map(input));
+    }
+
+    /// Waits until something has been read, judged and committed; a first start commits where it begins before that.
+    pub fn wait_progress(&self, limit: Duration) {
+        let committed = || self.kafka.committed(&self.group(), &self.topic("source")).values().sum::<i64>();
+        wait_for("the first committed batch", limit, || (committed() > 0).then_some(()));
     }
 
     /// Each sink holds exactly what `privet filter` gives for the events `0..n`, each once, in order per person.
