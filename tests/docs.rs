@@ -329,6 +329,7 @@ fn the_architecture_names_tests_that_exist() {
 fn links_between_pages_lead_somewhere() {
     let mut pages = files(&root().join("docs"), ".md");
     pages.extend(files(&root().join("deploy"), ".md"));
+    pages.extend(files(&root().join("examples"), ".md"));
     pages.push(root().join("README.md"));
     let mut followed = 0;
     for page in pages {
