@@ -121,11 +121,13 @@ impl Policy {
         by_path.or(class)
     }
 
-    /// Whether a rule that does not keep goes on below a place.
+    /// Whether a rule that does not keep goes on below a place that it names. A wildcard names no place in particular, so
+    /// it expects nothing of each member.
     fn goes_on_below(&self, location: &[&str]) -> bool {
         let classes = self.classes.iter().map(|(class, steps)| (steps, self.class_action(class)));
         let rules = classes.chain(self.by_path.iter().map(|(steps, action)| (steps, *action)));
-        let below = |steps: &[Step]| (1..steps.len()).any(|length| names(&steps[..length], location));
+        let below =
+            |steps: &[Step]| (1..steps.len()).any(|length| steps[length - 1].1 != "*" && names(&steps[..length], location));
         rules.filter(|(_, action)| *action != Action::Keep).any(|(steps, _)| below(steps))
     }
 

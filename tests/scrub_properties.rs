@@ -54,7 +54,23 @@ impl Case {
             exact || (!releases && matches(path.segments(), location, false))
         };
         let met = self.rules.iter().filter(|(path, action)| meets(path, action));
-        met.max_by(|(a, _), (b, _)| a.cmp_specificity(b)).map(|(_, action)| action)
+        let rule = met.max_by(|(a, _), (b, _)| a.cmp_specificity(b)).map(|(_, action)| action);
+        rule.or_else(|| self.is_within_a_ruled_place(location, released).then_some(&Action::Drop))
+    }
+
+    /// Whether a dotted name leads through a place that a rule governs, which is then not all of its input.
+    fn is_within_a_ruled_place(&self, location: &[Step], released: bool) -> bool {
+        let Some((Step::Name(name), above)) = location.split_last() else { return false };
+        let parts: Vec<Step> = name.split('.').filter(|part| !part.is_empty()).map(|part| Step::Name(part.into())).collect();
+        let applies = |action: &Action| match action {
+            Action::Keep => false,
+            Action::Drop => true,
+            _ => self.unlisted == Scope::Keep || released,
+        };
+        (1..parts.len()).any(|length| {
+            let through = [above, &parts[..length]].concat();
+            self.rules.iter().any(|(path, action)| applies(action) && matches(path.segments(), &through, false))
+        })
     }
 
     /// Whether a rule that does not release goes on below this location, or below an array that holds it: arrays are

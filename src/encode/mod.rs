@@ -5,7 +5,7 @@
 //! put together anew, in its old order.
 
 use crate::event::json::{Kind, Text};
-use crate::event::{Mark, Places, RuleId, Target};
+use crate::event::{Mark, PathId, Places, RuleId, Target};
 use crate::plan::{Action, EmptyParents, Scope, SinkRules};
 use crate::transform::{self, Context, Fate};
 
@@ -162,36 +162,52 @@ impl<'a> Edit<'a> {
 
     /// The action for a place, and the rule that asks for it; no action where the surroundings decide.
     fn resolve(&self, mark: &Mark, kind: Kind, scope: Scope) -> (Option<&'a Action>, Option<RuleId>) {
-        let rules = self.rules;
         let mut best: Option<(u32, &Action, RuleId)> = None;
+        let mut within: Option<(u32, RuleId)> = None;
         let mut mismatch = false;
         for hit in self.places.hits_of(mark) {
             match hit.target {
                 Target::Interior(node) => {
-                    mismatch |= kind.is_scalar() && rules.expects_container(usize::from(node));
-                    mismatch |= mark.all_scalars && rules.expects_object(usize::from(node));
+                    mismatch |= kind.is_scalar() && self.rules.expects_container(usize::from(node));
+                    mismatch |= mark.all_scalars && self.rules.expects_object(usize::from(node));
                 }
                 Target::Element(node) => {
-                    mismatch |= (kind.is_scalar() || mark.all_scalars) && rules.expects_object(usize::from(node));
+                    mismatch |= (kind.is_scalar() || mark.all_scalars) && self.rules.expects_object(usize::from(node));
                 }
                 Target::Path(path) => {
-                    let named = [rules.rule(path), rules.shadowed_rule(path)];
-                    let permitted = named.into_iter().flatten().find_map(|(rank, rule)| {
-                        let action = permitted(&rule.action, rule.by_path, hit.exact, rules.unlisted, scope)?;
-                        Some((rank, action, rule.rule))
-                    });
-                    let Some((rank, action, rule)) = permitted else { continue };
-                    if best.is_none_or(|(known, _, _)| rank > known) {
-                        best = Some((rank, action, rule));
+                    if let Some(rule) = self.applicable(path, hit.exact, scope)
+                        && best.is_none_or(|(known, _, _)| rule.0 > known)
+                    {
+                        best = Some(rule);
+                    }
+                }
+                // The ruled value is spread over dotted names: whatever its rule does, this is not its whole input.
+                Target::Within(path) => {
+                    if let Some((rank, _, rule)) = self.applicable(path, false, scope)
+                        && within.is_none_or(|(known, _)| rank > known)
+                    {
+                        within = Some((rank, rule));
                     }
                 }
             }
+        }
+        if let (None, Some((_, rule))) = (best, within) {
+            return (Some(&Action::Drop), Some(rule));
         }
         match best {
             None | Some((_, Action::Keep, _)) if mismatch => (Some(&Action::Drop), None),
             Some((_, action, rule)) => (Some(action), Some(rule)),
             None => (None, None),
         }
+    }
+
+    /// The rule that a path has in this sink at a place, with its rank.
+    fn applicable(&self, path: PathId, exact: bool, scope: Scope) -> Option<(u32, &'a Action, RuleId)> {
+        let named = [self.rules.rule(path), self.rules.shadowed_rule(path)];
+        named.into_iter().flatten().find_map(|(rank, rule)| {
+            let action = permitted(&rule.action, rule.by_path, exact, self.rules.unlisted, scope)?;
+            Some((rank, action, rule.rule))
+        })
     }
 
     /// A value whose own text stays (`Keep`) or goes (`Drop`), but for what deeper rules say.

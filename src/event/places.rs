@@ -10,6 +10,8 @@ pub const NO_MARK: u32 = u32::MAX;
 pub enum Target {
     /// A path ends here.
     Path(PathId),
+    /// A path ends at something that this member is a part of: its dotted name leads through it.
+    Within(PathId),
     /// A path goes on below this node of the automaton, but the value is no object: a mismatch, for the sinks that
     /// have a rule further down.
     Interior(u16),

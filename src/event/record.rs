@@ -42,6 +42,13 @@ pub struct Record<'a> {
 pub struct Capture {
     /// The slot whose path met the value.
     pub slot: SlotId,
-    /// The bytes of the value's JSON text in the record value (a string keeps its quotes).
+    /// The bytes of the value's JSON text in the record value (a string keeps its quotes), or
+    /// [`Capture::UNREADABLE`].
     pub span: Range<usize>,
+}
+
+impl Capture {
+    /// The span of what is there and cannot be read as the slot's value: a dotted name leads into it
+    /// (`"consent.ads"` where a path names `$.consent`). It is no range of any record.
+    pub const UNREADABLE: Range<usize> = usize::MAX..usize::MAX;
 }

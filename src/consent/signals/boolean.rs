@@ -61,7 +61,11 @@ fn entries(
 ) {
     let read = |value: Text<'_>| member(options, value);
     for (purpose, categories) in purposes {
-        let answers: Answers = categories.names.iter().map(|name| entry(container, name, Answer::Silent, read, buffer)).collect();
+        let answers: Answers = categories
+            .names
+            .iter()
+            .map(|name| entry(container, name, Answer::Silent, options.true_grants, read, buffer))
+            .collect();
         // An object for a purpose of which no entry is named cannot be understood.
         let answer = if categories.names.is_empty() { Answer::Broken } else { answers.settle(categories.any) };
         match answer {

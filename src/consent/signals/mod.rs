@@ -8,7 +8,7 @@ use super::Statement;
 use super::source::{Event, Value};
 use crate::event::json::{self, Text};
 use crate::event::{PurposeId, PurposeSet};
-use crate::plan::{Categories, Plan, Signal, SignalKind};
+use crate::plan::{Categories, Plan, Signal, SignalKind, fold};
 
 /// The longest text of a header that is read as a document; longer ones are broken (`decision.md`, One purpose).
 const MAX_INPUT: usize = 64 << 10;
@@ -40,21 +40,56 @@ enum Answer {
     Broken,
 }
 
-/// What the entry of that exact name says, or `unnamed`. Of equal names the strictest counts: the order of
-/// [`Answer`] is the order of strictness.
-fn entry(container: Text<'_>, name: &str, unnamed: Answer, read: impl Fn(Text<'_>) -> Answer, buffer: &mut Vec<u8>) -> Answer {
-    let named = container.members().filter(|(member, _)| is_named(member.0, name, buffer));
-    named.map(|(_, value)| read(value)).max().unwrap_or(unnamed)
+/// What the entry of that name says, or `unnamed`. Of several the strictest counts: the order of [`Answer`] is the
+/// order of strictness. An entry whose name is the same only when folded is met like any other place, but what it
+/// would grant does not count: `yes_grants` tells what a yes means here.
+fn entry(
+    container: Text<'_>,
+    name: &str,
+    unnamed: Answer,
+    yes_grants: bool,
+    read: impl Fn(Text<'_>) -> Answer,
+    buffer: &mut Vec<u8>,
+) -> Answer {
+    let answers = container.members().filter_map(|(member, value)| match spelling(member.0, name, buffer) {
+        Spelling::Exact => Some(read(value)),
+        Spelling::Folded => Some(read(value)).filter(|answer| !(yes_grants && *answer == Answer::Yes)),
+        Spelling::Other => None,
+    });
+    answers.max().unwrap_or(unnamed)
 }
 
-/// Whether a member name, as it stands between its quotes, is this one when decoded.
-fn is_named(member: &[u8], name: &str, buffer: &mut Vec<u8>) -> bool {
-    if memchr::memchr(b'\\', member).is_none() {
-        return member == name.as_bytes();
+/// How a member name relates to the name of an entry.
+enum Spelling {
+    Exact,
+    Folded,
+    Other,
+}
+
+/// Compares a member name, as it stands between its quotes, with the name of an entry.
+fn spelling(member: &[u8], name: &str, buffer: &mut Vec<u8>) -> Spelling {
+    let decoded = if memchr::memchr(b'\\', member).is_none() {
+        member
+    } else {
+        buffer.clear();
+        json::unescape_into(member, buffer);
+        buffer
+    };
+    if decoded == name.as_bytes() {
+        Spelling::Exact
+    } else if decoded.eq_ignore_ascii_case(name.as_bytes()) || !decoded.is_ascii() && looks_like(decoded, name) {
+        Spelling::Folded
+    } else {
+        Spelling::Other
     }
-    buffer.clear();
-    json::unescape_into(member, buffer);
-    buffer == name.as_bytes()
+}
+
+/// Whether a name with letters beyond ASCII is the other once both are folded (`scrub.md`, rule 3).
+fn looks_like(decoded: &[u8], name: &str) -> bool {
+    let (mut ours, mut theirs) = (String::new(), String::new());
+    fold::fold_confusable(std::str::from_utf8(decoded).unwrap_or_default(), &mut ours);
+    fold::fold_confusable(name, &mut theirs);
+    ours == theirs
 }
 
 /// Which answers the categories of one purpose gave.

@@ -22,7 +22,8 @@ pub(super) fn read(purposes: &[(PurposeId, Categories)], value: Value<'_>, buffe
 
 fn preferences(purposes: &[(PurposeId, Categories)], container: Text<'_>, buffer: &mut Vec<u8>, out: &mut Statement) {
     for (purpose, categories) in purposes {
-        let answers: Answers = categories.names.iter().map(|name| entry(container, name, Answer::No, category, buffer)).collect();
+        let answers: Answers =
+            categories.names.iter().map(|name| entry(container, name, Answer::No, true, category, buffer)).collect();
         match answers.settle(categories.any) {
             Answer::Yes => out.granted.insert(*purpose),
             Answer::Broken => out.invalid.insert(*purpose),

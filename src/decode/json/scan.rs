@@ -4,7 +4,7 @@ use super::names::{Entry, Names, Traits};
 use super::text;
 use crate::decode::{Limits, Refusal};
 use crate::event::json::Kind;
-use crate::event::{Capture, Hit, Mark, NO_MARK, Places, Target};
+use crate::event::{Capture, Hit, Mark, NO_MARK, PathId, Places, SlotId, Target};
 use crate::outcome::Reason;
 use crate::plan::{Duplicates, NameId, NodeId, PathIndex, ROOT, fold, fold_hash};
 
@@ -19,9 +19,15 @@ struct Active {
     carried: bool,
     /// For carried nodes: whether the array itself was met exactly.
     array_exact: bool,
-    /// A wildcard met this member of an element, and had met the element itself: the path may go on here, and if it
-    /// cannot, that is no mismatch.
+    /// A wildcard met this member, among all the others: the path may go on here, and if it cannot, that is no mismatch.
     perhaps: bool,
+}
+
+impl Active {
+    /// A node to which a step led.
+    fn at(node: NodeId, exact: bool) -> Active {
+        Active { node, exact, carried: false, array_exact: false, perhaps: false }
+    }
 }
 
 /// A stretch of the active nodes' stack; the persistent ones stand first.
@@ -79,6 +85,8 @@ pub struct Scanner {
     frames: Vec<Frame>,
     fresh: Vec<Active>,
     steps: [Vec<Active>; 2],
+    /// The paths that end at something which the current member is a part of, by its dotted name.
+    within: Vec<PathId>,
     compatible: String,
     work: String,
 }
@@ -93,6 +101,7 @@ impl Scanner {
             frames: Vec::new(),
             fresh: Vec::new(),
             steps: [Vec::new(), Vec::new()],
+            within: Vec::new(),
             compatible: String::new(),
             work: String::new(),
         }
@@ -105,6 +114,7 @@ impl Scanner {
         self.names.clear();
         self.active.clear();
         self.frames.clear();
+        self.within.clear();
         if input.len() > self.limits.record_bytes {
             return Err(Refusal { reason: Reason::LimitExceeded, at: self.limits.record_bytes });
         }
@@ -161,9 +171,9 @@ impl Run<'_> {
     fn root_set(&mut self) -> Set {
         let descend = self.index.node(ROOT).descend;
         if let Some(node) = descend {
-            self.scanner.active.push(Active { node, exact: true, carried: false, array_exact: false, perhaps: false });
+            self.scanner.active.push(Active::at(node, true));
         }
-        self.scanner.active.push(Active { node: ROOT, exact: true, carried: false, array_exact: false, perhaps: false });
+        self.scanner.active.push(Active::at(ROOT, true));
         Set { start: 0, persistent: usize::from(descend.is_some()), end: self.scanner.active.len() }
     }
 
@@ -179,7 +189,7 @@ impl Run<'_> {
             _ => (Kind::Number, text::number(self.input, at)),
         };
         let end = end.map_err(malformed)?;
-        if !set.is_bare() {
+        if self.is_met(set) {
             let mark = self.mark_value(kind, at, site, set)?;
             if mark != NO_MARK {
                 self.places.marks[mark as usize].end = end as u32;
@@ -197,7 +207,7 @@ impl Run<'_> {
         let kind = if object { Kind::Object } else { Kind::Array };
         let mut mark = NO_MARK;
         let mut captures = (0, 0);
-        if !set.is_bare() {
+        if self.is_met(set) {
             mark = self.mark_value(kind, at, site, set)?;
             captures = self.capture(at, set, None)?;
         }
@@ -223,6 +233,11 @@ impl Run<'_> {
             self.prepare_elements();
         }
         Ok(())
+    }
+
+    /// Whether some path ends or goes on at the value about to be read.
+    fn is_met(&self, set: Set) -> bool {
+        !set.is_bare() || !self.scanner.within.is_empty()
     }
 
     fn is_close(&self, at: usize) -> bool {
@@ -285,6 +300,7 @@ impl Run<'_> {
         };
         let ordinal = frame.count;
         frame.count += 1;
+        self.scanner.within.clear();
         let site = Site { lead, start, ordinal };
         if !frame.object {
             return Ok((start, site, self.element_set(ordinal)));
@@ -338,18 +354,25 @@ impl Run<'_> {
             return parent;
         }
         let Run { input, index, scanner, .. } = self;
-        let Scanner { names, active, fresh, steps, compatible, work, .. } = &mut **scanner;
+        let Scanner { names, active, fresh, steps, within, compatible, work, .. } = &mut **scanner;
         let name = if unescaped { names.unescaped(place) } else { &input[place.0..place.0 + place.1] };
         fresh.clear();
         let from = &active[parent.start..parent.end];
+        let mut spelled = name;
         if traits.beyond_ascii {
             step_confusable(index, from, name, compatible, work, fresh);
+            if index.names().folds() {
+                // What looks like a dot or a slash may be read as one.
+                spelled = work.as_bytes();
+            }
         } else {
-            step_name(index, from, name, true, fresh);
+            step_name(index, from, name, fresh);
         }
-        if traits.segmented {
-            let spelled = if traits.beyond_ascii && index.names().folds() { compatible.as_bytes() } else { name };
-            step_segments(index, from, spelled, steps, work, fresh);
+        if traits.segmented || (traits.beyond_ascii && (spelled.first() == Some(&b'/') || spelled.contains(&b'.'))) {
+            compatible.clear();
+            compatible.push_str(std::str::from_utf8(spelled).unwrap_or_default());
+            let segmented = Segmented { index, from, name: compatible, beyond_ascii: traits.beyond_ascii };
+            segmented.step(steps, work, within, fresh);
         }
         if fresh.is_empty() { parent.bare() } else { self.push_set(parent) }
     }
@@ -364,7 +387,7 @@ impl Run<'_> {
                 let exact = place.exact;
                 match active[start..].iter_mut().find(|known| known.node == node) {
                     Some(known) => known.exact |= exact,
-                    None => active.push(Active { node, exact, carried: false, array_exact: false, perhaps: false }),
+                    None => active.push(Active::at(node, exact)),
                 }
             }
         }
@@ -414,7 +437,8 @@ impl Run<'_> {
             }
             let stepped = [node.wildcard, ordinal.and_then(|ordinal| node.element(ordinal))];
             for next in stepped.into_iter().flatten() {
-                add(fresh, Active { node: next, exact: place.exact, carried: false, array_exact: false, perhaps: false });
+                // `..[*]` meets elements everywhere: like a wildcard among members, it expects nothing of each.
+                add(fresh, Active { perhaps: node.persistent, ..Active::at(next, place.exact) });
             }
         }
         self.push_set(set)
@@ -439,6 +463,8 @@ impl Run<'_> {
                 self.places.hits.push(Hit { target, exact: place.exact });
             }
         }
+        let within = self.scanner.within.iter().map(|path| Hit { target: Target::Within(*path), exact: false });
+        self.places.hits.extend(within);
         let hits = self.places.hits.len() - first_hit;
         if hits == 0 {
             return Ok(NO_MARK);
@@ -491,7 +517,12 @@ impl Run<'_> {
             }
         }
         let count = self.places.captures.len() - first;
-        if count > 0 {
+        for path in &self.scanner.within {
+            let unreadable = |slot: &SlotId| Capture { slot: *slot, span: Capture::UNREADABLE };
+            self.places.captures.extend(self.index.slots(*path).iter().map(unreadable));
+        }
+        self.scanner.within.clear();
+        if self.places.captures.len() > first {
             self.touch(value)?;
         }
         Ok((first as u32, count as u32))
@@ -515,31 +546,19 @@ fn add(set: &mut Vec<Active>, place: Active) {
     }
 }
 
-/// Steps by an ASCII name as spelled; `literal` is false for a part of a dotted name.
-fn step_name(index: &PathIndex, from: &[Active], name: &[u8], literal: bool, out: &mut Vec<Active>) {
+/// Steps by an ASCII name as spelled.
+fn step_name(index: &PathIndex, from: &[Active], name: &[u8], out: &mut Vec<Active>) {
     let found = if index.names().is_empty() { &[] } else { index.names().find_ascii(name, fold_hash(name)) };
     for place in from {
         let node = index.node(place.node);
         for id in found {
             let Some(matched) = index.names().compare(*id, name) else { continue };
             if let Some(next) = node.member(*id) {
-                add(
-                    out,
-                    Active {
-                        node: next,
-                        exact: place.exact && matched.exact && literal,
-                        carried: false,
-                        array_exact: false,
-                        perhaps: false,
-                    },
-                );
+                add(out, Active::at(next, place.exact && matched.exact));
             }
         }
         if let Some(next) = node.wildcard {
-            add(
-                out,
-                Active { node: next, exact: place.exact && literal, carried: false, array_exact: false, perhaps: place.carried },
-            );
+            add(out, Active { perhaps: true, ..Active::at(next, place.exact) });
         }
     }
 }
@@ -561,73 +580,101 @@ fn step_confusable(
         for id in found {
             let Some(matched) = index.names().compare(*id, name) else { continue };
             if let Some(next) = node.member(*id) {
-                add(
-                    out,
-                    Active {
-                        node: next,
-                        exact: place.exact && matched.exact,
-                        carried: false,
-                        array_exact: false,
-                        perhaps: false,
-                    },
-                );
+                add(out, Active::at(next, place.exact && matched.exact));
             }
         }
         if let Some(next) = node.wildcard {
-            add(out, Active { node: next, exact: place.exact, carried: false, array_exact: false, perhaps: place.carried });
+            add(out, Active { perhaps: true, ..Active::at(next, place.exact) });
         }
     }
 }
 
-/// Steps by the parts of a dotted name, or of one that begins with a slash; never exact.
-fn step_segments(
-    index: &PathIndex,
-    from: &[Active],
-    name: &[u8],
-    steps: &mut [Vec<Active>; 2],
-    work: &mut String,
-    out: &mut Vec<Active>,
-) {
-    let separator = if name.first() == Some(&b'/') { b'/' } else { b'.' };
-    let [current, next] = steps;
-    current.clear();
-    current.extend_from_slice(from);
-    for part in name.split(|byte| *byte == separator).filter(|part| !part.is_empty()) {
-        next.clear();
-        if part.iter().all(u8::is_ascii_digit) {
-            // A position: arrays are transparent.
-            next.extend(current.iter().map(|place| Active { exact: false, carried: true, ..*place }));
+/// A dotted name, or one that begins with a slash, which also counts as its parts.
+struct Segmented<'a> {
+    index: &'a PathIndex,
+    from: &'a [Active],
+    name: &'a str,
+    beyond_ascii: bool,
+}
+
+impl Segmented<'_> {
+    /// Steps by the parts; never exact. Paths that end before the last part are noted in `within`.
+    fn step(&self, steps: &mut [Vec<Active>; 2], work: &mut String, within: &mut Vec<PathId>, out: &mut Vec<Active>) {
+        let is_slashed = self.name.starts_with('/');
+        if is_slashed {
+            self.split(&['/'], steps, work, within, out);
         }
-        if !part.is_ascii() {
-            let found = index.names().find_confusable(std::str::from_utf8(part).unwrap_or_default(), work);
-            step_part(index, current, part, found, next);
+        if self.name.contains('.') {
+            self.split(if is_slashed { &['/', '.'] } else { &['.'] }, steps, work, within, out);
+        }
+    }
+
+    fn split(
+        &self,
+        separators: &[char],
+        [current, next]: &mut [Vec<Active>; 2],
+        work: &mut String,
+        within: &mut Vec<PathId>,
+        out: &mut Vec<Active>,
+    ) {
+        current.clear();
+        current.extend_from_slice(self.from);
+        let mut parts = self.name.split(separators).filter(|part| !part.is_empty()).peekable();
+        while let Some(part) = parts.next() {
+            next.clear();
+            self.step_part(part, current, work, next);
+            if parts.peek().is_some() {
+                note_ends(self.index, next, within);
+            }
+            std::mem::swap(current, next);
+        }
+        // What only digits led to is the container itself, not something in it.
+        let moved = |place: &&Active| !place.carried || self.from.iter().all(|origin| origin.node != place.node);
+        for place in current.iter().filter(|place| !self.index.node(place.node).persistent).filter(moved) {
+            add(out, Active { exact: false, ..*place });
+        }
+    }
+
+    fn step_part(&self, part: &str, from: &[Active], work: &mut String, next: &mut Vec<Active>) {
+        let index = self.index;
+        let is_position = part.bytes().all(|byte| byte.is_ascii_digit());
+        if self.beyond_ascii {
+            step_found(index, from, part, index.names().find_confusable(part, work), next);
         } else if !index.names().is_empty() {
-            step_part(index, current, part, index.names().find_ascii(part, fold_hash(part)), next);
+            step_found(index, from, part, index.names().find_ascii(part.as_bytes(), fold_hash(part.as_bytes())), next);
         }
-        for place in current.iter() {
+        for place in from {
             let node = index.node(place.node);
             if node.persistent {
                 add(next, *place);
+            } else if is_position {
+                // Arrays are transparent.
+                add(next, Active { exact: false, carried: true, ..*place });
             }
             if let Some(wildcard) = node.wildcard {
-                add(next, Active { node: wildcard, exact: false, carried: false, array_exact: false, perhaps: place.carried });
+                add(next, Active { perhaps: true, ..Active::at(wildcard, false) });
             }
         }
         open_descents(index, next);
-        std::mem::swap(current, next);
-    }
-    // What only digits led to is the container itself, not something in it.
-    let moved = |place: &&Active| !place.carried || from.iter().all(|origin| origin.node != place.node);
-    for place in current.iter().filter(|place| !index.node(place.node).persistent).filter(moved) {
-        add(out, Active { exact: false, ..*place });
     }
 }
 
-fn step_part(index: &PathIndex, from: &[Active], part: &[u8], found: &[NameId], out: &mut Vec<Active>) {
-    let meant = |id: &&NameId| index.names().compare(**id, part).is_some();
+/// Notes the paths that end at the places to which a part of a name led.
+fn note_ends(index: &PathIndex, places: &[Active], within: &mut Vec<PathId>) {
+    for place in places.iter().filter(|place| !place.carried) {
+        if let Some(path) = index.node(place.node).terminal
+            && !within.contains(&path)
+        {
+            within.push(path);
+        }
+    }
+}
+
+fn step_found(index: &PathIndex, from: &[Active], part: &str, found: &[NameId], out: &mut Vec<Active>) {
+    let meant = |id: &&NameId| index.names().compare(**id, part.as_bytes()).is_some();
     for place in from {
         for next in found.iter().filter(meant).filter_map(|id| index.node(place.node).member(*id)) {
-            add(out, Active { node: next, exact: false, carried: false, array_exact: false, perhaps: false });
+            add(out, Active::at(next, false));
         }
     }
 }
@@ -636,7 +683,7 @@ fn step_part(index: &PathIndex, from: &[Active], part: &[u8], found: &[NameId], 
 fn open_descents(index: &PathIndex, set: &mut Vec<Active>) {
     for position in 0..set.len() {
         if let Some(node) = index.node(set[position].node).descend {
-            add(set, Active { node, exact: false, carried: false, array_exact: false, perhaps: false });
+            add(set, Active::at(node, false));
         }
     }
 }
