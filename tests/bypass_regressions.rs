@@ -169,3 +169,24 @@ fn a_denial_is_met_in_every_spelling_and_a_grant_only_in_its_own() {
     assert_eq!(reason(&segment, r#""consent":{"Ads":true,"ADS":false}"#), Reason::ConsentDenied);
     assert_eq!(reason(&segment, r#""consent":{"ADS":true}"#), Reason::ConsentDenied);
 }
+
+#[test]
+fn an_integer_is_not_taken_for_its_neighbour() {
+    let policy = |number: &str| {
+        format!(
+            r#"privet: 1
+controller: {{name: E, country: DE}}
+purposes: {{ops: {{legal_basis: contract, because: tests}}}}
+regimes: [{{in: ["*"], silence: deny}}]
+streams: {{web: {{topics: [raw], format: json, jurisdiction: {{otherwise: DE}}}}}}
+sinks: {{s: {{topic: t, purposes: [ops], unlisted: keep, fields: {{}}, when: {{path: $.n, equals: {number}}}}}}}
+"#
+        )
+    };
+    let compiled = privet::policy::compile(&policy("9007199254740993"), "policy.yaml", &KeySet::demonstration());
+    assert!(compiled.plan.is_none() && compiled.render(false).contains("P0108"));
+    let exact = compile(&policy("9007199254740991"));
+    assert_eq!(run(&exact, r#"{"n":9007199254740991,"z":1}"#).0, Outcome::Allow);
+    assert_eq!(run(&exact, r#"{"n":9007199254740992,"z":1}"#).1, Reason::NotRouted);
+    assert_eq!(run(&compile(&policy("7")), r#"{"n":7.0,"z":1}"#).0, Outcome::Allow);
+}

@@ -96,7 +96,7 @@ fn is_in(literals: &[Literal], value: Text<'_>, buffer: &mut Vec<u8>) -> Truth {
 fn equals(literal: &Literal, value: Text<'_>, buffer: &mut Vec<u8>) -> Truth {
     match literal {
         Literal::Text(wanted) => text(value, buffer).map_or(Truth::Unknown, |text| truth(text == &**wanted)),
-        Literal::Number(wanted) => number(value).map_or(Truth::Unknown, |number| truth(number == *wanted)),
+        Literal::Number(wanted) => exact_number(value).map_or(Truth::Unknown, |number| truth(number == *wanted)),
         Literal::Bool(wanted) => match value.kind() {
             Kind::True => truth(*wanted),
             Kind::False => truth(!*wanted),
@@ -108,6 +108,14 @@ fn equals(literal: &Literal, value: Text<'_>, buffer: &mut Vec<u8>) -> Truth {
 fn number(value: Text<'_>) -> Option<f64> {
     value.as_number()?.parse().ok()
 }
+
+/// The number, if it can be told from its neighbours: from 2^53 on several integers share one `f64`.
+fn exact_number(value: Text<'_>) -> Option<f64> {
+    number(value).filter(|number| number.abs() < EXACT_INTEGERS)
+}
+
+/// 2^53: below it every integer has an `f64` of its own (IEEE 754).
+const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
 
 /// The decoded string, if it is one: in place where it has no escapes.
 fn text<'t>(value: Text<'t>, buffer: &'t mut Vec<u8>) -> Option<&'t str> {

@@ -63,10 +63,19 @@ fn test(cx: &mut Cx<'_>, test: &Spanned<ast::Test>) -> Option<Test> {
 fn literal(cx: &mut Cx<'_>, scalar: &Scalar, span: &Span) -> Option<Literal> {
     match scalar {
         Scalar::Text(text) => Some(Literal::Text(text.as_str().into())),
+        Scalar::Number(number) if number.is_finite() && number.abs() >= EXACT_INTEGERS => {
+            cx.diagnostics
+                .error(Code::OutOfRange, span, "a number this large cannot be told from its neighbours")
+                .hint("numbers are compared as IEEE 754 doubles; let the event carry it as text");
+            None
+        }
         Scalar::Number(number) => finite(cx, *number, span).map(Literal::Number),
         Scalar::Bool(truth) => Some(Literal::Bool(*truth)),
     }
 }
+
+/// 2^53: from here on several integers share one double, and an equality would hold for its neighbours too.
+const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
 
 /// JSON has no infinities and no NaN: such a test could never be true.
 fn finite(cx: &mut Cx<'_>, number: f64, span: &Span) -> Option<f64> {
