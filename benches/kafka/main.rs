@@ -1,0 +1,163 @@
+//! `privet run` beside a bare copy loop: one worker each, same broker, same topics, same settings, in turns.
+//!
+//! `make bench-kafka` starts Apache Kafka as the tests do, writes the reference workload "track" once, and lets both
+//! sides read all of it, pair after pair. The bare loop copies every record unread to the sink's topic in
+//! transactions of the same length, with the same quick commit; Privet judges, edits and writes. A rate runs from
+//! the first commit to the last, so that neither start nor joining the group counts.
+//! `PRIVET_BENCH_EVENTS` (150000) and `PRIVET_BENCH_PAIRS` (9) change the size.
+#![allow(missing_docs, clippy::print_stdout)]
+
+#[path = "../../tests/kit/mod.rs"]
+mod kit;
+
+mod copy;
+
+use kit::broker::{Kafka, kafka};
+use kit::client::Input;
+use kit::process::Privet;
+use privet::event::Timestamp;
+use privet::keys::KeySet;
+use privet::tooling::collector::Collector;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+const POLICY: &str = include_str!("../../examples/benchmark/policy.yaml");
+const PARTITIONS: i32 = 4;
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// What both sides give librdkafka beyond its defaults.
+pub(crate) const SETTINGS: &[(&str, &str)] = &[
+    ("fetch.queue.backoff.ms", "20"),
+    ("queued.max.messages.kbytes", "16384"),
+    ("fetch.wait.max.ms", "100"),
+    ("check.crcs", "true"),
+    ("queue.buffering.max.kbytes", "65536"),
+    ("queue.buffering.max.messages", "200000"),
+    ("linger.ms", "10"),
+    ("compression.type", "lz4"),
+    ("transaction.timeout.ms", "10000"),
+];
+
+/// Between two cuts, on both sides.
+pub(crate) const CUT: Duration = Duration::from_millis(100);
+
+pub(crate) struct Bench {
+    pub(crate) kafka: &'static Kafka,
+    pub(crate) source: String,
+    pub(crate) sink: String,
+    pub(crate) events: u64,
+    dir: PathBuf,
+}
+
+fn main() {
+    let Some(kafka) = kafka("bench-kafka") else { return };
+    let bench = Bench::new(kafka, number("PRIVET_BENCH_EVENTS", 150_000));
+    let pairs = number("PRIVET_BENCH_PAIRS", 9);
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    println!(
+        "workload track, {} events, {pairs} pairs in turns; one worker each, {cores} cores shared with the broker",
+        bench.events
+    );
+    let mut ratios = Vec::new();
+    let (mut privets, mut copies) = (Vec::new(), Vec::new());
+    for pair in 0..pairs {
+        // Whoever goes second finds the broker's caches warmer: take turns.
+        let (privet, copy) = match pair % 2 {
+            0 => (bench.privet(pair), copy::run(&bench, pair)),
+            _ => {
+                let copy = copy::run(&bench, pair);
+                (bench.privet(pair), copy)
+            }
+        };
+        println!(
+            "pair {:>2}: privet run {privet:>9.0} events/s, bare copy {copy:>9.0} events/s, ratio {:.3}",
+            pair + 1,
+            privet / copy
+        );
+        ratios.push(privet / copy);
+        privets.push(privet);
+        copies.push(copy);
+    }
+    println!(
+        "median:  privet run {:>9.0} events/s, bare copy {:>9.0} events/s, ratio {:.3}",
+        median(privets),
+        median(copies),
+        median(ratios)
+    );
+}
+
+impl Bench {
+    fn new(kafka: &'static Kafka, events: u64) -> Bench {
+        let name = format!("bench-{}", std::process::id());
+        let (source, sink) = (format!("{name}.track"), format!("{name}.ads"));
+        kafka.create_topics(&[&source, &sink], PARTITIONS);
+        let dir = kit::temp_root().join(&name);
+        std::fs::create_dir_all(&dir).expect("the bench's folder can be made");
+        let policy = POLICY.replace("bench.track", &source).replace("bench.ads", &sink);
+        std::fs::write(dir.join("policy.yaml"), policy).expect("the policy can be written");
+        KeySet::generate().expect("keys").save_new(&dir.join("keys.yaml")).expect("the keys can be written");
+        let at: Timestamp = Timestamp::now();
+        let mut collector = Collector::new(1, 2_000);
+        let mut bytes = 0;
+        let records = (0..events).map(|_| {
+            let mut value = Vec::new();
+            let key = collector.track_event(at, &mut value).key.to_vec();
+            bytes += value.len();
+            Input { key: Some(key), value: Some(value), headers: Vec::new(), timestamp: None, partition: None }
+        });
+        kafka.produce(&source, records);
+        println!("{} bytes an event on average", bytes as u64 / events);
+        Bench { kafka, source, sink, events, dir }
+    }
+
+    /// Events a second through a `privet run` of its own group.
+    fn privet(&self, pair: u64) -> f64 {
+        let admin = kit::free_port();
+        let mut config = format!(
+            "policy: policy.yaml\nkeys: {{provider: file, path: keys.yaml}}\ngroup: {}.{pair}\ninstance: bench\nworkers: 1\n\
+             commit: {{interval: {}ms}}\nadmin: {{listen: \"127.0.0.1:{admin}\"}}\nlog: {{level: info}}\n\
+             kafka:\n  bootstrap.servers: \"{}\"\n",
+            self.source,
+            CUT.as_millis(),
+            self.kafka.bootstrap
+        );
+        for (name, value) in SETTINGS {
+            config.push_str(&format!("  {name}: \"{value}\"\n"));
+        }
+        let path = self.dir.join("privet.yaml");
+        std::fs::write(&path, config).expect("the configuration can be written");
+        let mut privet = Privet::start(&path, admin, &self.dir.join(format!("privet.{pair}.log")), &["--from", "earliest"]);
+        privet.wait_ready();
+        let done = || privet.metric("privet_records_total", &[]) as u64;
+        let rate = between_commits(self.events, done);
+        assert!(privet.terminate().0.success(), "privet ends well:\n{}", privet.log());
+        rate
+    }
+}
+
+/// Events a second from the first commit that is seen to the last.
+fn between_commits(events: u64, done: impl Fn() -> u64) -> f64 {
+    let begun = Instant::now();
+    let mut first = None;
+    loop {
+        let (count, now) = (done(), Instant::now());
+        let (start, before) = *first.get_or_insert((now, count));
+        if before == 0 {
+            first = None;
+        }
+        if count >= events {
+            return (count - before) as f64 / now.duration_since(start).as_secs_f64();
+        }
+        assert!(begun.elapsed() < LIMIT, "{count} of {events} events after {LIMIT:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().map_or(otherwise, |text| text.parse().expect("a number"))
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
