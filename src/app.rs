@@ -155,11 +155,11 @@ fn deliver(index: usize, hands: &Hands, status: WorkerStatus, stop: Arc<AtomicBo
     let source = kafka::consumer(settings, index, sources, telemetry.clone())?;
     let judge = PlanJudge::new(live.clone(), record_limits(&config.limits), aside.clone(), telemetry.clone());
     let config::Commit { interval, records, bytes } = config.commit;
-    Worker::new((source, sink, judge), Health(status), Cut { interval, records, bytes }, meters, stop).run()
+    Worker::new((source, sink, judge), Health(status, index), Cut { interval, records, bytes }, meters, stop).run()
 }
 
-/// The worker's health, as the control plane shows it.
-struct Health(WorkerStatus);
+/// The worker's health, as the control plane shows it; the number is for the log.
+struct Health(WorkerStatus, usize);
 
 impl Observer for Health {
     fn beat(&self) {
@@ -171,12 +171,12 @@ impl Observer for Health {
     }
 
     fn assigned(&self, partitions: Vec<(String, i32)>) {
-        tracing::info!(partitions = partitions.len(), "assigned");
+        tracing::info!(worker = self.1, partitions = partitions.len(), "assigned");
         self.0.assigned(partitions);
     }
 
     fn revoked(&self) {
-        tracing::info!("revoked");
+        tracing::info!(worker = self.1, "revoked");
         self.0.revoked();
     }
 

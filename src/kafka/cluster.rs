@@ -129,7 +129,9 @@ fn sources(needs: &Needs<'_>, topics: &BTreeMap<String, i32>, faults: &mut Vec<S
     for name in needs.sources.iter().filter(|name| !topics.contains_key(*name)) {
         faults.push(format!("source topic `{name}` does not exist, or may not be described"));
     }
-    let wanted = |name: &String| needs.sources.contains(name) || (needs.pattern)(name);
+    // Kafka's own topics begin so; a pattern as wide as `.*` does not mean them.
+    let internal = |name: &String| name.starts_with("__");
+    let wanted = |name: &String| needs.sources.contains(name) || (!internal(name) && (needs.pattern)(name));
     let found: Vec<Arc<str>> = topics.keys().filter(|name| wanted(name)).map(|name| Arc::from(name.as_str())).collect();
     if found.is_empty() && faults.is_empty() {
         faults.push("no topic matches any stream's pattern".to_owned());

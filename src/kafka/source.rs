@@ -12,7 +12,6 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message, Timestamp as MessageTime};
 use rdkafka::topic_partition_list::TopicPartitionList;
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +27,7 @@ pub struct Consumer {
     telemetry: Arc<Telemetry>,
     /// What the group gave and `accept` has not taken up yet.
     given: Option<TopicPartitionList>,
-    owned: HashSet<(Arc<str>, i32)>,
+    owned: Vec<(Arc<str>, i32)>,
     /// Room for the headers of one record, kept between records.
     headers: Vec<Header<'static>>,
 }
@@ -41,7 +40,7 @@ pub fn consumer(settings: &Settings, worker: usize, topics: &[Arc<str>], telemet
     let consumer: BaseConsumer<_> = settings.consumer(worker).create_with_context(events).map_err(|error| stop(&error))?;
     let names: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
     consumer.subscribe(&names).map_err(|error| stop(&error))?;
-    Ok(Consumer { consumer, telemetry, given: None, owned: HashSet::new(), headers: Vec::new() })
+    Ok(Consumer { consumer, telemetry, given: None, owned: Vec::new(), headers: Vec::new() })
 }
 
 impl Source for Consumer {
@@ -89,15 +88,14 @@ impl Source for Consumer {
     }
 
     fn release(&mut self) -> Result<(), Fault> {
-        for (topic, partition) in self.owned.drain() {
+        for (topic, partition) in self.owned.drain(..) {
             self.telemetry.end_lag(&topic, partition);
         }
         self.consumer.unassign().map_err(|error| Fault::own("giving partitions up", Recovery::Stop, sentence(&error)))
     }
 
     fn owns(&self, topic: &str, partition: i32) -> bool {
-        // A lookup by a borrowed pair would need another map; a cut asks for each partition of a batch once.
-        self.owned.contains(&(Arc::from(topic), partition))
+        self.owned.iter().any(|(owned, number)| *number == partition && **owned == *topic)
     }
 
     fn assignment(&self) -> Vec<(String, i32)> {
@@ -139,7 +137,7 @@ impl Source for Consumer {
 
     fn leave(&mut self) {
         self.consumer.context().close();
-        for (topic, partition) in self.owned.drain() {
+        for (topic, partition) in self.owned.drain(..) {
             self.telemetry.end_lag(&topic, partition);
         }
         self.consumer.unsubscribe();
