@@ -2,6 +2,7 @@
 //!
 //! `cargo bench --bench engine` runs both sides in turns over the same events and prints medians and their ratio. Both
 //! compute the same pseudonyms with the same HMAC code, and their outputs are compared first.
+#![allow(clippy::print_stdout)] // a bench's result is what it prints
 
 use privet::event::{Position, Record, SinkId, StreamId, Timestamp};
 use privet::keys::{KeySet, MacKey};

@@ -34,10 +34,10 @@ fn compile(policy: &str) -> Plan {
 fn run(plan: &Plan, document: &str) -> (Outcome, Reason, Option<String>) {
     let record =
         Record { position: Position::default(), timestamp: None, key: None, value: Some(document.as_bytes()), headers: &[] };
-    let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+    let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("a time");
     let mut verdicts = Vec::new();
     Engine::new(Limits::default()).evaluate(plan, StreamId(0), &record, now, &mut |_, verdict| {
-        let value = verdict.value.map(|value| String::from_utf8(value.to_vec()).unwrap());
+        let value = verdict.value.map(|value| String::from_utf8(value.to_vec()).expect("UTF-8"));
         verdicts.push((verdict.outcome, verdict.reason, value));
     });
     verdicts.remove(0)

@@ -216,7 +216,7 @@ fn event(seq: u64) -> Vec<u8> {
     let whole = format!(
         "{{\"seq\":{seq}, \"user\":\"u{}\",\"mail\":\"m{seq}@example.com\",\"consent\":{{\"Advertising\":{}}}}}",
         seq % 17,
-        seq % 3 != 0
+        !seq.is_multiple_of(3)
     );
     let length = whole.len() - usize::from(seq % 10 == 9);
     whole.into_bytes()[..length].to_vec()

@@ -381,7 +381,7 @@ mod tests {
         }
         assert_eq!(eu.iter().count(), states.split_whitespace().count() + EU_PARTS.len() / 2);
         let eea = CountrySet::eea();
-        assert!(eu.is_subset(&eea) && !eea.is_subset(&eu));
+        assert!(eu.is_subset(eea) && !eea.is_subset(&eu));
         for (code, inside) in
             [("IS", true), ("LI", true), ("NO", true), ("CH", false), ("GB", false), ("SJ", false), ("RE", true)]
         {
