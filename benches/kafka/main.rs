@@ -149,7 +149,7 @@ fn between_commits(events: u64, done: impl Fn() -> u64) -> f64 {
             return (count - before) as f64 / now.duration_since(start).as_secs_f64();
         }
         assert!(begun.elapsed() < LIMIT, "{count} of {events} events after {LIMIT:?}");
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

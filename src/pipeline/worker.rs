@@ -104,12 +104,21 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     pub fn run(mut self) -> Result<(), Fault> {
         self.observer.joining();
         while !self.stop.load(Ordering::Relaxed) {
-            if let Err(fault) = self.step() {
-                self.recover(fault)?;
+            let Err(fault) = self.step() else { continue };
+            if let Err(fault) = self.recover(fault) {
+                self.give_up();
+                return Err(fault);
             }
         }
         self.drain();
         Ok(())
+    }
+
+    /// Out of the way, so that neither the readers of the sinks nor the group wait for a worker that is gone.
+    fn give_up(&mut self) {
+        // Where even the abort fails, the brokers void the batch when its time is over.
+        let _ = self.sink.abort();
+        self.source.leave();
     }
 
     /// One turn: at most one record, or one change of the assignment, then a cut if one is due.
