@@ -9,7 +9,7 @@ mod sink;
 mod stream;
 
 pub use condition::{Condition, Each, Literal, Test};
-pub use names::{NameId, NameMatch, NameTable, fold_hash, short_word};
+pub use names::{NameId, NameMatch, NameTable, short_word};
 pub use places::{Node, NodeId, PathIndex, ROOT};
 pub use rules::{
     Action, EmptyParents, KeyedPseudonym, Normalize, PlaceRule, Scope, SinkRules, TimeUnit, UrlParams, UrlPart, UrlRule,

@@ -15,10 +15,15 @@ pub struct NameMatch {
     pub exact: bool,
 }
 
+/// Names of this length or longer share a row of the filter.
+const FILTER_LENGTHS: usize = 32;
+
 /// The names.
 pub struct NameTable {
     fold: bool,
     spellings: Vec<Box<str>>,
+    /// By length (the longest together), which first letters occur: most names of an event end here.
+    filter: [u64; FILTER_LENGTHS],
     /// Open addressing by [`fold_hash`] of ASCII names: position of a group + 1, or 0.
     slots: Vec<u16>,
     /// Names that are equal once folded, with that fold.
@@ -30,7 +35,14 @@ pub struct NameTable {
 impl NameTable {
     /// An empty table; without `fold`, names match only as spelled.
     pub fn new(fold: bool) -> NameTable {
-        NameTable { fold, spellings: Vec::new(), slots: Vec::new(), groups: Vec::new(), confusables: HashMap::new() }
+        NameTable {
+            fold,
+            spellings: Vec::new(),
+            filter: [0; FILTER_LENGTHS],
+            slots: Vec::new(),
+            groups: Vec::new(),
+            confusables: HashMap::new(),
+        }
     }
 
     /// The id of a name, made at need.
@@ -49,6 +61,11 @@ impl NameTable {
             let id = id as NameId;
             let mut folded = String::new();
             fold::fold_case(spelling, &mut folded);
+            if let Some(first) = folded.as_bytes().first() {
+                self.filter[folded.len().min(FILTER_LENGTHS - 1)] |= letter_bit(*first);
+            } else {
+                self.filter[0] = u64::MAX;
+            }
             match self.groups.iter_mut().find(|(known, _)| **known == *folded) {
                 Some((_, members)) => members.push(id),
                 None => self.groups.push((folded.into(), vec![id])),
@@ -74,8 +91,15 @@ impl NameTable {
         self.spellings.is_empty()
     }
 
-    /// The policy's names that an ASCII name of an event means; `hash` is its [`fold_hash`].
-    pub fn find_ascii(&self, name: &[u8], hash: u64) -> &[NameId] {
+    /// The policy's names that an ASCII name of an event means.
+    #[inline]
+    pub fn find_ascii(&self, name: &[u8]) -> &[NameId] {
+        let row = self.filter[name.len().min(FILTER_LENGTHS - 1)];
+        let bit = name.first().map_or(u64::MAX, |first| letter_bit(*first));
+        if row & bit == 0 { &[] } else { self.find_hashed(name, fold_hash(name)) }
+    }
+
+    fn find_hashed(&self, name: &[u8], hash: u64) -> &[NameId] {
         let mask = self.slots.len() - 1;
         let mut slot = hash as usize & mask;
         loop {
@@ -113,9 +137,14 @@ impl NameTable {
     }
 }
 
+/// One bit for a letter, the same in both cases.
+fn letter_bit(letter: u8) -> u64 {
+    1 << ((letter | 0x20) & 0x3F)
+}
+
 /// A hash that ASCII names which differ only in case share. Not keyed: the table holds the policy's names only, so
 /// an event cannot make it collide more than the policy does.
-pub fn fold_hash(name: &[u8]) -> u64 {
+fn fold_hash(name: &[u8]) -> u64 {
     const LOWER: u64 = 0x2020_2020_2020_2020;
     let mut hash = name.len() as u64;
     let mut words = name.chunks_exact(8);
@@ -167,17 +196,17 @@ mod tests {
     #[test]
     fn ascii_names_match_in_any_case_and_know_their_spelling() {
         let table = table(true, &["userId", "userid", "email"]);
-        let found = table.find_ascii(b"USERID", fold_hash(b"USERID"));
+        let found = table.find_ascii(b"USERID");
         assert_eq!(found.len(), 2);
         assert_eq!(table.compare(found[0], b"userId"), Some(NameMatch { name: found[0], exact: true }));
         assert_eq!(table.compare(found[1], b"userId"), Some(NameMatch { name: found[1], exact: false }));
-        assert!(table.find_ascii(b"user", fold_hash(b"user")).is_empty());
+        assert!(table.find_ascii(b"user").is_empty());
     }
 
     #[test]
     fn without_folding_only_the_spelling_counts() {
         let table = table(false, &["email"]);
-        let found = table.find_ascii(b"Email", fold_hash(b"Email"));
+        let found = table.find_ascii(b"Email");
         assert_eq!(table.compare(found[0], b"Email"), None);
     }
 }

@@ -6,7 +6,8 @@ use crate::decode::{Limits, Refusal};
 use crate::event::json::Kind;
 use crate::event::{Capture, Hit, Mark, NO_MARK, PathId, Places, SlotId, Target};
 use crate::outcome::Reason;
-use crate::plan::{Duplicates, NameId, NodeId, PathIndex, ROOT, fold, fold_hash};
+use crate::plan::{Duplicates, NameId, NodeId, PathIndex, ROOT, fold};
+use std::ops::Range;
 
 /// A node of the automaton that is active at some place.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,9 +34,9 @@ impl Active {
 /// A stretch of the active nodes' stack; the persistent ones stand first.
 #[derive(Clone, Copy, Default)]
 struct Set {
-    start: usize,
-    persistent: usize,
-    end: usize,
+    start: u32,
+    persistent: u32,
+    end: u32,
 }
 
 impl Set {
@@ -47,13 +48,28 @@ impl Set {
     fn bare(self) -> Set {
         Set { end: self.start + self.persistent, ..self }
     }
+
+    /// All of it on the stack.
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    /// Its `..` nodes.
+    fn persistent(self) -> Range<usize> {
+        self.start as usize..(self.start + self.persistent) as usize
+    }
+
+    /// The others.
+    fn own(self) -> Range<usize> {
+        (self.start + self.persistent) as usize..self.end as usize
+    }
 }
 
 /// Where a value stands among its siblings.
 #[derive(Clone, Copy, Default)]
 struct Site {
-    lead: usize,
-    start: usize,
+    lead: u32,
+    start: u32,
     ordinal: u32,
 }
 
@@ -143,7 +159,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn document(mut self) -> Result<(), Refusal> {
         let mut at = text::skip_space(self.input, 0);
-        let mut site = Site { lead: at, start: at, ordinal: 0 };
+        let mut site = Site { lead: at as u32, start: at as u32, ordinal: 0 };
         let mut set = self.root_set();
         loop {
             at = match self.value(at, site, set)? {
@@ -174,10 +190,11 @@ impl Run<'_> {
             self.scanner.active.push(Active::at(node, true));
         }
         self.scanner.active.push(Active::at(ROOT, true));
-        Set { start: 0, persistent: usize::from(descend.is_some()), end: self.scanner.active.len() }
+        Set { start: 0, persistent: u32::from(descend.is_some()), end: self.scanner.active.len() as u32 }
     }
 
     /// Reads a scalar and answers with its end, or opens a container and answers with nothing.
+    #[inline]
     fn value(&mut self, at: usize, site: Site, set: Set) -> Result<Option<usize>, Refusal> {
         let (kind, end) = match self.input.get(at) {
             Some(b'"') => (Kind::String, text::string(self.input, at).map(|read| read.end)),
@@ -236,10 +253,12 @@ impl Run<'_> {
     }
 
     /// Whether some path ends or goes on at the value about to be read.
+    #[inline]
     fn is_met(&self, set: Set) -> bool {
         !set.is_bare() || !self.scanner.within.is_empty()
     }
 
+    #[inline]
     fn is_close(&self, at: usize) -> bool {
         let object = self.scanner.frames.last().is_some_and(|frame| frame.object);
         self.input.get(at) == Some(if object { &b'}' } else { &b']' })
@@ -274,6 +293,7 @@ impl Run<'_> {
 
     /// What follows a whole value that ended at `at`: the next value, or the document's end.
     #[allow(clippy::type_complexity, reason = "the triple is what `document` loops over")]
+    #[inline]
     fn after(&mut self, mut at: usize) -> Result<Option<(usize, Site, Set)>, Refusal> {
         loop {
             at = text::skip_space(self.input, at);
@@ -294,6 +314,7 @@ impl Run<'_> {
     }
 
     /// The next member or element of the innermost container, which begins at `start`: where its value begins.
+    #[inline]
     fn child(&mut self, lead: usize, start: usize) -> Result<(usize, Site, Set), Refusal> {
         let Some(frame) = self.scanner.frames.last_mut() else {
             return Err(malformed(start));
@@ -301,7 +322,7 @@ impl Run<'_> {
         let ordinal = frame.count;
         frame.count += 1;
         self.scanner.within.clear();
-        let site = Site { lead, start, ordinal };
+        let site = Site { lead: lead as u32, start: start as u32, ordinal };
         if !frame.object {
             return Ok((start, site, self.element_set(ordinal)));
         }
@@ -323,6 +344,7 @@ impl Run<'_> {
     // ---- sets -----------------------------------------------------------------------------------------------
 
     /// The set of the member whose name stands at `start..end`; notes the name for the comparison at the object's end.
+    #[inline]
     fn member_set(&mut self, start: usize, end: usize, escaped: bool) -> Result<Set, Refusal> {
         let (place, unescaped) =
             if escaped { (self.scanner.names.unescape(&self.input[start..end]), true) } else { ((start, end - start), false) };
@@ -349,6 +371,7 @@ impl Run<'_> {
     }
 
     /// One step of the automaton by a member name.
+    #[inline]
     fn step(&mut self, parent: Set, place: (usize, usize), unescaped: bool, traits: Traits) -> Set {
         if parent.start == parent.end {
             return parent;
@@ -357,7 +380,7 @@ impl Run<'_> {
         let Scanner { names, active, fresh, steps, within, compatible, work, .. } = &mut **scanner;
         let name = if unescaped { names.unescaped(place) } else { &input[place.0..place.0 + place.1] };
         fresh.clear();
-        let from = &active[parent.start..parent.end];
+        let from = &active[parent.range()];
         let mut spelled = name;
         if traits.beyond_ascii {
             step_confusable(index, from, name, compatible, work, fresh);
@@ -381,7 +404,7 @@ impl Run<'_> {
     fn push_set(&mut self, parent: Set) -> Set {
         let Scanner { active, fresh, .. } = &mut *self.scanner;
         let start = active.len();
-        active.extend_from_within(parent.start..parent.start + parent.persistent);
+        active.extend_from_within(parent.persistent());
         for place in fresh.iter() {
             if let Some(node) = self.index.node(place.node).descend {
                 let exact = place.exact;
@@ -393,7 +416,7 @@ impl Run<'_> {
         }
         let persistent = active.len() - start;
         active.extend_from_slice(fresh);
-        Set { start, persistent, end: active.len() }
+        Set { start: start as u32, persistent: persistent as u32, end: active.len() as u32 }
     }
 
     /// Builds the set that all elements of the innermost array share, where they do.
@@ -406,7 +429,7 @@ impl Run<'_> {
             }
             return;
         }
-        let single = (set.start..set.end).any(|position| self.index.node(self.scanner.active[position].node).has_elements());
+        let single = set.range().any(|position| self.index.node(self.scanner.active[position].node).has_elements());
         if !single {
             let elements = self.build_element_set(set, None);
             let top = self.scanner.active.len();
@@ -417,6 +440,7 @@ impl Run<'_> {
         }
     }
 
+    #[inline]
     fn element_set(&mut self, ordinal: u32) -> Set {
         match self.scanner.frames.last() {
             Some(Frame { elements: Some(set), .. }) => *set,
@@ -429,9 +453,9 @@ impl Run<'_> {
     fn build_element_set(&mut self, set: Set, ordinal: Option<u32>) -> Set {
         let Scanner { active, fresh, .. } = &mut *self.scanner;
         fresh.clear();
-        for (position, place) in active[set.start..set.end].iter().enumerate() {
+        for (position, place) in active[set.range()].iter().enumerate() {
             let node = self.index.node(place.node);
-            if position >= set.persistent {
+            if position >= set.persistent as usize {
                 let array_exact = if place.carried { place.array_exact } else { place.exact };
                 add(fresh, Active { node: place.node, exact: false, carried: true, array_exact, perhaps: place.perhaps });
             }
@@ -449,7 +473,7 @@ impl Run<'_> {
     /// Marks the value if a path ends at it, or goes on below where it is no object. Answers with its mark, if any.
     fn mark_value(&mut self, kind: Kind, value: usize, site: Site, set: Set) -> Result<u32, Refusal> {
         let first_hit = self.places.hits.len();
-        for place in &self.scanner.active[set.start + set.persistent..set.end] {
+        for place in &self.scanner.active[set.own()] {
             let node = self.index.node(place.node);
             if let Some(path) = node.terminal {
                 if !place.carried {
@@ -474,8 +498,8 @@ impl Run<'_> {
         let mark = self.places.marks.len() as u32;
         self.places.marks.push(Mark {
             parent,
-            lead: site.lead as u32,
-            start: site.start as u32,
+            lead: site.lead,
+            start: site.start,
             value: value as u32,
             ordinal: site.ordinal,
             first_hit: first_hit as u32,
@@ -496,8 +520,8 @@ impl Run<'_> {
             frame.mark = self.places.marks.len() as u32;
             self.places.marks.push(Mark {
                 parent,
-                lead: frame.site.lead as u32,
-                start: frame.site.start as u32,
+                lead: frame.site.lead,
+                start: frame.site.start,
                 value: frame.value as u32,
                 ordinal: frame.site.ordinal,
                 ..Mark::default()
@@ -509,7 +533,7 @@ impl Run<'_> {
     /// Notes the value for every slot whose path ends at it. A container's end follows when it is closed.
     fn capture(&mut self, value: usize, set: Set, end: Option<usize>) -> Result<(u32, u32), Refusal> {
         let first = self.places.captures.len();
-        for position in set.start + set.persistent..set.end {
+        for position in set.own() {
             let place = self.scanner.active[position];
             let Some(path) = self.index.node(place.node).terminal.filter(|_| !place.carried) else { continue };
             for slot in self.index.slots(path) {
@@ -548,7 +572,7 @@ fn add(set: &mut Vec<Active>, place: Active) {
 
 /// Steps by an ASCII name as spelled.
 fn step_name(index: &PathIndex, from: &[Active], name: &[u8], out: &mut Vec<Active>) {
-    let found = if index.names().is_empty() { &[] } else { index.names().find_ascii(name, fold_hash(name)) };
+    let found = if index.names().is_empty() { &[] } else { index.names().find_ascii(name) };
     for place in from {
         let node = index.node(place.node);
         for id in found {
@@ -641,7 +665,7 @@ impl Segmented<'_> {
         if self.beyond_ascii {
             step_found(index, from, part, index.names().find_confusable(part, work), next);
         } else if !index.names().is_empty() {
-            step_found(index, from, part, index.names().find_ascii(part.as_bytes(), fold_hash(part.as_bytes())), next);
+            step_found(index, from, part, index.names().find_ascii(part.as_bytes()), next);
         }
         for place in from {
             let node = index.node(place.node);
