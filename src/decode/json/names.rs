@@ -1,5 +1,6 @@
 //! Member names of one record: their decoded spelling, whether two in one object are equal, and what they may mean.
 
+use super::text::special_bytes;
 use crate::plan::short_word;
 use std::hash::{BuildHasher, RandomState};
 
@@ -19,8 +20,47 @@ pub(super) struct Traits {
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
-fn has_zero(word: u64) -> bool {
-    word.wrapping_sub(ONES) & !word & HIGHS != 0
+/// Spaces behind the last `length` bytes of a name, so that the filler does not look like control characters.
+fn padding(length: usize) -> u64 {
+    (ONES * 0x20) << (length * 8)
+}
+
+/// A look at a name, word by word; the high bits of each mask tell in which bytes something was seen.
+struct Look {
+    seeds: [u64; 2],
+    hash: u64,
+    beyond: u64,
+    dots: u64,
+    controls: u64,
+}
+
+impl Look {
+    #[inline]
+    fn new(seeds: [u64; 2]) -> Look {
+        Look { seeds, hash: seeds[0], beyond: 0, dots: 0, controls: 0 }
+    }
+
+    /// Takes up to eight bytes; behind the name's end the word is zero and `padding` has spaces.
+    #[inline]
+    fn word(&mut self, word: u64, padding: u64) {
+        self.beyond |= word;
+        self.dots |= (word ^ (ONES * b'.' as u64)).wrapping_sub(ONES) & !word;
+        let visible = word | padding;
+        let delete = (visible ^ (ONES * 0x7F)).wrapping_sub(ONES);
+        self.controls |= (visible.wrapping_sub(ONES * 0x20) | delete) & !visible;
+        let product = u128::from(self.hash ^ word) * u128::from(self.seeds[1] | 1);
+        self.hash = (product as u64) ^ ((product >> 64) as u64);
+    }
+
+    #[inline]
+    fn finish(self, first: Option<u8>, length: usize) -> Traits {
+        Traits {
+            hash: self.hash.wrapping_add(length as u64),
+            beyond_ascii: self.beyond & HIGHS != 0,
+            segmented: self.dots & HIGHS != 0 || first == Some(b'/'),
+            control: self.controls & HIGHS != 0,
+        }
+    }
 }
 
 /// Where a decoded name stands: in the record, or among the names that had escapes.
@@ -83,32 +123,42 @@ impl Names {
 
     /// Looks at a decoded name once. Keyed by random seeds, so that an event cannot choose names that collide.
     pub(super) fn traits(&self, name: &[u8]) -> Traits {
-        let mut traits = Traits { segmented: name.first() == Some(&b'/'), ..Traits::default() };
-        let mut hash = self.seeds[0] ^ name.len() as u64;
-        let mut look = |word: u64, padding: u64| {
-            traits.beyond_ascii |= word & HIGHS != 0;
-            traits.segmented |= has_zero(word ^ (ONES * b'.' as u64));
-            let visible = word | padding;
-            traits.control |= (visible.wrapping_sub(ONES * 0x20) & !visible & HIGHS != 0) | has_zero(visible ^ (ONES * 0x7F));
-            hash = self.mix(hash, word);
-        };
+        let mut look = Look::new(self.seeds);
         let mut words = name.chunks_exact(8);
         for word in &mut words {
-            look(u64::from_le_bytes(word.try_into().unwrap_or_default()), 0);
+            look.word(u64::from_le_bytes(word.try_into().unwrap_or_default()), 0);
         }
         let rest = words.remainder();
         if !rest.is_empty() {
-            // Spaces where the name ended, so that the filler does not look like control characters.
-            let padding = (ONES * 0x20) << (rest.len() * 8);
-            look(short_word(rest), padding);
+            look.word(short_word(rest), padding(rest.len()));
         }
-        traits.hash = hash;
-        traits
+        look.finish(name.first().copied(), name.len())
     }
 
-    fn mix(&self, hash: u64, word: u64) -> u64 {
-        let product = u128::from(hash ^ word) * u128::from(self.seeds[1] | 1);
-        (product as u64) ^ ((product >> 64) as u64)
+    /// Reads a name whose first byte is at `start` and looks at it in the same pass; answers with the place of its
+    /// closing quote. Nothing for a name with escapes or faults, or close to the input's end: those are read the long way.
+    #[inline]
+    pub(super) fn plain(&self, text: &[u8], start: usize) -> Option<(usize, Traits)> {
+        let mut look = Look::new(self.seeds);
+        let mut at = start;
+        loop {
+            let word = u64::from_le_bytes(text.get(at..at + 8)?.try_into().ok()?);
+            let special = special_bytes(word);
+            if special == 0 {
+                look.word(word, 0);
+                at += 8;
+                continue;
+            }
+            let length = (special.trailing_zeros() / 8) as usize;
+            let end = at + length;
+            if text.get(end) != Some(&b'"') {
+                return None;
+            }
+            if length > 0 {
+                look.word(word & !(u64::MAX << (length * 8)), padding(length));
+            }
+            return Some((end, look.finish(text.get(start).copied(), end - start)));
+        }
     }
 
     /// Adds a name to the innermost open object, whose names begin at `first`: `start..start + len` of the record, or

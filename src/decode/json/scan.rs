@@ -332,9 +332,14 @@ impl Run<'_> {
         if self.input.get(start) != Some(&b'"') {
             return Err(malformed(start));
         }
-        let read = text::string(self.input, start).map_err(malformed)?;
-        let set = self.member_set(start + 1, read.end - 1, read.escaped)?;
-        let colon = text::skip_space(self.input, read.end);
+        let (set, end) = match self.scanner.names.plain(self.input, start + 1) {
+            Some((end, traits)) => (self.member_set((start + 1, end - start - 1), false, traits, start)?, end + 1),
+            None => {
+                let read = text::string(self.input, start).map_err(malformed)?;
+                (self.odd_member_set(start + 1, read)?, read.end)
+            }
+        };
+        let colon = text::skip_space(self.input, end);
         if self.input.get(colon) != Some(&b':') {
             return Err(malformed(colon));
         }
@@ -343,17 +348,26 @@ impl Run<'_> {
 
     // ---- sets -----------------------------------------------------------------------------------------------
 
-    /// The set of the member whose name stands at `start..end`; notes the name for the comparison at the object's end.
+    /// The set of a member whose name has escapes, or stands near the input's end.
+    fn odd_member_set(&mut self, start: usize, read: text::StringEnd) -> Result<Set, Refusal> {
+        let inner = &self.input[start..read.end - 1];
+        if !read.escaped {
+            let traits = self.scanner.names.traits(inner);
+            return self.member_set((start, inner.len()), false, traits, start);
+        }
+        let place = self.scanner.names.unescape(inner);
+        let traits = self.scanner.names.traits(self.scanner.names.unescaped(place));
+        self.member_set(place, true, traits, start)
+    }
+
+    /// The set of the member whose decoded name stands at `place`, in the record or among the unescaped names; notes the
+    /// name for the comparison at the object's end.
     #[inline]
-    fn member_set(&mut self, start: usize, end: usize, escaped: bool) -> Result<Set, Refusal> {
-        let (place, unescaped) =
-            if escaped { (self.scanner.names.unescape(&self.input[start..end]), true) } else { ((start, end - start), false) };
+    fn member_set(&mut self, place: (usize, usize), unescaped: bool, traits: Traits, start: usize) -> Result<Set, Refusal> {
         if place.1 > self.scanner.limits.name_bytes {
             return Err(Refusal { reason: Reason::LimitExceeded, at: start });
         }
-        let name = if unescaped { self.scanner.names.unescaped(place) } else { &self.input[start..end] };
-        let traits = self.scanner.names.traits(name);
-        if traits.control || (traits.beyond_ascii && has_c1_control(name)) {
+        if traits.control || traits.beyond_ascii && has_c1_control(self.name(place, unescaped)) {
             return Err(malformed(start));
         }
         let (parent, on_path) = match self.scanner.frames.last() {
@@ -368,6 +382,10 @@ impl Run<'_> {
             frame.met |= names.add(frame.names, Entry { hash: traits.hash, start, len, unescaped, counts });
         }
         Ok(set)
+    }
+
+    fn name(&self, place: (usize, usize), unescaped: bool) -> &[u8] {
+        if unescaped { self.scanner.names.unescaped(place) } else { &self.input[place.0..place.0 + place.1] }
     }
 
     /// One step of the automaton by a member name.

@@ -27,7 +27,7 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// The high bit of the lowest byte that is a quote, a backslash or a control character (higher ones may be wrong).
 #[inline]
-fn special_bytes(word: u64) -> u64 {
+pub(super) fn special_bytes(word: u64) -> u64 {
     // A byte with its high bit set is none of the three, so one mask at the end serves all tests.
     let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
     let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
