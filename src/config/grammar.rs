@@ -95,7 +95,7 @@ const COMMIT: &[Key] = &[
         "Longest time a batch stays open. Default: 100ms.",
     ),
     key("records", Shape::Count(1, 1_000_000), "Most records read in one batch. Default: 50000."),
-    key("bytes", Shape::Size(1 << 10, 1 << 30), "Most bytes read in one batch. Default: 16MiB."),
+    key("bytes", Shape::Size(1 << 10, 1 << 30), "Most bytes read in one batch. Default: 64MiB."),
 ];
 
 const QUARANTINE: &[Key] = &[

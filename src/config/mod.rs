@@ -95,10 +95,10 @@ pub struct Commit {
 }
 
 impl Default for Commit {
-    /// 100 ms is where transactions stop costing throughput; 50,000 records and 16 MiB keep a batch within a
-    /// worker's producer queue even when it goes to several sinks.
+    /// 100 ms is where transactions stop costing throughput. 50,000 records and 64 MiB, which one worker does not reach
+    /// in that time, bound what is read again after an abort.
     fn default() -> Commit {
-        Commit { interval: Duration::from_millis(100), records: 50_000, bytes: 16 << 20 }
+        Commit { interval: Duration::from_millis(100), records: 50_000, bytes: 64 << 20 }
     }
 }
 

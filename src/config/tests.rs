@@ -31,7 +31,7 @@ fn the_least_configuration_takes_the_documented_defaults() {
     assert_eq!(config.keys, Path::new("/etc/privet/keys.yaml"));
     assert_eq!(config.guarantee, Guarantee::ExactlyOnce);
     assert_eq!(config.workers, Workers::Auto);
-    assert_eq!(config.commit, Commit { interval: Duration::from_millis(100), records: 50_000, bytes: 16 << 20 });
+    assert_eq!(config.commit, Commit { interval: Duration::from_millis(100), records: 50_000, bytes: 64 << 20 });
     assert_eq!(config.limits.record_bytes, 1_048_576);
     assert_eq!(config.limits.depth, 128);
     assert_eq!(config.log, Log { json: true, level: "info".to_owned() });
