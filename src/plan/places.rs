@@ -67,6 +67,7 @@ pub struct PathIndex {
     nodes: Vec<Node>,
     names: NameTable,
     paths: Vec<PathUse>,
+    has_wildcards: bool,
 }
 
 impl PathIndex {
@@ -81,7 +82,8 @@ impl PathIndex {
             uses.push(PathUse { path, slots, elementwise: false, interior, by_name });
         }
         names.seal();
-        PathIndex { nodes, names, paths: uses }
+        let has_wildcards = nodes.iter().any(|node| node.wildcard.is_some());
+        PathIndex { nodes, names, paths: uses, has_wildcards }
     }
 
     /// How many paths there are.
@@ -97,6 +99,11 @@ impl PathIndex {
     /// One node.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[usize::from(id)]
+    }
+
+    /// Whether some step leads on from members of any name.
+    pub fn has_wildcards(&self) -> bool {
+        self.has_wildcards
     }
 
     /// The names that the paths use.

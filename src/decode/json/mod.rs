@@ -2,6 +2,7 @@
 
 mod names;
 mod scan;
+mod skip;
 mod text;
 
 pub use scan::Scanner;

@@ -161,6 +161,12 @@ impl Names {
         }
     }
 
+    /// Whether a name holds a C1 control character (U+0080–U+009F), in UTF-8 `C2 80`–`C2 9F`.
+    pub(super) fn has_c1_control(&self, text: &[u8], place: (usize, usize), unescaped: bool) -> bool {
+        let name = if unescaped { self.unescaped(place) } else { &text[place.0..place.0 + place.1] };
+        name.windows(2).any(|pair| pair[0] == 0xC2 && (0x80..=0x9F).contains(&pair[1]))
+    }
+
     /// Adds a name to the innermost open object, whose names begin at `first`: `start..start + len` of the record, or
     /// of the unescaped names. True if another of the object's first names has the same hash.
     #[inline]

@@ -1,6 +1,7 @@
 //! The scan: one iterative pass that checks the whole document and marks the places of the plan's paths.
 
 use super::names::{Entry, Names, Traits};
+use super::skip::{Skip, Skipper};
 use super::text;
 use crate::decode::{Limits, Refusal};
 use crate::event::json::Kind;
@@ -105,6 +106,7 @@ pub struct Scanner {
     within: Vec<PathId>,
     compatible: String,
     work: String,
+    skipper: Skipper,
 }
 
 impl Scanner {
@@ -120,6 +122,7 @@ impl Scanner {
             within: Vec::new(),
             compatible: String::new(),
             work: String::new(),
+            skipper: Skipper::default(),
         }
     }
 
@@ -198,6 +201,7 @@ impl Run<'_> {
     fn value(&mut self, at: usize, site: Site, set: Set) -> Result<Option<usize>, Refusal> {
         let (kind, end) = match self.input.get(at) {
             Some(b'"') => (Kind::String, text::string(self.input, at).map(|read| read.end)),
+            Some(b'{' | b'[') if set.start == set.end && self.scanner.within.is_empty() => return self.skip(at).map(Some),
             Some(b'{') => return self.open(at, site, set, true).map(|()| None),
             Some(b'[') => return self.open(at, site, set, false).map(|()| None),
             Some(b't') => (Kind::True, text::literal(self.input, at, b"true")),
@@ -215,6 +219,18 @@ impl Run<'_> {
             self.capture(at, set, Some(end))?;
         }
         Ok(Some(end))
+    }
+
+    /// Checks a container in which no path ends or goes on; answers with the byte behind it.
+    fn skip(&mut self, at: usize) -> Result<usize, Refusal> {
+        let Scanner { limits, names, frames, skipper, .. } = &mut *self.scanner;
+        let depth = frames.len();
+        let on_path = frames.last_mut().is_some_and(|parent| {
+            parent.all_scalars = false;
+            parent.on_path
+        });
+        let counts = self.duplicates == Duplicates::Quarantine || on_path;
+        skipper.skip(names, &Skip { input: self.input, limits, depth, counts }, at)
     }
 
     fn open(&mut self, at: usize, site: Site, set: Set, object: bool) -> Result<(), Refusal> {
@@ -367,7 +383,7 @@ impl Run<'_> {
         if place.1 > self.scanner.limits.name_bytes {
             return Err(Refusal { reason: Reason::LimitExceeded, at: start });
         }
-        if traits.control || traits.beyond_ascii && has_c1_control(self.name(place, unescaped)) {
+        if traits.control || traits.beyond_ascii && self.scanner.names.has_c1_control(self.input, place, unescaped) {
             return Err(malformed(start));
         }
         let (parent, on_path) = match self.scanner.frames.last() {
@@ -384,10 +400,6 @@ impl Run<'_> {
         Ok(set)
     }
 
-    fn name(&self, place: (usize, usize), unescaped: bool) -> &[u8] {
-        if unescaped { self.scanner.names.unescaped(place) } else { &self.input[place.0..place.0 + place.1] }
-    }
-
     /// One step of the automaton by a member name.
     #[inline]
     fn step(&mut self, parent: Set, place: (usize, usize), unescaped: bool, traits: Traits) -> Set {
@@ -397,6 +409,10 @@ impl Run<'_> {
         let Run { input, index, scanner, .. } = self;
         let Scanner { names, active, fresh, steps, within, compatible, work, .. } = &mut **scanner;
         let name = if unescaped { names.unescaped(place) } else { &input[place.0..place.0 + place.1] };
+        let is_plain = !traits.beyond_ascii && !traits.segmented;
+        if is_plain && !index.has_wildcards() && index.names().find_ascii(name).is_empty() {
+            return parent.bare();
+        }
         fresh.clear();
         let from = &active[parent.range()];
         let mut spelled = name;
@@ -728,9 +744,4 @@ fn open_descents(index: &PathIndex, set: &mut Vec<Active>) {
             add(set, Active::at(node, false));
         }
     }
-}
-
-/// Whether a name holds a C1 control character (U+0080–U+009F), in UTF-8 `C2 80`–`C2 9F`.
-fn has_c1_control(name: &[u8]) -> bool {
-    name.windows(2).any(|pair| pair[0] == 0xC2 && (0x80..=0x9F).contains(&pair[1]))
 }
