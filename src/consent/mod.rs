@@ -3,6 +3,7 @@
 mod place;
 mod signals;
 mod source;
+pub mod strings;
 mod subject;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,96 @@
+//! Publisher restrictions: for one purpose and type, the vendors that it binds.
+
+use crate::consent::strings::bits::{Bits, Reader};
+use crate::consent::strings::vendors::VendorSet;
+use crate::consent::strings::{Broken, Numbers};
+
+/// What a restriction demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestrictionKind {
+    /// 0: the purpose is flatly not allowed.
+    NotAllowed,
+    /// 1: consent is required.
+    RequireConsent,
+    /// 2: legitimate interest is required.
+    RequireLegitimateInterest,
+}
+
+impl RestrictionKind {
+    /// The number in the string.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::NotAllowed => 0,
+            Self::RequireConsent => 1,
+            Self::RequireLegitimateInterest => 2,
+        }
+    }
+
+    fn of(number: u64) -> Result<Self, Broken> {
+        match number {
+            0 => Ok(Self::NotAllowed),
+            1 => Ok(Self::RequireConsent),
+            2 => Ok(Self::RequireLegitimateInterest),
+            _ => Err(Broken::RestrictionType),
+        }
+    }
+}
+
+/// One record: a purpose and type may have several.
+#[derive(Clone, Copy)]
+pub struct Restriction<'a> {
+    /// The purpose, 1 to 24.
+    pub purpose: u8,
+    /// What is demanded.
+    pub kind: RestrictionKind,
+    /// Of whom. The ids may lie beyond every vendor that exists.
+    pub vendors: VendorSet<'a>,
+}
+
+impl<'a> Restriction<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Broken> {
+        let purpose = reader.take(6)? as u8;
+        let kind = RestrictionKind::of(reader.take(2)?)?;
+        if !(1..=Numbers::MAX).contains(&purpose) {
+            return Err(Broken::RestrictionPurpose);
+        }
+        Ok(Self { purpose, kind, vendors: VendorSet::read_ranges(reader, u16::MAX)? })
+    }
+}
+
+/// All restrictions of a string.
+#[derive(Clone, Copy)]
+pub struct Restrictions<'a> {
+    bits: Bits<'a>,
+    start: usize,
+    count: u16,
+}
+
+impl<'a> Restrictions<'a> {
+    /// `NumPubRestrictions` and the records.
+    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Broken> {
+        let count = reader.take(12)? as u16;
+        let restrictions = Self { bits: reader.bits, start: reader.at, count };
+        for _ in 0..count {
+            Restriction::read(reader)?;
+        }
+        Ok(restrictions)
+    }
+
+    /// The records, in the order of the string.
+    pub fn iter(&self) -> impl Iterator<Item = Restriction<'a>> {
+        let mut reader = Reader { bits: self.bits, at: self.start };
+        // They were read once with success, so they are again.
+        (0..self.count).map_while(move |_| Restriction::read(&mut reader).ok())
+    }
+
+    /// The purposes for which the vendor is bound, by kind: not allowed, consent, legitimate interest.
+    pub(super) fn of_vendor(&self, vendor: u16) -> [Numbers; 3] {
+        let mut bound = [Numbers::default(); 3];
+        for restriction in self.iter() {
+            if restriction.vendors.contains(vendor) {
+                bound[usize::from(restriction.kind.number())].insert(restriction.purpose);
+            }
+        }
+        bound
+    }
+}
