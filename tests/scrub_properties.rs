@@ -31,7 +31,7 @@ impl Case {
     /// What Privet makes of the text: the output's bytes, `None` where nothing is left.
     fn run(&self, text: &[u8]) -> Result<Option<Vec<u8>>, privet::decode::Refusal> {
         let index = PathIndex::build(self.rules.iter().map(|(path, _)| (path.clone(), Vec::new())).collect(), true);
-        let place = |action: &Action| PlaceRule { action: action.clone(), by_path: true, rule: RuleId(0) };
+        let place = |action: &Action| PlaceRule { action: action.clone(), by_path: true, inherited: false, rule: RuleId(0) };
         let placed = self.rules.iter().enumerate().map(|(id, (_, action))| (PathId(id as u16), place(action))).collect();
         let rules = SinkRules::build(&index, self.unlisted, self.empty_parents, placed);
         let mut places = Places::default();

@@ -1,6 +1,9 @@
 //! Bytes → the places the plan cares about. Decides nothing.
 
 pub mod json;
+mod strings;
+
+pub use strings::Strings;
 
 use crate::outcome::Reason;
 

@@ -4,8 +4,10 @@
 //! changes nothing gets the input itself. Only what stands in a dropped container but is kept by a deeper rule is
 //! put together anew, in its old order.
 
+mod inner;
+
 use crate::event::json::{Kind, Text};
-use crate::event::{Mark, PathId, Places, RuleId, Target};
+use crate::event::{Hit, Mark, PathId, Places, RECORD, RuleId, Target};
 use crate::plan::{Action, EmptyParents, Scope, SinkRules};
 use crate::transform::{self, Context, Fate};
 
@@ -37,6 +39,8 @@ pub struct Encoder {
     counts: Vec<u32>,
     touched: Vec<Touched>,
     tracing: bool,
+    /// For JSON text in strings, one a level: where what is outside waits while the inside is written.
+    waiting: Vec<Vec<u8>>,
 }
 
 impl Encoder {
@@ -74,7 +78,8 @@ impl Encoder {
         let Some(root) = places.marks.first() else {
             return unmarked(input, rules.unlisted);
         };
-        let mut edit = Edit { input, places, rules, context, encoder: self, cursor: 0 };
+        let (marks, hits) = (&places.marks[..], &places.hits[..]);
+        let mut edit = Edit { input, places, owner: RECORD, marks, hits, rules, context, encoder: self, cursor: 0 };
         let left = edit.value(0, rules.unlisted);
         match left {
             Left::Emptied | Left::Removed if is_hollow(&input[root.value as usize..], rules.unlisted) => Encoded::Unchanged,
@@ -120,22 +125,36 @@ enum Left {
 }
 
 /// One document for one sink. `cursor` is the first byte of the input that was neither copied nor cut.
-struct Edit<'a> {
+struct Edit<'a, 'e> {
     input: &'a [u8],
     places: &'a Places,
+    /// Which of the record's documents `input` is, with its marks and hits.
+    owner: u32,
+    marks: &'a [Mark],
+    hits: &'a [Hit],
     rules: &'a SinkRules,
     context: &'a Context,
-    encoder: &'a mut Encoder,
+    encoder: &'e mut Encoder,
     cursor: usize,
 }
 
-impl<'a> Edit<'a> {
+/// What happens at a place; no action where the surroundings decide.
+#[derive(Default)]
+struct Resolved<'a> {
+    action: Option<&'a Action>,
+    /// The rule that asks for it.
+    rule: Option<RuleId>,
+    /// The path that the rule stands at.
+    path: Option<PathId>,
+}
+
+impl<'a> Edit<'a, '_> {
     /// Edits one marked value. On `Kept` all of it that was not copied or replaced lies behind the cursor; on
     /// anything else the caller takes back what was written.
     fn value(&mut self, at: usize, scope: Scope) -> Left {
-        let mark = self.places.marks[at];
+        let mark = self.marks[at];
         let kind = Kind::of(self.input[mark.value as usize]);
-        let (action, rule) = self.resolve(&mark, kind, scope);
+        let Resolved { action, rule, path } = self.resolve(&mark, kind, scope);
         let left = match action {
             None => self.container(at, kind, scope),
             Some(Action::Keep) => self.container(at, kind, Scope::Keep),
@@ -149,7 +168,18 @@ impl<'a> Edit<'a> {
                 | Action::EmailDomain
                 | Action::CoarsenGeo { .. }
                 | Action::CoarsenTime(_)),
-            ) => self.transform(at, kind, action, scope),
+            ) if kind.is_scalar() => self.replace(&mark, action),
+            Some(Action::Json(rules)) if kind.is_scalar() => self.inside(at, path, rules, scope),
+            Some(
+                Action::Mask { .. }
+                | Action::Pseudonym(_)
+                | Action::TruncateIp { .. }
+                | Action::Url(_)
+                | Action::EmailDomain
+                | Action::CoarsenGeo { .. }
+                | Action::CoarsenTime(_)
+                | Action::Json(_),
+            ) => self.mismatch(at, kind, scope),
         };
         if let Some(rule) = rule {
             self.count(rule);
@@ -160,12 +190,12 @@ impl<'a> Edit<'a> {
         left
     }
 
-    /// The action for a place, and the rule that asks for it; no action where the surroundings decide.
-    fn resolve(&self, mark: &Mark, kind: Kind, scope: Scope) -> (Option<&'a Action>, Option<RuleId>) {
-        let mut best: Option<(u32, &Action, RuleId)> = None;
+    /// Decides what happens at a place.
+    fn resolve(&self, mark: &Mark, kind: Kind, scope: Scope) -> Resolved<'a> {
+        let mut best: Option<(u32, &Action, RuleId, PathId)> = None;
         let mut within: Option<(u32, RuleId)> = None;
         let mut mismatch = false;
-        for hit in self.places.hits_of(mark) {
+        for hit in &self.hits[mark.first_hit as usize..(mark.first_hit + mark.hits) as usize] {
             match hit.target {
                 Target::Interior(node) => {
                     mismatch |= kind.is_scalar() && self.rules.expects_container(usize::from(node));
@@ -175,10 +205,10 @@ impl<'a> Edit<'a> {
                     mismatch |= (kind.is_scalar() || mark.all_scalars) && self.rules.expects_object(usize::from(node));
                 }
                 Target::Path(path) => {
-                    if let Some(rule) = self.applicable(path, hit.exact, scope)
-                        && best.is_none_or(|(known, _, _)| rule.0 > known)
+                    if let Some((rank, action, rule)) = self.applicable(path, hit.exact, scope)
+                        && best.is_none_or(|(known, _, _, _)| rank > known)
                     {
-                        best = Some(rule);
+                        best = Some((rank, action, rule, path));
                     }
                 }
                 // The ruled value is spread over dotted names: whatever its rule does, this is not its whole input.
@@ -192,12 +222,12 @@ impl<'a> Edit<'a> {
             }
         }
         if let (None, Some((_, rule))) = (best, within) {
-            return (Some(&Action::Drop), Some(rule));
+            return Resolved { action: Some(&Action::Drop), rule: Some(rule), path: None };
         }
         match best {
-            None | Some((_, Action::Keep, _)) if mismatch => (Some(&Action::Drop), None),
-            Some((_, action, rule)) => (Some(action), Some(rule)),
-            None => (None, None),
+            None | Some((_, Action::Keep, _, _)) if mismatch => Resolved { action: Some(&Action::Drop), ..Resolved::default() },
+            Some((_, action, rule, path)) => Resolved { action: Some(action), rule: Some(rule), path: Some(path) },
+            None => Resolved::default(),
         }
     }
 
@@ -205,6 +235,7 @@ impl<'a> Edit<'a> {
     fn applicable(&self, path: PathId, exact: bool, scope: Scope) -> Option<(u32, &'a Action, RuleId)> {
         let named = [self.rules.rule(path), self.rules.shadowed_rule(path)];
         named.into_iter().flatten().find_map(|(rank, rule)| {
+            let exact = exact && !rule.inherited;
             let action = permitted(&rule.action, rule.by_path, exact, self.rules.unlisted, scope)?;
             Some((rank, action, rule.rule))
         })
@@ -212,7 +243,7 @@ impl<'a> Edit<'a> {
 
     /// A value whose own text stays (`Keep`) or goes (`Drop`), but for what deeper rules say.
     fn container(&mut self, at: usize, kind: Kind, scope: Scope) -> Left {
-        let mark = self.places.marks[at];
+        let mark = self.marks[at];
         let has_marks_inside = mark.next as usize > at + 1;
         match scope {
             Scope::Keep if kind.is_scalar() || !has_marks_inside => Left::Kept,
@@ -241,13 +272,10 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// A transform of scalars. An array of scalars is transformed element by element; any other container is a
-    /// mismatch, of which only what deeper rules keep stays.
-    fn transform(&mut self, at: usize, kind: Kind, action: &Action, scope: Scope) -> Left {
-        let mark = self.places.marks[at];
-        if kind.is_scalar() {
-            return self.replace(&mark, action);
-        }
+    /// A container where a transform of scalars stands. An array of scalars is transformed element by element; any other
+    /// container is a mismatch, of which only what deeper rules keep stays.
+    fn mismatch(&mut self, at: usize, kind: Kind, scope: Scope) -> Left {
+        let mark = self.marks[at];
         let marks_inside = mark.next as usize - at - 1;
         if mark.all_scalars && marks_inside == mark.count as usize {
             return self.container(at, kind, scope);
@@ -257,12 +285,12 @@ impl<'a> Edit<'a> {
 
     /// Edits what is marked in a container whose other members stay.
     fn splice(&mut self, at: usize) -> Left {
-        let container = self.places.marks[at];
+        let container = self.marks[at];
         let mut left = false;
         let mut next_ordinal = 0;
         let mut child = at + 1;
         while child < container.next as usize {
-            let mark = self.places.marks[child];
+            let mark = self.marks[child];
             let unmarked_between = mark.ordinal > next_ordinal;
             if unmarked_between && !left && next_ordinal > 0 {
                 self.cursor = self.behind_comma(self.cursor);
@@ -304,13 +332,13 @@ impl<'a> Edit<'a> {
 
     /// Writes a container anew with only those of its members or elements that a deeper rule keeps.
     fn assemble(&mut self, at: usize, kind: Kind) -> Left {
-        let container = self.places.marks[at];
+        let container = self.marks[at];
         let (open, close) = if kind == Kind::Object { (b'{', b'}') } else { (b'[', b']') };
         self.encoder.out.push(open);
         let mut left = false;
         let mut child = at + 1;
         while child < container.next as usize {
-            let mark = self.places.marks[child];
+            let mark = self.marks[child];
             let before = self.encoder.out.len();
             if left {
                 self.encoder.out.push(b',');
@@ -342,10 +370,11 @@ impl<'a> Edit<'a> {
     /// Whether some rule that does not drop names a place inside: what emptied the container was then a removal, and
     /// not only that nothing of it was listed.
     fn lists_below(&self, at: usize) -> bool {
-        let inside = at + 1..self.places.marks[at].next as usize;
-        self.places.marks[inside].iter().any(|mark| {
+        let inside = at + 1..self.marks[at].next as usize;
+        self.marks[inside].iter().any(|mark| {
             let kind = Kind::of(self.input[mark.value as usize]);
-            matches!(self.resolve(mark, kind, Scope::Drop), (Some(action), Some(_)) if !matches!(action, Action::Drop))
+            let Resolved { action, rule, path: _ } = self.resolve(mark, kind, Scope::Drop);
+            rule.is_some() && action.is_some_and(|action| !matches!(action, Action::Drop))
         })
     }
 

@@ -1,6 +1,7 @@
 //! The places of one record that a plan cares about, as a scan found them; `decode` fills it, `encode` reads it.
 
 use super::{Capture, PathId};
+use std::ops::Range;
 
 /// Stands for "no mark".
 pub const NO_MARK: u32 = u32::MAX;
@@ -65,6 +66,8 @@ pub struct Places {
     pub hits: Vec<Hit>,
     /// The control values.
     pub captures: Vec<Capture>,
+    /// The JSON text found in strings of the record.
+    pub inner: Inner,
 }
 
 impl Places {
@@ -73,10 +76,65 @@ impl Places {
         self.marks.clear();
         self.hits.clear();
         self.captures.clear();
+        self.inner.clear();
     }
 
     /// The reasons of one mark.
     pub fn hits_of(&self, mark: &Mark) -> &[Hit] {
         &self.hits[mark.first_hit as usize..(mark.first_hit + mark.hits) as usize]
+    }
+}
+
+/// Stands for the record itself among the owners of inner documents.
+pub const RECORD: u32 = u32::MAX;
+
+/// One string of the record that holds the JSON text of an object, read for the rules of one path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InnerDocument {
+    /// The inner document that holds the string, by position; [`RECORD`] for the record itself.
+    pub owner: u32,
+    /// The string's mark there.
+    pub mark: u32,
+    /// The path of the owner whose rules are about the text.
+    pub path: PathId,
+    /// The decoded text, in [`Inner::text`].
+    pub text: Range<usize>,
+    /// Its marks, in [`Inner::marks`]; their offsets count from the start of the text.
+    pub marks: Range<usize>,
+    /// Its hits, in [`Inner::hits`].
+    pub hits: Range<usize>,
+}
+
+/// The JSON text in strings of one record, all levels side by side: memory is bounded by the largest record, not by how
+/// its strings lie in each other. Documents are in order of owner and mark, the record's own first.
+#[derive(Default)]
+pub struct Inner {
+    /// The documents.
+    pub documents: Vec<InnerDocument>,
+    /// The decoded text of all of them.
+    pub text: Vec<u8>,
+    /// The marks of all of them.
+    pub marks: Vec<Mark>,
+    /// The reasons of all those marks.
+    pub hits: Vec<Hit>,
+}
+
+impl Inner {
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.documents.clear();
+        self.text.clear();
+        self.marks.clear();
+        self.hits.clear();
+    }
+
+    /// The document at a mark of an owner, as read for one path.
+    pub fn find(&self, owner: u32, mark: u32, path: PathId) -> Option<(u32, &InnerDocument)> {
+        // The record's own documents come first, though `RECORD` is the greatest number.
+        let place = |document: &InnerDocument| (document.owner.wrapping_add(1), document.mark);
+        let wanted = (owner.wrapping_add(1), mark);
+        let first = self.documents.partition_point(|document| place(document) < wanted);
+        let here = self.documents[first..].iter().take_while(|document| place(document) == wanted);
+        here.zip(first..).find(|(document, _)| document.path == path).map(|(document, position)| (position as u32, document))
     }
 }

@@ -4,7 +4,7 @@ use super::Verdict;
 use crate::consent::{self, Facts};
 use crate::decide::{self, Decision, Truth};
 use crate::decode::json::Scanner;
-use crate::decode::{Limits, Refusal};
+use crate::decode::{Limits, Refusal, Strings};
 use crate::encode::{Encoded, Encoder, Touched};
 use crate::event::{Jurisdiction, Places, Record, RuleId, SinkId, StreamId, Timestamp};
 use crate::outcome::{Outcome, Reason};
@@ -25,6 +25,7 @@ pub struct Judgement<'a> {
 /// once they have grown to the largest one.
 pub struct Engine {
     scanner: Scanner,
+    strings: Strings,
     places: Places,
     consent: consent::Scratch,
     facts: Facts,
@@ -40,6 +41,7 @@ impl Engine {
     pub fn new(limits: Limits) -> Engine {
         Engine {
             scanner: Scanner::new(limits),
+            strings: Strings::new(limits),
             places: Places::default(),
             consent: consent::Scratch::default(),
             facts: Facts::default(),
@@ -111,7 +113,7 @@ impl Engine {
         let Some(value) = record.value else {
             return self.tombstone(plan, stream, record, now, each);
         };
-        if let Err(refusal) = self.scanner.scan(value, &stream.index, stream.duplicates, &mut self.places) {
+        if let Err(refusal) = self.scan(stream, value) {
             self.refusal = Some(refusal);
             for sink in sink_ids(plan) {
                 each(sink, bare(Outcome::Quarantine, refusal.reason, None));
@@ -131,6 +133,13 @@ impl Engine {
             let decision = decide::decide(plan, stream, route, &self.facts, routed, now);
             each(sink, self.released(plan, route, record, value, &context, decision));
         }
+    }
+
+    /// Finds the places of the stream's paths, also in JSON text that strings hold.
+    fn scan(&mut self, stream: &Stream, value: &[u8]) -> Result<(), Refusal> {
+        let Engine { scanner, strings, places, .. } = self;
+        scanner.scan(value, &stream.index, stream.duplicates, places)?;
+        strings.scan(scanner, value, &stream.index, stream.duplicates, places)
     }
 
     /// Makes the bytes that a decision releases.

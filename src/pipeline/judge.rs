@@ -65,25 +65,12 @@ struct Under {
     counts: LocalCounts,
     /// The stream of each topic met so far.
     streams: Vec<(Box<str>, StreamId)>,
-    /// By rule: the sink whose rule it is.
-    sink_of_rule: Vec<Option<SinkId>>,
 }
 
 impl Under {
     fn new(plan: Arc<Plan>, telemetry: &Arc<Telemetry>) -> Under {
         let counts = LocalCounts::new(telemetry.clone(), plan.meter_names());
-        let mut sink_of_rule = vec![None; plan.rules.len()];
-        for route in plan.streams.iter().flat_map(|stream| &stream.routes) {
-            for rules in std::iter::once(&route.rules).chain(&route.degraded) {
-                for (path, rule) in rules.iter() {
-                    sink_of_rule[rule.rule.index()] = Some(route.sink);
-                    if let Some((_, shadowed)) = rules.shadowed_rule(path) {
-                        sink_of_rule[shadowed.rule.index()] = Some(route.sink);
-                    }
-                }
-            }
-        }
-        Under { plan, counts, streams: Vec::new(), sink_of_rule }
+        Under { plan, counts, streams: Vec::new() }
     }
 
     fn stream(&mut self, topic: &str) -> Option<StreamId> {
@@ -213,11 +200,9 @@ impl Judge for PlanJudge {
     }
 
     fn committed(&mut self, at: Instant) {
-        let Under { counts, sink_of_rule, .. } = &mut self.under;
+        let Under { counts, plan, .. } = &mut self.under;
         self.engine.drain_field_counts(|rule, count| {
-            if let Some(sink) = sink_of_rule.get(rule.index()).copied().flatten() {
-                counts.fields(sink, rule, u64::from(count));
-            }
+            counts.fields(plan.rule(rule).sink, rule, u64::from(count));
         });
         counts.commit(at);
     }

@@ -60,6 +60,8 @@ struct PathUse {
     interior: Vec<usize>,
     /// Those of them from which the path goes on by a name or at any depth, and not by position or wildcard.
     by_name: Vec<usize>,
+    /// The paths inside the JSON text that strings at this path hold.
+    inner: Option<Box<PathIndex>>,
 }
 
 /// The automaton.
@@ -68,6 +70,7 @@ pub struct PathIndex {
     names: NameTable,
     paths: Vec<PathUse>,
     has_wildcards: bool,
+    has_inner: bool,
 }
 
 impl PathIndex {
@@ -79,11 +82,11 @@ impl PathIndex {
         let mut uses = Vec::with_capacity(paths.len());
         for (id, (path, slots)) in paths.into_iter().enumerate() {
             let (interior, by_name) = add_path(&mut nodes, &mut names, &path, PathId(id as u16));
-            uses.push(PathUse { path, slots, elementwise: false, interior, by_name });
+            uses.push(PathUse { path, slots, interior, by_name, ..PathUse::default() });
         }
         names.seal();
         let has_wildcards = nodes.iter().any(|node| node.wildcard.is_some());
-        PathIndex { nodes, names, paths: uses, has_wildcards }
+        PathIndex { nodes, names, paths: uses, has_wildcards, has_inner: false }
     }
 
     /// How many paths there are.
@@ -150,6 +153,27 @@ impl PathIndex {
     /// array of scalars is what the path is about.
     pub fn object_nodes(&self, path: PathId) -> Vec<usize> {
         self.paths[path.index()].by_name.clone()
+    }
+
+    /// Says that strings at this path hold JSON text, and which paths are of interest there.
+    pub fn set_inner(&mut self, path: PathId, index: PathIndex) {
+        self.paths[path.index()].inner = Some(Box::new(index));
+        self.has_inner = true;
+    }
+
+    /// Whether strings at any path are read as JSON text.
+    pub fn has_inner(&self) -> bool {
+        self.has_inner
+    }
+
+    /// The paths inside the JSON text of strings at this path, where some sink has rules for it.
+    pub fn inner(&self, path: PathId) -> Option<&PathIndex> {
+        self.paths[path.index()].inner.as_deref()
+    }
+
+    /// The same, while the plan is being made.
+    pub fn inner_mut(&mut self, path: PathId) -> Option<&mut PathIndex> {
+        self.paths[path.index()].inner.as_deref_mut()
     }
 
     /// Notes that some sink treats arrays of scalars at this path element by element.

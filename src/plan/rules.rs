@@ -41,6 +41,8 @@ pub enum Action {
     },
     /// The start of the hour, day, week or month.
     CoarsenTime(TimeUnit),
+    /// The string is JSON text of an object, and these rules hold inside it.
+    Json(Arc<SinkRules>),
 }
 
 impl Action {
@@ -54,7 +56,8 @@ impl Action {
             | Action::Url(_)
             | Action::EmailDomain
             | Action::CoarsenGeo { .. }
-            | Action::CoarsenTime(_) => true,
+            | Action::CoarsenTime(_)
+            | Action::Json(_) => true,
         }
     }
 }
@@ -150,6 +153,9 @@ pub struct PlaceRule {
     /// True for a rule that names the path itself, false for one that names its class (or follows from
     /// the class having no rule).
     pub by_path: bool,
+    /// True for a rule of JSON text that stands outside it and reaches into it: its places are never met exactly, and
+    /// of two equal claims the one from inside wins.
+    pub inherited: bool,
     /// The rule, for explanations and counters.
     pub rule: RuleId,
 }
@@ -227,7 +233,8 @@ impl SinkRules {
 
     fn ranked<'a>(&self, path: PathId, rules: &'a [Option<PlaceRule>]) -> Option<(u32, &'a PlaceRule)> {
         let rule = rules[path.index()].as_ref()?;
-        Some((self.ranks[path.index()] + if rule.by_path { BY_PATH } else { 0 }, rule))
+        let rank = self.ranks[path.index()] + u32::from(!rule.inherited);
+        Some((rank + if rule.by_path { BY_PATH } else { 0 }, rule))
     }
 
     /// Whether a scalar at this node of the automaton is a mismatch.
@@ -255,7 +262,8 @@ mod tests {
     fn a_rule_by_path_outranks_the_class_and_leaves_it_where_it_does_not_apply() {
         let paths = ["$..email", "$.user.email"].map(|text| (Path::parse(text).unwrap(), Vec::new()));
         let index = PathIndex::build(paths.to_vec(), true);
-        let place = |path, action, by_path, rule| (PathId(path), PlaceRule { action, by_path, rule: RuleId(rule) });
+        let place =
+            |path, action, by_path, rule| (PathId(path), PlaceRule { action, by_path, inherited: false, rule: RuleId(rule) });
         for by_path_first in [true, false] {
             let mut placed =
                 vec![place(0, Action::Keep, true, 0), place(0, Action::Drop, false, 1), place(1, Action::Drop, false, 1)];

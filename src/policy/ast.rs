@@ -490,6 +490,11 @@ pub enum Transform {
         /// `to`
         to: Text,
     },
+    /// `json: {fields}`
+    Json {
+        /// `fields`: the rules inside.
+        fields: Named<Spanned<Transform>>,
+    },
     /// A transform of the language that this version does not have yet.
     NotYet {
         /// Its name.

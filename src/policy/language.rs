@@ -525,6 +525,7 @@ pub(super) static TRANSFORM: Variant = Variant {
         alone("email_domain", "The part after the `@`."),
         with("coarsen_geo", &COARSEN_GEO, "A coordinate with fewer decimals."),
         with("coarsen_time", &COARSEN_TIME, "The start of the hour, day, week or month."),
+        with("json", &JSON, "The string is JSON text of an object, with rules inside it; anything else is dropped."),
         coming("token"),
         coming("encrypt"),
         coming("disclose_sha256"),
@@ -532,7 +533,6 @@ pub(super) static TRANSFORM: Variant = Variant {
         coming("bucket"),
         coming("user_agent"),
         coming("detect"),
-        coming("json"),
         coming("filter"),
     ],
 };
@@ -591,6 +591,11 @@ static URL: Object = Object {
         may("schemes", TEXTS, "Schemes besides http and https that do not drop the value."),
     ],
     groups: &[at_most_one(&["drop_params", "keep_params"])],
+};
+static JSON: Object = Object {
+    name: "options of `json`",
+    keys: &[need("fields", FIELDS, "Rules inside the text, by class or by path; `$` is the text's own root.")],
+    groups: &[],
 };
 static COARSEN_GEO: Object = Object {
     name: "options of `coarsen_geo`",

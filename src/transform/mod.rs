@@ -64,7 +64,8 @@ pub fn apply(action: &Action, input: Text<'_>, _context: &Context, scratch: &mut
         Action::Keep => input.raw(),
         Action::Null => b"null",
         Action::Redact(constant) => constant,
-        Action::Drop => return Fate::Dropped,
+        // JSON text is a document of its own: the encoder edits it.
+        Action::Drop | Action::Json(_) => return Fate::Dropped,
         Action::Mask { .. }
         | Action::Pseudonym(_)
         | Action::TruncateIp { .. }
@@ -87,7 +88,7 @@ pub fn apply_key(action: &Action, key: &[u8], _context: &Context, scratch: &mut 
     match action {
         Action::Keep => out.extend_from_slice(key),
         Action::Redact(constant) => unescape_into(constant.get(1..constant.len().saturating_sub(1)).unwrap_or_default(), out),
-        Action::Null | Action::Drop => return Fate::Dropped,
+        Action::Null | Action::Drop | Action::Json(_) => return Fate::Dropped,
         Action::Mask { .. }
         | Action::Pseudonym(_)
         | Action::TruncateIp { .. }
@@ -131,7 +132,7 @@ fn transform(action: &Action, value: Scalar<'_>, work: &mut Vec<u8>, mut out: Ou
         Action::EmailDomain => value.text().and_then(|text| email_domain::write(text, &mut out)),
         Action::CoarsenGeo { decimals } => geo::write(value, usize::from(*decimals), &mut out),
         Action::CoarsenTime(unit) => time::write(value, *unit, &mut out),
-        Action::Keep | Action::Drop | Action::Null | Action::Redact(_) => None,
+        Action::Keep | Action::Drop | Action::Null | Action::Redact(_) | Action::Json(_) => None,
     };
     match written {
         Some(()) => Fate::Written,

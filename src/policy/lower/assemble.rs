@@ -20,6 +20,7 @@ use crate::plan::{
     SinkRules, Stream, Vendor,
 };
 use crate::policy::ast::Source;
+use std::sync::Arc;
 
 /// A policy with every name resolved; parts with faults are absent.
 pub(super) struct Draft<'a> {
@@ -153,13 +154,10 @@ pub(super) fn plan(draft: Draft<'_>) -> Plan {
 /// `None` only where the stream had errors, and then there is no plan.
 fn freeze_stream(stream: StreamDraft<'_>, routes: Vec<RouteDraft>, sinks: &[SinkDraft<'_>]) -> Option<Stream> {
     let slots = stream.paths.slot_count();
-    let mut index = PathIndex::build(stream.paths.into_paths(), stream.folds);
+    let mut index = stream.paths.into_index(stream.folds);
     for route in &routes {
-        for placed in route.placed.iter().chain(route.degraded.iter().flatten()) {
-            if placed.rule.action.is_elementwise() {
-                index.set_elementwise(placed.path);
-            }
-        }
+        set_elementwise(&mut index, &route.placed);
+        set_elementwise(&mut index, route.degraded.as_deref().unwrap_or_default());
     }
     let routes = routes.into_iter().map(|route| freeze_route(&index, route, sinks)).collect();
     Some(Stream {
@@ -181,17 +179,35 @@ fn freeze_stream(stream: StreamDraft<'_>, routes: Vec<RouteDraft>, sinks: &[Sink
 
 fn freeze_route(index: &PathIndex, route: RouteDraft, sinks: &[SinkDraft<'_>]) -> Route {
     let sink = &sinks[route.sink];
-    let lay_out = |placed: Vec<Placed>, unlisted, empty_parents| {
-        let rules = placed.into_iter().map(|placed| (placed.path, placed.rule)).collect();
-        SinkRules::build(index, unlisted, empty_parents, rules)
-    };
     Route {
         sink: SinkId(route.sink as u16),
         when: route.when,
-        rules: lay_out(route.placed, sink.unlisted, sink.empty_parents),
-        degraded: route.degraded.map(|placed| lay_out(placed, Scope::Drop, EmptyParents::Drop)),
+        rules: lay_out(index, route.placed, sink.unlisted, sink.empty_parents),
+        degraded: route.degraded.map(|placed| lay_out(index, placed, Scope::Drop, EmptyParents::Drop)),
         record_key: route.record_key,
     }
+}
+
+/// Notes the paths at which arrays of scalars are treated element by element.
+fn set_elementwise(index: &mut PathIndex, placed: &[Placed]) {
+    for placed in placed {
+        if placed.rule.action.is_elementwise() || placed.inner.is_some() {
+            index.set_elementwise(placed.path);
+        }
+        if let (Some(inner), Some(index)) = (&placed.inner, index.inner_mut(placed.path)) {
+            set_elementwise(index, inner);
+        }
+    }
+}
+
+fn lay_out(index: &PathIndex, placed: Vec<Placed>, unlisted: Scope, empty_parents: EmptyParents) -> SinkRules {
+    let rules = placed.into_iter().map(|Placed { path, mut rule, inner, from: _, class: _ }| {
+        if let (Some(inner), Some(index)) = (inner, index.inner(path)) {
+            rule.action = Action::Json(Arc::new(lay_out(index, inner, unlisted, empty_parents)));
+        }
+        (path, rule)
+    });
+    SinkRules::build(index, unlisted, empty_parents, rules.collect())
 }
 
 fn freeze_sink(sink: SinkDraft<'_>) -> Sink {

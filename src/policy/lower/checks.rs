@@ -112,9 +112,15 @@ fn check_released(
     purposes: &[PurposeId],
     span: &Span,
 ) {
-    let stream = &draft.streams[route.stream];
-    for placed in placed.iter().filter(|placed| releases(&placed.rule.action)) {
-        let Some(class) = stream.class_at(placed.path) else { continue };
+    for placed in placed {
+        if let Some(inner) = &placed.inner {
+            check_released(cx, draft, route, inner, purposes, span);
+        }
+        // Text with rules inside is of its own class as a whole.
+        if !releases(&placed.rule.action) && placed.inner.is_none() {
+            continue;
+        }
+        let Some(class) = placed.class.as_deref() else { continue };
         let Some(category) = category_of(class, &draft.purposes) else { continue };
         for purpose in purposes.iter().map(|id| &draft.purposes[id.index()]) {
             if !purpose.special_categories.iter().any(|listed| **listed == *category) {
@@ -144,7 +150,8 @@ pub(super) fn releases(action: &Action) -> bool {
         | Action::Url(_)
         | Action::EmailDomain
         | Action::CoarsenGeo { .. }
-        | Action::CoarsenTime(_) => true,
+        | Action::CoarsenTime(_)
+        | Action::Json(_) => true,
     }
 }
 

@@ -2,15 +2,17 @@
 
 use super::Cx;
 use super::classes::{is_class_name, lineage, ties};
+use super::inner;
 use super::overlap::Steps;
 use super::streams::StreamDraft;
-use super::templates::{Field, Subject};
+use super::templates::{Field, Subject, read_fields};
 use super::transforms::{self, Compiled, KeyMaker};
 use crate::event::{PathId, RuleId, SinkId};
 use crate::plan::{Action, PlaceRule, RuleInfo};
-use crate::policy::ast::{Section, Span};
+use crate::policy::ast::{Section, Span, Transform};
 use crate::policy::diagnostic::{Code, did_you_mean};
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 /// One entry of `fields` with a checked transform.
 pub(super) struct Rule<'a> {
@@ -36,15 +38,40 @@ pub(super) struct Placed {
     pub(super) path: PathId,
     /// What the plan keeps.
     pub(super) rule: PlaceRule,
-    /// The rule's position among the sink's; `None` where the class has no rule.
+    /// The rule's position among the sink's; `None` where the class has no rule, and inside JSON text.
     pub(super) from: Option<usize>,
+    /// The class of the place, where it has one.
+    pub(super) class: Option<Rc<str>>,
+    /// The rules inside, where the place holds JSON text.
+    pub(super) inner: Option<Vec<Placed>>,
 }
+
+/// How many levels of JSON text in strings are read.
+pub(super) const LEVELS: usize = 3;
 
 /// Checks every transform; rules with faults are left out.
 pub(super) fn rules<'a>(cx: &mut Cx<'a>, fields: &[Field<'a>]) -> Vec<Rule<'a>> {
+    rules_at(cx, fields, 0)
+}
+
+/// The same, inside so many levels of JSON text.
+fn rules_at<'a>(cx: &mut Cx<'a>, fields: &[Field<'a>], level: usize) -> Vec<Rule<'a>> {
     let mut rules = Vec::with_capacity(fields.len());
     for field in fields {
-        let Some(compiled) = transforms::compile(cx, field.transform, field.transform_span) else { continue };
+        let compiled = match field.transform {
+            Transform::Json { fields: written } => {
+                let inner = read_fields(cx, written, field.inherited);
+                if level == LEVELS {
+                    cx.diagnostics
+                        .error(Code::TooDeep, field.transform_span, format!("`json` goes at most {LEVELS} levels deep"))
+                        .hint("drop what is deeper");
+                    continue;
+                }
+                Some(Compiled::Json(rules_at(cx, &inner, level + 1).into()))
+            }
+            transform => transforms::compile(cx, transform, field.transform_span),
+        };
+        let Some(compiled) = compiled else { continue };
         rules.push(Rule {
             subject: field.subject.clone(),
             text: field.text,
@@ -72,14 +99,23 @@ where
 
 /// Reports rules for classes that do not exist there; inherited rules may name a class of any stream.
 pub(super) fn check_classes(cx: &mut Cx<'_>, fields: &[Field<'_>], own: &BTreeSet<&str>, all: &BTreeSet<&str>) {
+    check_class_rules(cx, fields.iter().map(|field| (&field.subject, field.span, field.inherited)), own, all);
+}
+
+fn check_class_rules<'r, 'a: 'r>(
+    cx: &mut Cx<'_>,
+    rules: impl Iterator<Item = (&'r Subject<'a>, &'r Span, bool)>,
+    own: &BTreeSet<&str>,
+    all: &BTreeSet<&str>,
+) {
     let unread = |class: &str| {
         let policy = cx.policy;
         policy.is_unread(Section::Classes, class) || policy.unread.iter().any(|(section, _)| *section == Section::Streams)
     };
-    let fields: Vec<_> = fields.iter().filter(|field| !matches!(field.subject, Subject::Class(class) if unread(class))).collect();
-    for field in fields {
-        let Subject::Class(class) = field.subject else { continue };
-        let known = if field.inherited { all } else { own };
+    let rules: Vec<_> = rules.filter(|(subject, _, _)| !matches!(subject, Subject::Class(class) if unread(class))).collect();
+    for (subject, span, inherited) in rules {
+        let Subject::Class(class) = *subject else { continue };
+        let known = if inherited { all } else { own };
         if known.contains(class) {
             continue;
         }
@@ -92,9 +128,16 @@ pub(super) fn check_classes(cx: &mut Cx<'_>, fields: &[Field<'_>], own: &BTreeSe
                 "a rule names a class, which is a dotted name, or a path, which begins with `$`".into()
             }
         });
-        cx.diagnostics
-            .error(Code::UnknownClass, field.span, format!("no stream of this sink has the class `{class}`"))
-            .hint(hint);
+        cx.diagnostics.error(Code::UnknownClass, span, format!("no stream of this sink has the class `{class}`")).hint(hint);
+    }
+}
+
+/// Checks the rules inside JSON text as those outside: their classes, and their claims against each other.
+pub(super) fn check_inner(cx: &mut Cx<'_>, rules: &[Rule<'_>], own: &BTreeSet<&str>, all: &BTreeSet<&str>, folds: bool) {
+    for inner in rules.iter().filter_map(|rule| rule.compiled.inner()) {
+        check_class_rules(cx, inner.iter().map(|rule| (&rule.subject, rule.span, rule.inherited)), own, all);
+        check_ties(cx, inner, folds);
+        check_inner(cx, inner, own, all, folds);
     }
 }
 
@@ -149,7 +192,13 @@ pub(super) fn place<'a>(
             Some(rule) => table.id(scope, rule.text, classed.class, rule.transform, Some(rule.line)),
             None => table.id(scope, &stream.paths.path(classed.path).to_string(), classed.class, "drop", None),
         };
-        placed.push(Placed { path: classed.path, rule: PlaceRule { action, by_path: false, rule: id }, from });
+        placed.push(Placed {
+            path: classed.path,
+            rule: PlaceRule { action, by_path: false, inherited: false, rule: id },
+            from,
+            class: Some(classed.class.into()),
+            inner: None,
+        });
     }
     for (position, rule) in rules.iter().enumerate() {
         let Subject::Path(path) = &rule.subject else { continue };
@@ -159,7 +208,16 @@ pub(super) fn place<'a>(
         let class = declared.unwrap_or(&text);
         let action = rule.compiled.action(keys, sink, class);
         let info = table.id(scope, rule.text, class, rule.transform, Some(rule.line));
-        placed.push(Placed { path: id, rule: PlaceRule { action, by_path: true, rule: info }, from: Some(position) });
+        placed.push(Placed {
+            path: id,
+            rule: PlaceRule { action, by_path: true, inherited: false, rule: info },
+            from: Some(position),
+            class: declared.map(Rc::from),
+            inner: None,
+        });
+    }
+    if rules.iter().any(|rule| rule.compiled.inner().is_some()) {
+        inner::place(stream, rules, (sink, scope), table, keys, &mut placed);
     }
     placed
 }

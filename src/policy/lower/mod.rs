@@ -8,6 +8,7 @@ mod checks;
 mod classes;
 mod conditions;
 mod fields;
+mod inner;
 mod overlap;
 mod paths;
 mod profiles;

@@ -73,6 +73,34 @@ impl Steps {
         false
     }
 
+    /// Where `other` may stand at the places of this path and go on below: positions of its steps, in order. Arrays are
+    /// transparent to it.
+    pub(super) fn below(&self, other: &Steps) -> Vec<usize> {
+        let labels = labels(self, other);
+        let mut seen = HashSet::from([(0, 0)]);
+        let mut open = vec![(0, 0)];
+        let mut found = Vec::new();
+        while let Some((ours, theirs)) = open.pop() {
+            if ours == self.0.len() && theirs < other.0.len() {
+                found.push(theirs);
+            }
+            for label in &labels {
+                for next_ours in self.next(ours, label) {
+                    // A step by position or wildcard takes the element itself; one by name looks into it.
+                    let by_name = matches!(other.0.get(theirs).map(|step| &step.selects), Some(Selects::Name(_)));
+                    let through_array = (by_name && !matches!(label, Selects::Name(_))).then_some(theirs);
+                    for next_theirs in other.next(theirs, label).chain(through_array) {
+                        if seen.insert((next_ours, next_theirs)) {
+                            open.push((next_ours, next_theirs));
+                        }
+                    }
+                }
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+
     /// Whether every place that `other` names is certainly named by this path as well.
     pub(super) fn covers(&self, other: &Steps) -> bool {
         covers(&self.0, &other.0)
@@ -196,6 +224,24 @@ mod tests {
         }
         let exact = |text| Steps::new(&Path::parse(text).unwrap(), false);
         assert!(!exact("$.userId").may_meet(&exact("$.USERID")));
+    }
+
+    #[test]
+    fn a_path_goes_on_below_a_place_from_where_it_may_stand_there() {
+        for (mount, path, from) in [
+            ("$.payload", "$..email", vec![0]),
+            ("$.payload", "$.payload.email", vec![1]),
+            ("$.payload", "$.PAYLOAD..email", vec![1]),
+            ("$.payload", "$.payload", vec![]),
+            ("$.payload", "$.other.email", vec![]),
+            ("$..payload", "$..payload.email", vec![0, 1]),
+            ("$.items[*].body", "$.items.body.email", vec![2]),
+            ("$.items[*].body", "$.items[*].body.email", vec![3]),
+            ("$.*", "$.*", vec![]),
+            ("$.a.b", "$.*..x", vec![1]),
+        ] {
+            assert_eq!(steps(mount).below(&steps(path)), from, "{path} below {mount}");
+        }
     }
 
     #[test]

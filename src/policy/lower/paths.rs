@@ -1,7 +1,8 @@
 //! The distinct paths of one stream and the slots that they fill, while the plan is being made.
 
 use crate::event::{Path, PathId, SlotId};
-use std::collections::HashMap;
+use crate::plan::PathIndex;
+use std::collections::{BTreeMap, HashMap};
 
 /// How many steps the paths of a stream may have together: nodes of the automaton are numbered with 16 bits, and a
 /// step makes at most two of them.
@@ -15,6 +16,10 @@ pub(super) struct PathTable {
     slots: usize,
     /// The slot of each path that a condition tests; tests of several sinks share it.
     tested: HashMap<PathId, SlotId>,
+    /// By path: the paths inside the JSON text that stands there.
+    inner: BTreeMap<PathId, PathTable>,
+    /// More rules reach into JSON text than are laid out.
+    pub(super) crowded: bool,
 }
 
 impl PathTable {
@@ -51,6 +56,11 @@ impl PathTable {
         slot
     }
 
+    /// The paths inside the JSON text at a path, made at need.
+    pub(super) fn inner(&mut self, id: PathId) -> &mut PathTable {
+        self.inner.entry(id).or_default()
+    }
+
     /// One path.
     pub(super) fn path(&self, id: PathId) -> &Path {
         &self.paths[id.index()].0
@@ -64,12 +74,17 @@ impl PathTable {
     /// Whether the stream has more paths than a plan can number.
     pub(super) fn overflows(&self) -> bool {
         let steps: usize = self.paths.iter().map(|(path, _)| path.segments().len()).sum();
-        steps > MOST_STEPS || self.paths.len() > MOST_STEPS || self.slots > MOST_STEPS
+        let too_many = steps > MOST_STEPS || self.paths.len() > MOST_STEPS || self.slots > MOST_STEPS;
+        too_many || self.crowded || self.inner.values().any(PathTable::overflows)
     }
 
-    /// All paths with their slots; positions are [`PathId`]s.
-    pub(super) fn into_paths(self) -> Vec<(Path, Vec<SlotId>)> {
-        self.paths
+    /// All paths as one automaton, with those inside JSON text; positions are [`PathId`]s.
+    pub(super) fn into_index(self, folds: bool) -> PathIndex {
+        let mut index = PathIndex::build(self.paths, folds);
+        for (path, inner) in self.inner {
+            index.set_inner(path, inner.into_index(folds));
+        }
+        index
     }
 }
 

@@ -1,7 +1,7 @@
 //! `sinks`: what each serves, where it stands, and what it takes besides the value.
 
 use super::Cx;
-use super::fields::{Rule, check_classes, check_ties, known_classes, rules};
+use super::fields::{Rule, check_classes, check_inner, check_ties, known_classes, rules};
 use super::regions::{Regions, country, transfers};
 use super::streams::StreamDraft;
 use super::templates::MergedSink;
@@ -76,9 +76,12 @@ fn one<'a>(cx: &mut Cx<'a>, sink: MergedSink<'a>, known: &Known<'_, 'a>) -> Sink
         cx.refuse_empty(&numbers.value, &numbers.span, "TCF purposes");
     }
     let own_classes = known_classes(streams.iter().map(|stream| &known.streams[*stream]));
-    check_classes(cx, &sink.fields, &own_classes, &known_classes(known.streams.iter()));
+    let all_classes = known_classes(known.streams.iter());
+    check_classes(cx, &sink.fields, &own_classes, &all_classes);
     let rules = rules(cx, &sink.fields);
-    check_ties(cx, &rules, streams.iter().any(|stream| known.streams[*stream].folds));
+    let folds = streams.iter().any(|stream| known.streams[*stream].folds);
+    check_ties(cx, &rules, folds);
+    check_inner(cx, &rules, &own_classes, &all_classes, folds);
     let (denied, profile) = denied(cx, &sink);
     check_headers(cx, &sink);
     SinkDraft {

@@ -96,5 +96,6 @@ pub(super) fn name(action: &Action) -> String {
         Action::EmailDomain => "email_domain".into(),
         Action::CoarsenGeo { decimals } => format!("coarsen_geo({decimals})"),
         Action::CoarsenTime(_) => "coarsen_time".into(),
+        Action::Json(_) => "json".into(),
     }
 }

@@ -1,6 +1,7 @@
 //! Transforms: options checked once, then made into actions for a class and a sink.
 
 use super::Cx;
+use super::fields::Rule;
 use super::streams::NORMALIZE;
 use crate::event::json;
 use crate::keys::{KeySet, MacKey};
@@ -8,6 +9,7 @@ use crate::plan::{Action, KeyedPseudonym, Normalize, TimeUnit, UrlParams, UrlPar
 use crate::policy::ast::{Section, Span, Text, Transform};
 use crate::policy::diagnostic::Code;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// A transform with good options; only the key of a pseudonym waits for the class.
@@ -24,9 +26,11 @@ pub(super) enum Compiled<'a> {
         /// How the value is made comparable.
         normalize: Normalize,
     },
+    /// The rules inside JSON text; what they become depends on the place.
+    Json(Rc<[Rule<'a>]>),
 }
 
-impl Compiled<'_> {
+impl<'a> Compiled<'a> {
     /// The action for places of one class in one sink.
     pub(super) fn action(&self, keys: &mut KeyMaker<'_>, sink: &str, class: &str) -> Action {
         match self {
@@ -35,6 +39,16 @@ impl Compiled<'_> {
                 let key = keys.key(key, (!shared).then_some(sink), class);
                 Action::Pseudonym(KeyedPseudonym { key, normalize: *normalize })
             }
+            // Laid out together with its place, see `inner`; a place that is left without goes.
+            Compiled::Json(_) => Action::Drop,
+        }
+    }
+
+    /// The rules inside JSON text.
+    pub(super) fn inner(&self) -> Option<&Rc<[Rule<'a>]>> {
+        match self {
+            Compiled::Json(rules) => Some(rules),
+            Compiled::Fixed(_) | Compiled::Pseudonym { .. } => None,
         }
     }
 
@@ -43,6 +57,8 @@ impl Compiled<'_> {
         match self {
             Compiled::Fixed(action) => matches!(action, Action::Keep | Action::Pseudonym(_)),
             Compiled::Pseudonym { .. } => true,
+            // Its rules are asked one by one.
+            Compiled::Json(_) => false,
         }
     }
 
@@ -57,7 +73,10 @@ impl Compiled<'_> {
             (Compiled::Fixed(Action::Keep), Compiled::Fixed(Action::Keep))
             | (Compiled::Fixed(Action::Drop), Compiled::Fixed(Action::Drop))
             | (Compiled::Fixed(Action::Null), Compiled::Fixed(Action::Null)) => true,
-            (Compiled::Fixed(_) | Compiled::Pseudonym { .. }, Compiled::Fixed(_) | Compiled::Pseudonym { .. }) => false,
+            (
+                Compiled::Fixed(_) | Compiled::Pseudonym { .. } | Compiled::Json(_),
+                Compiled::Fixed(_) | Compiled::Pseudonym { .. } | Compiled::Json(_),
+            ) => false,
         }
     }
 
@@ -66,6 +85,8 @@ impl Compiled<'_> {
         match self {
             Compiled::Fixed(action) => action.is_elementwise(),
             Compiled::Pseudonym { .. } => true,
+            // Other paths may lead into the text.
+            Compiled::Json(_) => false,
         }
     }
 }
@@ -103,6 +124,7 @@ pub(super) fn name(transform: &Transform) -> &'static str {
         Transform::EmailDomain => "email_domain",
         Transform::CoarsenGeo { .. } => "coarsen_geo",
         Transform::CoarsenTime { .. } => "coarsen_time",
+        Transform::Json { .. } => "json",
         Transform::NotYet { name } => name,
     }
 }
@@ -133,6 +155,10 @@ pub(super) fn compile<'a>(cx: &mut Cx<'a>, transform: &'a Transform, span: &Span
         Transform::EmailDomain => Action::EmailDomain,
         Transform::CoarsenGeo { decimals } => Action::CoarsenGeo { decimals: decimals.value },
         Transform::CoarsenTime { to } => Action::CoarsenTime(cx.word(to, TIME_UNITS)?),
+        Transform::Json { .. } => {
+            cx.diagnostics.error(Code::NotHere, span, "`json` is for fields of the event").hint("a record key has no fields");
+            return None;
+        }
         Transform::NotYet { name } => {
             cx.diagnostics.error(Code::NotYet, span, format!("transform `{name}` is not supported yet"));
             return None;

@@ -108,6 +108,7 @@ fn with_options(word: &str, options: &Fields<'_>) -> Option<Transform> {
         },
         "coarsen_geo" => Transform::CoarsenGeo { decimals: options.int("decimals")? },
         "coarsen_time" => Transform::CoarsenTime { to: options.text("to")? },
+        "json" => Transform::Json { fields: rules(options.get("fields")?) },
         _ => return None,
     })
 }
