@@ -71,6 +71,7 @@ pub struct Scratch {
     identities: subject::Identities,
     places: place::Found,
     text: Vec<u8>,
+    signals: signals::Buffers,
 }
 
 /// Reads what one event says. `value` is the record's JSON text that `captures` point into; `now` is the
@@ -87,21 +88,18 @@ pub fn gather(
     facts: &mut Facts,
 ) {
     let event = Event { record, value, captures };
-    let Scratch { identities, places, text } = scratch;
+    let Scratch { identities, places, text, signals: buffers } = scratch;
     let Facts { identified, ambiguous, statements, jurisdictions, event_time } = facts;
     (*identified, *ambiguous) = subject::identify(&event, &stream.subject, identities);
     *event_time = time::event_time(&event, stream.time.as_ref(), now, text);
     place::locate(&event, &stream.place, places, jurisdictions);
     statements.clear();
-    for (index, signal) in stream.signals.iter().enumerate() {
-        let mut statement = Statement { signal: index, ..Statement::default() };
-        signals::read(plan, signal, &event, text, &mut statement);
-        if !statement.is_silent() {
-            statements.push(statement);
-        }
+    for signal in stream.signals.iter().enumerate() {
+        signals::read(plan, signal, &event, buffers, statements);
     }
     // The buffers keep their size and nothing of the person.
     identities.clear();
     places.clear();
     text.clear();
+    buffers.clear();
 }

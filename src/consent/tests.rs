@@ -3,8 +3,8 @@
 use super::{Facts, Scratch, gather};
 use crate::event::{Capture, CountrySet, Header, Jurisdiction, PurposeId, Record, SlotId, Timestamp};
 use crate::plan::{
-    Categories, Conflicts, Duplicates, Format, LegalBasis, Named, Normalize, OptOuts, PathIndex, Plan, PolicyHash, Purpose,
-    Signal, SignalKind, Source, Stream, SubjectRule, TimeRule, TopicMatch, WherePaths,
+    Categories, Conflicts, ConsentTypes, Duplicates, Format, LegalBasis, Named, Normalize, OptOuts, PathIndex, Plan, PolicyHash,
+    Purpose, Signal, SignalKind, Source, Stream, SubjectRule, TimeRule, TopicMatch, WherePaths,
 };
 use std::rc::Rc;
 
@@ -30,6 +30,7 @@ pub(super) fn purpose(basis: LegalBasis) -> Purpose {
         label: None,
         basis,
         opt_outs: OptOuts::default(),
+        consent_mode: ConsentTypes::default(),
         silence_denies: false,
         special_categories: Vec::new(),
         max_age: None,

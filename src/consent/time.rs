@@ -43,7 +43,7 @@ fn read(value: Value<'_>, format: TimeFormat, buffer: &mut Vec<u8>) -> Option<Ti
 }
 
 /// A decimal number of units of so many nanoseconds, without exponent.
-fn decimal(text: &str, unit: i128) -> Option<Timestamp> {
+pub(super) fn decimal(text: &str, unit: i128) -> Option<Timestamp> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
     let plain = |digits: &str| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
@@ -60,7 +60,7 @@ fn decimal(text: &str, unit: i128) -> Option<Timestamp> {
 }
 
 /// `2026-11-20T10:02:11.905Z` (RFC 3339, section 5.6; `t`, `z` and a space as it allows).
-fn rfc3339(text: &[u8]) -> Option<Timestamp> {
+pub(super) fn rfc3339(text: &[u8]) -> Option<Timestamp> {
     let (local, rest) = date_time(text, b"Tt ")?;
     let offset = match rest {
         b"Z" | b"z" => 0,

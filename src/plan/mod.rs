@@ -159,6 +159,43 @@ impl OptOuts {
     }
 }
 
+/// The types of Google Consent Mode, as a set of bits in the order of [`ConsentTypes::NAMES`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConsentTypes(pub u8);
+
+impl ConsentTypes {
+    /// Their names, lowest bit first.
+    pub const NAMES: [&str; 7] = [
+        "ad_storage",
+        "analytics_storage",
+        "ad_user_data",
+        "ad_personalization",
+        "functionality_storage",
+        "personalization_storage",
+        "security_storage",
+    ];
+
+    /// The type of that name.
+    pub fn named(name: &str) -> Option<ConsentTypes> {
+        ConsentTypes::NAMES.iter().position(|known| *known == name).map(|bit| ConsentTypes(1 << bit))
+    }
+
+    /// Both sets together.
+    pub fn union(self, other: ConsentTypes) -> ConsentTypes {
+        ConsentTypes(self.0 | other.0)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The members, as positions in [`ConsentTypes::NAMES`].
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        (0..ConsentTypes::NAMES.len()).filter(move |bit| self.0 & 1 << bit != 0)
+    }
+}
+
 /// What data is used for.
 pub struct Purpose {
     /// Its name in the policy.
@@ -169,6 +206,8 @@ pub struct Purpose {
     pub basis: LegalBasis,
     /// The opt-outs that forbid it.
     pub opt_outs: OptOuts,
+    /// The types of Google Consent Mode that must be granted.
+    pub consent_mode: ConsentTypes,
     /// True where silence denies whatever the regime says.
     pub silence_denies: bool,
     /// Special categories (GDPR Article 9) it may use; with any, silence never allows.

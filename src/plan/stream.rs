@@ -1,7 +1,7 @@
 //! One stream, compiled: what it reads from an event, and the routes from it to its sinks.
 
 use super::{Condition, PathIndex, SinkRules};
-use crate::event::{Jurisdiction, PurposeId, SinkId, SlotId};
+use crate::event::{Jurisdiction, PurposeId, PurposeSet, SinkId, SlotId};
 
 /// A kind of event.
 pub struct Stream {
@@ -195,6 +195,60 @@ pub enum SignalKind {
         /// Purpose → the categories that must all (`any`: one of which must) be true.
         purposes: Vec<(PurposeId, Categories)>,
     },
+    /// Google Consent Mode: `gcs`, or the object with `ad_storage` and its like. It speaks through each purpose's types.
+    ConsentMode,
+    /// RudderStack's `consentManagement`.
+    RudderStack {
+        /// Purpose → the consent ids that must all (`any`: one of which must) be allowed.
+        purposes: Vec<(PurposeId, Categories)>,
+        /// The platform whose ids these are, where the policy says so.
+        provider: Option<Box<str>>,
+        /// Platforms whose ids another source of the stream reads: about them this one is silent.
+        elsewhere: Vec<Box<str>>,
+    },
+    /// OneTrust's cookies, or their `groups`.
+    OneTrust {
+        /// Purpose → the categories that must all (`any`: one of which must) be on.
+        purposes: Vec<(PurposeId, Categories)>,
+        /// The purposes that an opt-out of sale forbids: the cookie repeats Global Privacy Control.
+        sale: PurposeSet,
+    },
+    /// mParticle's `consent_state`.
+    MParticle {
+        /// Purpose → the entries of `gdpr` that must all (`any`: one of which must) be consented to.
+        purposes: Vec<(PurposeId, Categories)>,
+        /// The purposes that an opt-out of sale forbids.
+        sale: PurposeSet,
+    },
+    /// Snowplow's consent events and contexts.
+    Snowplow {
+        /// Purpose → the scopes or documents of which all are (`any`: one is) needed.
+        purposes: Vec<(PurposeId, Categories)>,
+    },
+    /// Tealium's `consent_categories`, `policy` and `do_not_sell`.
+    Tealium {
+        /// Purpose → the categories of which all are (`any`: one is) needed.
+        purposes: Vec<(PurposeId, Categories)>,
+        /// The purposes that an opt-out of sale forbids.
+        sale: PurposeSet,
+    },
+}
+
+impl SignalKind {
+    /// Its name in the policy.
+    pub fn word(&self) -> &'static str {
+        match self {
+            SignalKind::Gpc => "gpc",
+            SignalKind::Boolean { .. } => "boolean",
+            SignalKind::Segment { .. } => "segment",
+            SignalKind::ConsentMode => "consent_mode",
+            SignalKind::RudderStack { .. } => "rudderstack",
+            SignalKind::OneTrust { .. } => "onetrust",
+            SignalKind::MParticle { .. } => "mparticle",
+            SignalKind::Snowplow { .. } => "snowplow",
+            SignalKind::Tealium { .. } => "tealium",
+        }
+    }
 }
 
 /// Names that a consent container uses for a purpose.

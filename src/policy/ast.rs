@@ -294,8 +294,18 @@ pub struct Signal {
     pub true_means: Option<Text>,
     /// `lenient`
     pub lenient: Option<bool>,
-    /// Options of signals that a later version brings, by name (`gdpr_applies`, `sid`, `publisher`, `gcd`, `provider`, `resolution`).
-    pub other: Vec<Text>,
+    /// `gdpr_applies` of `tcf`
+    pub gdpr_applies: Option<Source>,
+    /// `publisher` of `tcf`
+    pub publisher: Option<bool>,
+    /// `sid` of `gpp`
+    pub sid: Option<Source>,
+    /// `gcd` of `consent_mode`
+    pub gcd: Option<Text>,
+    /// `provider` of `rudderstack`
+    pub provider: Option<Text>,
+    /// `resolution` of `rudderstack`
+    pub resolution: Option<Text>,
 }
 
 /// A purpose's words in a signal.

@@ -348,12 +348,12 @@ static SIGNAL: Tagged = Tagged {
         ("tcf", None),
         ("gpp", None),
         ("usp", None),
-        ("consent_mode", None),
-        ("rudderstack", None),
-        ("onetrust", None),
-        ("mparticle", None),
-        ("snowplow", None),
-        ("tealium", None),
+        ("consent_mode", Some(&CONSENT_MODE_SIGNAL)),
+        ("rudderstack", Some(&RUDDERSTACK)),
+        ("onetrust", Some(&ONETRUST)),
+        ("mparticle", Some(&MPARTICLE)),
+        ("snowplow", Some(&SNOWPLOW)),
+        ("tealium", Some(&TEALIUM)),
         ("ledger", None),
     ],
 };
@@ -397,6 +397,71 @@ static BOOLEAN: Object = Object {
             "What `true` means; there is no default.",
         ),
         may("lenient", BOOL, "Also reads the texts \"true\", \"1\", \"false\", \"0\"; default false."),
+    ],
+    groups: &[one_of(&["path", "header"])],
+};
+
+static CONSENT_MODE_SIGNAL: Object = Object {
+    name: "signal `consent_mode`",
+    keys: &[
+        may("path", PATH, "Where `gcs`, or the object with `ad_storage` and the like, stands in the value."),
+        may("header", TEXT, "The record header that holds it."),
+    ],
+    groups: &[one_of(&["path", "header"])],
+};
+
+static RUDDERSTACK: Object = Object {
+    name: "signal `rudderstack`",
+    keys: &[
+        may("path", PATH, "Where `consentManagement` stands in the value."),
+        may("header", TEXT, "The record header that holds it."),
+        may("purposes", CATEGORIES, "Purpose to its consent id, to {all: […]} or {any: […]}, or to `none`."),
+        may("provider", TEXT, "The consent platform whose ids these are, such as oneTrust, ketch or iubenda."),
+        may(
+            "resolution",
+            &Shape::Word(&[word("all", "every id of a purpose must be allowed"), word("any", "one of them must be")]),
+            "How several ids of one purpose count; default: as `purposes` says.",
+        ),
+    ],
+    groups: &[one_of(&["path", "header"])],
+};
+
+static ONETRUST: Object = Object {
+    name: "signal `onetrust`",
+    keys: &[
+        may("path", PATH, "Where the text of the cookies, or an object with `groups`, stands in the value."),
+        may("header", TEXT, "The record header that holds it."),
+        may("purposes", CATEGORIES, "Purpose to its category, to {all: […]} or {any: […]}, or to `none`."),
+    ],
+    groups: &[one_of(&["path", "header"])],
+};
+
+static MPARTICLE: Object = Object {
+    name: "signal `mparticle`",
+    keys: &[
+        may("path", PATH, "Where `consent_state` stands in the value."),
+        may("header", TEXT, "The record header that holds it."),
+        may("purposes", CATEGORIES, "Purpose to its name under `gdpr`, to {all: […]} or {any: […]}, or to `none`."),
+    ],
+    groups: &[one_of(&["path", "header"])],
+};
+
+static SNOWPLOW: Object = Object {
+    name: "signal `snowplow`",
+    keys: &[
+        may("path", PATH, "Where the contexts or the self-describing event stand in the value; `$` is the whole event."),
+        may("header", TEXT, "The record header that holds it."),
+        may("purposes", CATEGORIES, "Purpose to its consent scope or document id, to {all: […]} or {any: […]}, or to `none`."),
+    ],
+    groups: &[one_of(&["path", "header"])],
+};
+
+static TEALIUM: Object = Object {
+    name: "signal `tealium`",
+    keys: &[
+        may("path", PATH, "Where `consent_categories`, or the object that holds it, stands; `$` is the whole event."),
+        may("header", TEXT, "The record header that holds it."),
+        may("purposes", CATEGORIES, "Purpose to its category, to {all: […]} or {any: […]}, or to `none`."),
     ],
     groups: &[one_of(&["path", "header"])],
 };

@@ -3,7 +3,7 @@
 
 use crate::event::{Jurisdiction, PurposeId, Record, SinkId, StreamId, Timestamp};
 use crate::pipeline::{Decision, Engine, Facts, Judgement, Limits, Statement, Step, Touched};
-use crate::plan::{Plan, SignalKind};
+use crate::plan::Plan;
 use serde::Serialize;
 
 /// Everything that led to the verdicts on one event.
@@ -131,11 +131,6 @@ fn place(jurisdiction: &Jurisdiction) -> String {
 
 fn explain_statement(plan: &Plan, stream: StreamId, statement: &Statement, now: Timestamp) -> StatementFacts {
     let signal = &plan.stream(stream).signals[statement.signal];
-    let kind = match signal.kind {
-        SignalKind::Gpc => "gpc",
-        SignalKind::Boolean { .. } => "boolean",
-        SignalKind::Segment { .. } => "segment",
-    };
     let sets = [
         (statement.invalid, "invalid"),
         (statement.opted_out, "opted_out"),
@@ -152,7 +147,7 @@ fn explain_statement(plan: &Plan, stream: StreamId, statement: &Statement, now: 
         }
     }
     StatementFacts {
-        signal: kind,
+        signal: signal.kind.word(),
         line: signal.line,
         purposes,
         age_seconds: statement.at.map(|at| now.as_second() - at.as_second()),

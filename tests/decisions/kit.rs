@@ -7,9 +7,9 @@ use privet::event::{
 use privet::outcome::{Outcome, Reason};
 use privet::pipeline::Engine;
 use privet::plan::{
-    Categories, Condition, Conflicts, Denied, Duplicates, EmptyParents, Format, Ground, KeyRule, LegalBasis, Named, Normalize,
-    OptOuts, PathIndex, Plan, PolicyHash, Purpose, PurposeNeed, Regime, Route, Scope, Signal, SignalKind, Silence, Sink,
-    SinkRules, Source, Stream, SubjectRule, TimeFormat, TimeRule, Tombstones, TopicMatch, Transfer, Vendor, VendorRole,
+    Categories, Condition, Conflicts, ConsentTypes, Denied, Duplicates, EmptyParents, Format, Ground, KeyRule, LegalBasis, Named,
+    Normalize, OptOuts, PathIndex, Plan, PolicyHash, Purpose, PurposeNeed, Regime, Route, Scope, Signal, SignalKind, Silence,
+    Sink, SinkRules, Source, Stream, SubjectRule, TimeFormat, TimeRule, Tombstones, TopicMatch, Transfer, Vendor, VendorRole,
     WherePaths,
 };
 
@@ -39,6 +39,7 @@ pub(crate) fn purpose(name: &str, basis: LegalBasis) -> Purpose {
         label: None,
         basis,
         opt_outs: OptOuts::default(),
+        consent_mode: ConsentTypes::default(),
         silence_denies: false,
         special_categories: Vec::new(),
         max_age: None,

@@ -59,7 +59,7 @@ fn entries(
     buffer: &mut Vec<u8>,
     out: &mut Statement,
 ) {
-    let read = |value: Text<'_>| member(options, value);
+    let read = |value: Text<'_>, buffer: &mut Vec<u8>| member(options, value, buffer);
     for (purpose, categories) in purposes {
         let answers: Answers = categories
             .names
@@ -82,11 +82,12 @@ fn entries(
     }
 }
 
-/// One entry of an object. Its text is compared as it stands, without decoding: an escaped `true` is broken.
-fn member(options: Options, value: Text<'_>) -> Answer {
+/// One entry of an object.
+fn member(options: Options, value: Text<'_>, buffer: &mut Vec<u8>) -> Answer {
+    buffer.clear();
     match value.raw() {
         b"null" | b"\"\"" => Answer::Silent,
-        [b'"', text @ .., b'"'] => word(options, text),
+        _ if value.decode_into(buffer) => word(options, buffer),
         _ => scalar(value),
     }
 }
@@ -179,6 +180,10 @@ mod tests {
         check(GRANTS, &names[..3], &["{}"], &["", "", ""]);
         check(GRANTS, &names[..1], &[r#"{"ads":true,"ads":false}"#], &["denied"]);
         check((true, true), &names[..1], &[r#"{"ads":"1"}"#], &["granted"]);
+        check((true, true), &names[..1], &[r#"{"ads":"\u0074rue"}"#], &["granted"]);
+        check((true, true), &names[..1], &[r#"{"\u0061ds":"\u0066alse"}"#], &["denied"]);
+        check((false, true), &names[..1], &[r#"{"ads":"\u0031"}"#], &["opted_out"]);
+        check(GRANTS, &names[..1], &[r#"{"ads":"\u0074rue"}"#], &["invalid"]);
         check(OPTS_OUT, &names[..3], &[r#"{"ads":false,"stats":true,"more":false}"#], &["", "opted_out", "opted_out"]);
         check(OPTS_OUT, &names[..3], &[r#"{"ads":false,"stats":0}"#], &["", "invalid", "invalid"]);
     }

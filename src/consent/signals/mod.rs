@@ -1,29 +1,102 @@
 //! How each source of consent is read; one file a signal, each saying where it looks, what is silence, what is broken.
 
 mod boolean;
+mod consent_mode;
 mod gpc;
+mod mparticle;
+mod onetrust;
+mod rudderstack;
 mod segment;
+mod snowplow;
+mod tealium;
 
 use super::Statement;
 use super::source::{Event, Value};
-use crate::event::json::{self, Text};
-use crate::event::{PurposeId, PurposeSet};
+use crate::event::json::{self, Kind, Text};
+use crate::event::{PurposeId, PurposeSet, Timestamp};
 use crate::plan::{Categories, Plan, Signal, SignalKind, fold};
 
-/// The longest text of a header that is read as a document; longer ones are broken (`decision.md`, One purpose).
+/// The longest text that is read as a document or decoded; longer ones are broken (`decision.md`, One purpose).
 const MAX_INPUT: usize = 64 << 10;
 
-/// Adds to `out` what one signal says, over all values at its place: the sets of several values are united,
-/// so that any denial wins.
-pub(super) fn read(plan: &Plan, signal: &Signal, event: &Event<'_>, buffer: &mut Vec<u8>, out: &mut Statement) {
-    for value in event.values(&signal.source) {
-        match &signal.kind {
-            SignalKind::Gpc => gpc::read(plan, value, buffer, out),
-            SignalKind::Boolean { true_grants, lenient, purposes } => {
-                boolean::read(boolean::Options { true_grants: *true_grants, lenient: *lenient }, purposes, value, buffer, out);
-            }
-            SignalKind::Segment { purposes } => segment::read(purposes, value, buffer, out),
+/// Memory that signals decode text into, reused from record to record.
+#[derive(Default)]
+pub(super) struct Buffers {
+    /// Decoded names, for comparisons.
+    names: Vec<u8>,
+    /// The decoded text of a value.
+    text: Vec<u8>,
+    /// That text, decoded once more.
+    more: Vec<u8>,
+}
+
+impl Buffers {
+    /// Forgets what was read.
+    pub(super) fn clear(&mut self) {
+        let Buffers { names, text, more } = self;
+        [names, text, more].into_iter().for_each(Vec::clear);
+    }
+}
+
+/// What one signal of one event says. Statements that carry a time of their own stand apart.
+struct Said<'s> {
+    /// What it says without a time of its own.
+    plain: Statement,
+    /// The statements of the event; those of this signal with a time come last.
+    all: &'s mut Vec<Statement>,
+    /// Where those of this signal begin.
+    begin: usize,
+}
+
+impl Said<'_> {
+    /// The statement of that time, made at need; without one, the plain statement.
+    fn at(&mut self, at: Option<Timestamp>, expires: Option<Timestamp>) -> &mut Statement {
+        if at.is_none() && expires.is_none() {
+            return &mut self.plain;
         }
+        let known = self.all[self.begin..].iter().position(|said| said.at == at && said.expires == expires);
+        let position = known.map_or(self.all.len(), |position| self.begin + position);
+        if position == self.all.len() {
+            self.all.push(Statement { signal: self.plain.signal, at, expires, ..Statement::default() });
+        }
+        &mut self.all[position]
+    }
+}
+
+/// Adds to `statements` what one signal says, over all values at its place: the sets of several values are united,
+/// so that any denial wins. `now` is the time at which grants that the signal itself calls expired have ended.
+pub(super) fn read(
+    plan: &Plan,
+    (index, signal): (usize, &Signal),
+    event: &Event<'_>,
+    buffers: &mut Buffers,
+    statements: &mut Vec<Statement>,
+) {
+    let begin = statements.len();
+    let mut said = Said { plain: Statement { signal: index, ..Statement::default() }, all: statements, begin };
+    for value in event.values(&signal.source) {
+        let plain = &mut said.plain;
+        match &signal.kind {
+            SignalKind::Gpc => gpc::read(plan, value, &mut buffers.text, plain),
+            SignalKind::Boolean { true_grants, lenient, purposes } => {
+                let options = boolean::Options { true_grants: *true_grants, lenient: *lenient };
+                boolean::read(options, purposes, value, &mut buffers.text, plain);
+            }
+            SignalKind::Segment { purposes } => segment::read(purposes, value, &mut buffers.text, plain),
+            SignalKind::ConsentMode => consent_mode::read(plan, value, &mut buffers.text, plain),
+            SignalKind::RudderStack { purposes, provider, elsewhere } => {
+                let names = rudderstack::Names { purposes, provider: provider.as_deref(), elsewhere };
+                rudderstack::read(names, value, &mut buffers.text, plain);
+            }
+            SignalKind::OneTrust { purposes, sale } => onetrust::read(purposes, *sale, value, buffers, &mut said),
+            SignalKind::MParticle { purposes, sale } => mparticle::read(purposes, *sale, value, buffers, &mut said),
+            SignalKind::Snowplow { purposes } => snowplow::read(purposes, value, buffers, &mut said),
+            SignalKind::Tealium { purposes, sale } => tealium::read(purposes, *sale, value, buffers, plain),
+        }
+    }
+    let plain = said.plain;
+    if !plain.is_silent() {
+        statements.insert(begin, plain);
     }
 }
 
@@ -48,12 +121,12 @@ fn entry(
     name: &str,
     unnamed: Answer,
     yes_grants: bool,
-    read: impl Fn(Text<'_>) -> Answer,
+    mut read: impl FnMut(Text<'_>, &mut Vec<u8>) -> Answer,
     buffer: &mut Vec<u8>,
 ) -> Answer {
     let answers = container.members().filter_map(|(member, value)| match spelling(member.0, name, buffer) {
-        Spelling::Exact => Some(read(value)),
-        Spelling::Folded => Some(read(value)).filter(|answer| !(yes_grants && *answer == Answer::Yes)),
+        Spelling::Exact => Some(read(value, buffer)),
+        Spelling::Folded => Some(read(value, buffer)).filter(|answer| !(yes_grants && *answer == Answer::Yes)),
         Spelling::Other => None,
     });
     answers.max().unwrap_or(unnamed)
@@ -92,6 +165,49 @@ fn looks_like(decoded: &[u8], name: &str) -> bool {
     ours == theirs
 }
 
+/// The members of that name, in any spelling that is the same when folded: control words that a denial may stand in.
+fn members<'t>(container: Text<'t>, name: &str, buffer: &mut Vec<u8>) -> impl Iterator<Item = Text<'t>> {
+    container.members().filter_map(move |(member, value)| match spelling(member.0, name, buffer) {
+        Spelling::Exact | Spelling::Folded => Some(value),
+        Spelling::Other => None,
+    })
+}
+
+/// A text, number or boolean as text without quotes, decoded; `None` for null and containers.
+fn scalar_text<'b>(value: Text<'_>, buffer: &'b mut Vec<u8>) -> Option<&'b [u8]> {
+    buffer.clear();
+    match value.kind() {
+        Kind::String => drop(value.decode_into(buffer)),
+        Kind::True | Kind::False | Kind::Number => buffer.extend_from_slice(value.raw()),
+        Kind::Null | Kind::Array | Kind::Object => return None,
+    }
+    Some(buffer)
+}
+
+/// Null, or an empty text.
+fn is_empty(value: Text<'_>) -> bool {
+    matches!(value.raw(), b"null" | b"\"\"")
+}
+
+/// A flag in whatever way collectors write one. `None` where it is none of them.
+fn flag(value: Text<'_>, buffer: &mut Vec<u8>) -> Option<bool> {
+    match scalar_text(value, buffer)? {
+        b"true" | b"1" => Some(true),
+        b"false" | b"0" => Some(false),
+        _ => None,
+    }
+}
+
+/// Writes down what the categories of one purpose amount to.
+fn settle(answers: Answers, categories: &Categories, purpose: PurposeId, out: &mut Statement) {
+    match answers.settle(categories.any) {
+        Answer::Yes => out.granted.insert(purpose),
+        Answer::No => out.denied.insert(purpose),
+        Answer::Broken => out.invalid.insert(purpose),
+        Answer::Silent => {}
+    }
+}
+
 /// Which answers the categories of one purpose gave.
 #[derive(Clone, Copy, Default)]
 struct Answers {
@@ -104,19 +220,22 @@ struct Answers {
 impl FromIterator<Answer> for Answers {
     fn from_iter<I: IntoIterator<Item = Answer>>(answers: I) -> Answers {
         let mut seen = Answers::default();
-        for answer in answers {
-            match answer {
-                Answer::Silent => seen.silent = true,
-                Answer::Yes => seen.yes = true,
-                Answer::No => seen.no = true,
-                Answer::Broken => seen.broken = true,
-            }
-        }
+        answers.into_iter().for_each(|answer| seen.note(answer));
         seen
     }
 }
 
 impl Answers {
+    /// Takes in one more.
+    fn note(&mut self, answer: Answer) {
+        match answer {
+            Answer::Silent => self.silent = true,
+            Answer::Yes => self.yes = true,
+            Answer::No => self.no = true,
+            Answer::Broken => self.broken = true,
+        }
+    }
+
     /// One answer for the purpose: all must say yes, or one of them. One broken entry breaks the whole.
     fn settle(self, any: bool) -> Answer {
         let Answers { silent, yes, no, broken } = self;

@@ -33,7 +33,7 @@ fn preferences(purposes: &[(PurposeId, Categories)], container: Text<'_>, buffer
     }
 }
 
-fn category(value: Text<'_>) -> Answer {
+fn category(value: Text<'_>, _: &mut Vec<u8>) -> Answer {
     match value.kind() {
         Kind::True => Answer::Yes,
         Kind::False | Kind::Null => Answer::No,

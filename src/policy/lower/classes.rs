@@ -4,7 +4,7 @@ use super::Cx;
 use super::overlap::Steps;
 use super::paths::PathTable;
 use super::templates::CONSENT_CLASS;
-use crate::event::{Path, PathId};
+use crate::event::{Path, PathId, Segment};
 use crate::policy::ast::{self, Source, Span, Text};
 use crate::policy::diagnostic::Code;
 use std::collections::HashMap;
@@ -47,11 +47,20 @@ pub(super) fn classes<'a>(cx: &mut Cx<'a>, stream: &'a ast::Stream, folds: bool,
         }
     }
     let identities = stream.subject.iter().map(|subject| (Some(&subject.value.source), IDENTITY_CLASS));
-    let signals = stream.consent.iter().map(|signal| (signal.value.source.as_ref(), CONSENT_CLASS));
+    let signals = stream.consent.iter().flat_map(|signal| {
+        let ast::Signal { source, gdpr_applies, sid, .. } = &signal.value;
+        [source.as_ref(), gdpr_applies.as_ref(), sid.as_ref()].map(|source| (source, CONSENT_CLASS))
+    });
     for (source, class) in identities.chain(signals) {
-        if let Some(Source::Path(path)) = source {
-            imply(&mut classed, paths, &path.value, &path.span, class, folds);
+        match source {
+            // The whole event is not a consent field: its members of the signal's names are.
+            Some(Source::Path(path)) if path.value.segments().is_empty() && class == CONSENT_CLASS => {}
+            Some(Source::Path(path)) => imply(&mut classed, paths, &path.value, &path.span, class, folds),
+            Some(Source::Header(_) | Source::Key(_)) | None => {}
         }
+    }
+    for (path, span) in whole_event_fields(stream) {
+        imply(&mut classed, paths, &path, span, CONSENT_CLASS, folds);
     }
     check_ties(cx, &classed);
     classed
@@ -65,6 +74,29 @@ fn imply<'a>(classed: &mut Vec<Classed<'a>>, paths: &mut PathTable, path: &Path,
     if !classed.iter().any(otherwise) {
         classed.push(Classed { path: paths.intern(path), steps, class, span });
     }
+}
+
+/// The consent fields of signals that read the whole event (`$`).
+fn whole_event_fields(stream: &ast::Stream) -> impl Iterator<Item = (Path, &Span)> {
+    const TEALIUM: &[&str] = &["consent_categories", "consent_categories_granted", "policy", "do_not_sell"];
+    const SNOWPLOW: &[&str] = &[
+        "unstruct_event_com_snowplowanalytics_snowplow_consent_preferences_1",
+        "unstruct_event_com_snowplowanalytics_snowplow_consent_granted_1",
+        "unstruct_event_com_snowplowanalytics_snowplow_consent_withdrawn_1",
+        "contexts_com_snowplowanalytics_snowplow_consent_document_1",
+    ];
+    let whole = stream.consent.iter().filter_map(|signal| match &signal.value.source {
+        Some(Source::Path(path)) if path.value.segments().is_empty() => Some((&*signal.value.signal.value, &path.span)),
+        Some(Source::Path(_) | Source::Header(_) | Source::Key(_)) | None => None,
+    });
+    whole.flat_map(|(signal, span)| {
+        let names = match signal {
+            "tealium" => TEALIUM,
+            "snowplow" => SNOWPLOW,
+            _ => &[],
+        };
+        names.iter().map(move |name| (Path::from_segments(vec![Segment::name(name)]), span))
+    })
 }
 
 fn check_name(cx: &mut Cx<'_>, class: &Text) {

@@ -2,7 +2,7 @@
 
 use super::Cx;
 use crate::event::PurposeSet;
-use crate::plan::{LegalBasis, OptOuts, Purpose};
+use crate::plan::{ConsentTypes, LegalBasis, OptOuts, Purpose};
 use crate::policy::ast::{self, OrNone, Text};
 use crate::policy::diagnostic::Code;
 
@@ -48,12 +48,21 @@ fn one(cx: &mut Cx<'_>, name: &Text, purpose: &ast::Purpose) -> Purpose {
             opt_outs = opt_outs.union(cx.word(word, OPT_OUTS).unwrap_or_default());
         }
     }
+    let mut consent_mode = ConsentTypes::default();
+    if let Some(OrNone::Some(words)) = &purpose.consent_mode {
+        cx.refuse_repeats(words);
+        let types: Vec<_> = ConsentTypes::NAMES.iter().filter_map(|name| Some((*name, ConsentTypes::named(name)?))).collect();
+        for word in words {
+            consent_mode = consent_mode.union(cx.word(word, &types).unwrap_or_default());
+        }
+    }
     let silence_denies = cx.word_or(purpose.silence.as_ref(), &[("deny", true)], false);
     Purpose {
         name: name.value.as_str().into(),
         label: purpose.label.as_ref().map(|label| label.value.as_str().into()),
         basis,
         opt_outs,
+        consent_mode,
         silence_denies,
         special_categories: purpose.special_categories.iter().map(|category| category.value.as_str().into()).collect(),
         max_age: purpose.max_age.as_ref().and_then(|text| cx.duration(text)),

@@ -25,7 +25,9 @@ type Mapping = Vec<(PurposeId, Categories)>;
 
 /// Reads the sources of one stream.
 pub(super) fn signals<'a>(cx: &mut Cx<'a>, stream: &'a ast::Stream, paths: &mut PathTable) -> Vec<SignalDraft<'a>> {
-    stream.consent.iter().map(|written| one(cx, written, paths)).collect()
+    let mut signals: Vec<SignalDraft<'a>> = stream.consent.iter().map(|written| one(cx, written, paths)).collect();
+    part_providers(&mut signals);
+    signals
 }
 
 fn one<'a>(cx: &mut Cx<'a>, written: &'a Spanned<ast::Signal>, paths: &mut PathTable) -> SignalDraft<'a> {
@@ -36,9 +38,24 @@ fn one<'a>(cx: &mut Cx<'a>, written: &'a Spanned<ast::Signal>, paths: &mut PathT
         None => None,
     };
     let (kind, mentioned) = match signal.signal.value.as_str() {
-        "gpc" => (gpc(cx, signal), None),
-        "segment" => with_mapping(cx, written, |_, purposes| Some(SignalKind::Segment { purposes })),
+        "gpc" => (fixed(cx, signal, "opt_outs", SignalKind::Gpc), None),
+        "consent_mode" => (fixed(cx, signal, "consent_mode", SignalKind::ConsentMode), None),
         "boolean" => with_mapping(cx, written, |cx, purposes| boolean(cx, written, purposes)),
+        "segment" => with_mapping(cx, written, |_, purposes| Some(SignalKind::Segment { purposes })),
+        "rudderstack" => with_mapping(cx, written, |cx, purposes| Some(rudderstack(cx, signal, purposes))),
+        "onetrust" => with_mapping(cx, written, |cx, purposes| {
+            let sale = forbidden_by_sale(cx, &purposes);
+            Some(SignalKind::OneTrust { purposes, sale })
+        }),
+        "mparticle" => with_mapping(cx, written, |cx, purposes| {
+            let sale = forbidden_by_sale(cx, &purposes);
+            Some(SignalKind::MParticle { purposes, sale })
+        }),
+        "snowplow" => with_mapping(cx, written, |_, purposes| Some(SignalKind::Snowplow { purposes })),
+        "tealium" => with_mapping(cx, written, |cx, purposes| {
+            let sale = forbidden_by_sale(cx, &purposes);
+            Some(SignalKind::Tealium { purposes, sale })
+        }),
         _ => (not_yet(cx, &signal.signal), None),
     };
     if signal.source.is_none() && kind.is_some() && cx.sound {
@@ -46,7 +63,6 @@ fn one<'a>(cx: &mut Cx<'a>, written: &'a Spanned<ast::Signal>, paths: &mut PathT
             .error(Code::MissingKey, &written.span, format!("signal `{}` does not say where it stands", signal.signal.value))
             .hint("add `path: $.…` or `header: …`");
     }
-    refuse_foreign_options(cx, signal);
     let doubtful = signal.purposes.iter().flat_map(|purposes| &purposes.value).any(|(name, _)| !is_declared(cx, &name.value));
     SignalDraft { signal: from.zip(kind).map(|(source, kind)| Signal { source, kind, line }), mentioned, doubtful, written }
 }
@@ -56,26 +72,73 @@ fn is_declared(cx: &Cx<'_>, purpose: &str) -> bool {
 }
 
 fn not_yet(cx: &mut Cx<'_>, signal: &Text) -> Option<SignalKind> {
-    const LATER: &[&str] =
-        &["ledger", "tcf", "gpp", "usp", "consent_mode", "rudderstack", "onetrust", "mparticle", "snowplow", "tealium"];
-    if LATER.contains(&signal.value.as_str()) {
-        cx.diagnostics
-            .error(Code::NotYet, &signal.span, format!("signal `{}` is not supported yet", signal.value))
-            .hint("this version reads segment, boolean and gpc");
+    if matches!(&*signal.value, "ledger" | "tcf" | "gpp" | "usp") {
+        cx.diagnostics.error(Code::NotYet, &signal.span, format!("signal `{}` is not supported yet", signal.value));
     } else {
-        cx.word::<()>(signal, &[("segment", ()), ("boolean", ()), ("gpc", ())]);
+        cx.diagnostics.error(Code::UnknownWord, &signal.span, format!("no signal is called `{}`", signal.value));
     }
     None
 }
 
-fn gpc(cx: &mut Cx<'_>, signal: &ast::Signal) -> Option<SignalKind> {
+/// A signal whose words are fixed: it speaks through a key of each purpose.
+fn fixed(cx: &mut Cx<'_>, signal: &ast::Signal, key: &str, kind: SignalKind) -> Option<SignalKind> {
     if let Some(purposes) = &signal.purposes {
         cx.diagnostics
-            .error(Code::NotHere, &purposes.span, "`gpc` has fixed words and takes no `purposes`")
-            .hint("it speaks to each purpose through that purpose's `opt_outs`");
+            .error(Code::NotHere, &purposes.span, format!("`{}` has fixed words and takes no `purposes`", signal.signal.value))
+            .hint(format!("it speaks to each purpose through that purpose's `{key}`"));
     }
     refuse_boolean_options(cx, signal);
-    Some(SignalKind::Gpc)
+    Some(kind)
+}
+
+fn rudderstack(cx: &mut Cx<'_>, signal: &ast::Signal, mut purposes: Mapping) -> SignalKind {
+    if let Some(any) = signal.resolution.as_ref().and_then(|word| cx.word(word, &[("all", false), ("any", true)])) {
+        purposes.iter_mut().for_each(|(_, categories)| categories.any = any);
+    }
+    let provider = signal.provider.as_ref().map(|provider| provider.value.as_str().into());
+    SignalKind::RudderStack { purposes, provider, elsewhere: Vec::new() }
+}
+
+/// The purposes that somebody who opted out of the sale of their data has forbidden: those whose `opt_outs` say so, and of
+/// those the signal is mapped to the ones that do not say.
+fn forbidden_by_sale(cx: &Cx<'_>, mapped: &Mapping) -> PurposeSet {
+    let forbids = |(index, (_, purpose)): (usize, &(Text, ast::Purpose))| {
+        let id = PurposeId(index as u8);
+        let forbidden = match &purpose.opt_outs {
+            Some(OrNone::Some(words)) => {
+                words.iter().any(|word| matches!(&*word.value, "sale" | "sharing" | "targeted_advertising"))
+            }
+            Some(OrNone::None(_)) => false,
+            None => mapped.iter().any(|(known, _)| *known == id),
+        };
+        forbidden.then_some(id)
+    };
+    cx.policy.purposes.iter().take(PurposeSet::CAPACITY).enumerate().filter_map(forbids).collect()
+}
+
+/// Several RudderStack sources each read their own provider: about the others' events each is silent.
+fn part_providers(signals: &mut [SignalDraft<'_>]) {
+    let providers: Vec<Option<Box<str>>> = signals.iter().map(|draft| provider_of(draft.signal.as_ref())).collect();
+    for (position, draft) in signals.iter_mut().enumerate() {
+        if let Some(SignalKind::RudderStack { elsewhere, .. }) = draft.signal.as_mut().map(|signal| &mut signal.kind) {
+            let others = providers.iter().enumerate().filter(|(other, _)| *other != position);
+            *elsewhere = others.filter_map(|(_, provider)| provider.clone()).collect();
+        }
+    }
+}
+
+fn provider_of(signal: Option<&Signal>) -> Option<Box<str>> {
+    match &signal?.kind {
+        SignalKind::RudderStack { provider, .. } => provider.clone(),
+        SignalKind::Gpc
+        | SignalKind::Boolean { .. }
+        | SignalKind::Segment { .. }
+        | SignalKind::ConsentMode
+        | SignalKind::OneTrust { .. }
+        | SignalKind::MParticle { .. }
+        | SignalKind::Snowplow { .. }
+        | SignalKind::Tealium { .. } => None,
+    }
 }
 
 fn boolean(cx: &mut Cx<'_>, written: &Spanned<ast::Signal>, purposes: Mapping) -> Option<SignalKind> {
@@ -151,14 +214,6 @@ fn refuse_boolean_options(cx: &mut Cx<'_>, signal: &ast::Signal) {
     }
 }
 
-/// Options of signals that a later version brings would otherwise be ignored in silence.
-fn refuse_foreign_options(cx: &mut Cx<'_>, signal: &ast::Signal) {
-    for option in &signal.other {
-        let message = format!("`{}` is not an option of signal `{}`", option.value, signal.signal.value);
-        cx.diagnostics.error(Code::NotHere, &option.span, message);
-    }
-}
-
 /// Reports purposes that can reach a sink from the stream and about which a signal says neither yes nor `none`.
 pub(super) fn check_mapped(
     cx: &mut Cx<'_>,
@@ -189,25 +244,31 @@ pub(super) fn check_mapped(
                         )
                         .hint(format!("map it to its name there, or exclude it: `{}: none`", purpose.name));
                 }
-                (None, "gpc") if opt_outs_unsaid(&policy.purposes[id.index()].1.opt_outs) => {
+                (None, word) => {
+                    let Some((key, hint)) = unsaid(word, &policy.purposes[id.index()].1) else { continue };
                     cx.diagnostics
                         .error(
                             Code::NotMapped,
                             &policy.purposes[id.index()].0.span,
                             format!(
-                                "purpose `{}` does not say which opt-outs forbid it, but stream `{}` reads `gpc`",
+                                "purpose `{}` does not say its `{key}`, but stream `{}` reads `{word}`",
                                 purpose.name, stream.value
                             ),
                         )
                         .note(&draft.written.span, format!("it reaches sink `{sink}` from here"))
-                        .hint("add `opt_outs: [sale, sharing, targeted_advertising]` as they apply, or `opt_outs: none`");
+                        .hint(format!("add `{hint}` as they apply, or `{key}: none`"));
                 }
-                (Some(_) | None, _) => {}
+                (Some(_), _) => {}
             }
         }
     }
 }
 
-fn opt_outs_unsaid(opt_outs: &Option<OrNone<Vec<Text>>>) -> bool {
-    opt_outs.is_none()
+/// The key of a purpose through which a signal with fixed words speaks, where the purpose does not say it.
+fn unsaid(signal: &str, purpose: &ast::Purpose) -> Option<(&'static str, &'static str)> {
+    match signal {
+        "gpc" if purpose.opt_outs.is_none() => Some(("opt_outs", "opt_outs: [sale, sharing, targeted_advertising]")),
+        "consent_mode" if purpose.consent_mode.is_none() => Some(("consent_mode", "consent_mode: [analytics_storage]")),
+        _ => None,
+    }
 }

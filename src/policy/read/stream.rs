@@ -100,7 +100,12 @@ fn signal(node: &Node) -> Option<Signal> {
         }),
         true_means: fields.text_or("true_means", "granted"),
         lenient: fields.bool("lenient"),
-        other: Vec::new(),
+        gdpr_applies: fields.get("gdpr_applies").and_then(place),
+        publisher: fields.bool("publisher"),
+        sid: fields.get("sid").and_then(place),
+        gcd: fields.text("gcd"),
+        provider: fields.text("provider"),
+        resolution: fields.text("resolution"),
     })
 }
 

@@ -10,7 +10,7 @@ use super::assemble::Draft;
 use super::sinks::SinkDraft;
 use super::streams::StreamDraft;
 use crate::event::PurposeId;
-use crate::plan::{LegalBasis, Purpose, SignalKind, Silence};
+use crate::plan::{Categories, LegalBasis, Purpose, SignalKind, Silence};
 use crate::policy::diagnostic::Code;
 
 /// Warnings that hold whatever else is wrong.
@@ -61,10 +61,17 @@ fn nothing_grants(cx: &mut Cx<'_>, draft: &Draft<'_>, stream: &StreamDraft<'_>, 
     let silence_allows = draft.regimes.iter().any(|regime| regime.silence == Silence::Allow);
     let stays_silent = |purpose: &Purpose| !silence_allows || purpose.silence_denies || !purpose.special_categories.is_empty();
     let granted = |id: PurposeId| {
+        let maps = |purposes: &[(PurposeId, Categories)]| purposes.iter().any(|(known, _)| *known == id);
         stream.signals.iter().filter_map(|draft| draft.signal.as_ref()).any(|signal| match &signal.kind {
             SignalKind::Gpc => false,
-            SignalKind::Boolean { true_grants, purposes, .. } => *true_grants && purposes.iter().any(|(known, _)| *known == id),
-            SignalKind::Segment { purposes } => purposes.iter().any(|(known, _)| *known == id),
+            SignalKind::ConsentMode => !draft.purposes[id.index()].consent_mode.is_empty(),
+            SignalKind::Boolean { true_grants, purposes, .. } => *true_grants && maps(purposes),
+            SignalKind::Segment { purposes }
+            | SignalKind::RudderStack { purposes, .. }
+            | SignalKind::OneTrust { purposes, .. }
+            | SignalKind::MParticle { purposes, .. }
+            | SignalKind::Snowplow { purposes }
+            | SignalKind::Tealium { purposes, .. } => maps(purposes),
         })
     };
     let span = sink.merged.purposes().map_or(&sink.merged.name.span, |purposes| &purposes.span);

@@ -1,0 +1,383 @@
+//! OneTrust: the text of its cookies, or an object with `groups`; the categories that are on count once a choice was recorded.
+//!
+//! Looks at one text or object: a whole cookie header, the value of `OptanonConsent`, or `C0001:1,C0002:0` alone, encoded up to
+//! three times over. `groups` says 1 (or 2, always active) or 0 for each category; a category that it does not name is denied.
+//! Before the first interaction it holds defaults: unless something ending in `AlertBoxClosed` records a choice, and while a
+//! new one is awaited (`AwaitingReconsent`), what it says is silence. `isGpcEnabled` is Global Privacy Control. A missing
+//! value, null, an empty text and a cookie header without these cookies are silence; any other value is broken.
+
+use super::{
+    Answer, Answers, Buffers, MAX_INPUT, Said, Spelling, Statement, Value, add, document, flag, is_empty, mapped, scalar_text,
+    spelling,
+};
+use crate::consent::time::rfc3339;
+use crate::event::json::{Kind, Text};
+use crate::event::{PurposeId, PurposeSet, Timestamp};
+use crate::plan::Categories;
+
+/// The cookie that holds the categories.
+const COOKIE: &[u8] = b"OptanonConsent";
+/// Ends the names of what records a choice: `OptanonAlertBoxClosed`, `alertBoxClosed`.
+const CLOSED: &[u8] = b"alertboxclosed";
+/// How often a text may be encoded: twice is common, once more is seen.
+const ROUNDS: usize = 3;
+
+pub(super) fn read(
+    purposes: &[(PurposeId, Categories)],
+    sale: PurposeSet,
+    value: Value<'_>,
+    buffers: &mut Buffers,
+    said: &mut Said<'_>,
+) {
+    let mut found = Found::default();
+    let is_text = match value {
+        Value::Silent => return,
+        Value::Broken => false,
+        Value::Json(json) => json.kind() == Kind::String,
+        Value::Raw(text) => !text.starts_with('{'),
+    };
+    buffers.more.clear();
+    if is_text {
+        match value.text(&mut buffers.text) {
+            Some(text) if text.len() <= MAX_INPUT => cookies(text.as_bytes(), &mut buffers.more, &mut found),
+            Some(_) | None => found.broken = true,
+        }
+        if found.is_elsewhere() {
+            return;
+        }
+    } else if let Some(object) = document(value).filter(|json| json.kind() == Kind::Object) {
+        members(object, buffers, &mut found);
+    } else {
+        found.broken = true;
+    }
+    let Found { groups, broken, .. } = &found;
+    if *broken {
+        return add(&mut said.plain.invalid, mapped(purposes).chain(sale.iter()));
+    }
+    if found.gpc {
+        add(&mut said.plain.gpc, sale.iter());
+    }
+    let groups = groups.map_or(&[][..], |(start, end)| &buffers.more[start..end]);
+    categories(purposes, groups, found.is_recorded(), said.at(found.at, None));
+}
+
+/// What was found.
+#[derive(Default)]
+struct Found {
+    /// Where the decoded groups stand.
+    groups: Option<(usize, usize)>,
+    closed: bool,
+    /// When the choice was made.
+    at: Option<Timestamp>,
+    awaiting: bool,
+    gpc: bool,
+    broken: bool,
+    /// Whether anything of OneTrust's was seen.
+    any: bool,
+}
+
+impl Found {
+    fn is_recorded(&self) -> bool {
+        self.closed && !self.awaiting
+    }
+
+    /// Cookies of others.
+    fn is_elsewhere(&self) -> bool {
+        !self.any && !self.broken
+    }
+
+    /// Groups said twice are groups of which nobody knows which hold.
+    fn take_groups(&mut self, start: usize, end: usize) {
+        self.any = true;
+        self.broken |= self.groups.is_some();
+        self.groups = Some((start, end));
+    }
+
+    /// The value of `AlertBoxClosed`: a time, or a word.
+    fn close(&mut self, value: &[u8]) {
+        self.any = true;
+        if !matches!(value, b"" | b"false" | b"0" | b"null") {
+            self.closed = true;
+            self.at = rfc3339(value);
+        }
+    }
+
+    fn note(&mut self, name: &[u8], value: &[u8]) {
+        let on = matches!(value, b"1" | b"true");
+        if name.eq_ignore_ascii_case(b"isGpcEnabled") {
+            (self.any, self.gpc) = (true, self.gpc || on);
+        } else if name.eq_ignore_ascii_case(b"AwaitingReconsent") {
+            (self.any, self.awaiting) = (true, self.awaiting || on);
+        } else if is_closed(name) {
+            self.close(value);
+        }
+    }
+}
+
+fn is_closed(name: &[u8]) -> bool {
+    name.len() >= CLOSED.len() && name[name.len() - CLOSED.len()..].eq_ignore_ascii_case(CLOSED)
+}
+
+/// A cookie header, or the text of the one cookie.
+fn cookies(text: &[u8], decoded: &mut Vec<u8>, found: &mut Found) {
+    let mut named = false;
+    for cookie in text.split(|letter| *letter == b';').map(<[u8]>::trim_ascii) {
+        let Some((name, value)) = split_once(cookie, b'=') else { continue };
+        if name == COOKIE {
+            named = true;
+            one(value, decoded, found);
+        } else if is_closed(name) {
+            let start = decode(value, decoded);
+            found.close(&decoded[start..]);
+            named = true;
+        }
+    }
+    if !named {
+        one(text, decoded, found);
+    }
+}
+
+/// The text of `OptanonConsent`: a query string, or the groups alone.
+fn one(text: &[u8], decoded: &mut Vec<u8>, found: &mut Found) {
+    let start = decode(text, decoded);
+    let end = decoded.len();
+    let text = &decoded[start..end];
+    if !text.contains(&b'=') {
+        // Without a pair it is the groups alone, or nothing that could be read.
+        return if text.contains(&b':') { found.take_groups(start, end) } else { found.broken = true };
+    }
+    let mut at = start;
+    for pair in text.split(|letter| matches!(letter, b'&' | b';')) {
+        let begin = at;
+        at += pair.len() + 1;
+        let pair = match pair.trim_ascii_start().strip_prefix(COOKIE) {
+            Some([b'=', rest @ ..]) => rest,
+            Some(_) | None => pair.trim_ascii_start(),
+        };
+        let Some((name, value)) = split_once(pair, b'=') else { continue };
+        if name == b"groups" {
+            let behind = begin + (at - 1 - begin);
+            found.take_groups(behind - value.len(), behind);
+        } else {
+            found.note(name, value.trim_ascii());
+        }
+    }
+}
+
+/// The members of an object.
+fn members(object: Text<'_>, buffers: &mut Buffers, found: &mut Found) {
+    let Buffers { names, text, more } = buffers;
+    found.any = true;
+    for (member, value) in object.members().filter(|(_, value)| !is_empty(*value)) {
+        if matches!(spelling(member.0, "groups", names), Spelling::Exact) {
+            match value.kind() {
+                Kind::String => match scalar_text(value, text) {
+                    Some(groups) if groups.len() <= MAX_INPUT => {
+                        let start = decode(groups, more);
+                        found.take_groups(start, more.len());
+                    }
+                    Some(_) | None => found.broken = true,
+                },
+                Kind::Object => by_name(value, names, text, more, found),
+                Kind::Null | Kind::True | Kind::False | Kind::Number | Kind::Array => found.broken = true,
+            }
+        } else if matches!(spelling(member.0, "OptanonConsent", names), Spelling::Exact) {
+            match scalar_text(value, text) {
+                Some(cookie) if cookie.len() <= MAX_INPUT => one(cookie, more, found),
+                Some(_) | None => found.broken = true,
+            }
+        } else if let Some(word) = scalar_text(value, text) {
+            let start = decode(word, more);
+            // `spelling` left the decoded name in the buffer only where it had escapes.
+            let name = if member.0.contains(&b'\\') { &names[..] } else { member.0 };
+            found.note(name, &more[start..]);
+        }
+    }
+}
+
+/// Groups as an object of category to flag, written down as their text would be.
+fn by_name(groups: Text<'_>, names: &mut Vec<u8>, text: &mut Vec<u8>, out: &mut Vec<u8>, found: &mut Found) {
+    let start = out.len();
+    for (name, value) in groups.members() {
+        names.clear();
+        crate::event::json::unescape_into(name.0, names);
+        // A name that would read as several stays one that nothing is mapped to.
+        out.extend(names.iter().map(|letter| if matches!(letter, b',' | b':') { b'?' } else { *letter }));
+        let on = match flag(value, text) {
+            Some(true) => b'1',
+            Some(false) => b'0',
+            None if text == b"2" => b'2',
+            None => b'?',
+        };
+        out.extend_from_slice(&[b':', on, b',']);
+    }
+    found.take_groups(start, out.len());
+}
+
+/// Settles each purpose. Without a recorded choice what the groups say is silence; what they do not name is denied either way.
+fn categories(purposes: &[(PurposeId, Categories)], groups: &[u8], recorded: bool, out: &mut Statement) {
+    for (purpose, categories) in purposes {
+        let answers: Answers = categories.names.iter().map(|name| category(groups, name.as_bytes(), recorded)).collect();
+        super::settle(answers, categories, *purpose, out);
+    }
+}
+
+/// What the groups say about one category: of several entries the strictest.
+fn category(groups: &[u8], name: &[u8], recorded: bool) -> Answer {
+    let entries = groups.split(|letter| *letter == b',').map(<[u8]>::trim_ascii).filter(|entry| !entry.is_empty());
+    let answers = entries.filter_map(|entry| {
+        let Some(colon) = entry.iter().rposition(|letter| *letter == b':') else { return Some(Answer::Broken) };
+        let (known, on) = (&entry[..colon], &entry[colon + 1..]);
+        let exact = known == name;
+        match on {
+            _ if !known.eq_ignore_ascii_case(name) => None,
+            b"1" | b"2" if !exact => None,
+            b"0" | b"1" | b"2" if !recorded => Some(Answer::Silent),
+            b"1" | b"2" => Some(Answer::Yes),
+            b"0" => Some(Answer::No),
+            _ => Some(Answer::Broken),
+        }
+    });
+    answers.max().unwrap_or(Answer::No)
+}
+
+/// Appends the text with its escapes decoded, again where that yields escapes; returns where it begins.
+fn decode(text: &[u8], out: &mut Vec<u8>) -> usize {
+    let start = out.len();
+    out.extend_from_slice(text);
+    for _ in 0..ROUNDS {
+        if !decode_once(out, start) {
+            break;
+        }
+    }
+    start
+}
+
+/// Decodes `%3A` and its like in place, which only grows shorter; false where there was none.
+fn decode_once(text: &mut Vec<u8>, start: usize) -> bool {
+    let (mut from, mut to) = (start, start);
+    while from < text.len() {
+        let escape = match text.get(from..from + 3) {
+            Some([b'%', high, low]) => hex(*high).zip(hex(*low)),
+            Some(_) | None => None,
+        };
+        let (letter, used) = escape.map_or((text[from], 1), |(high, low)| (high << 4 | low, 3));
+        text[to] = letter;
+        from += used;
+        to += 1;
+    }
+    let changed = to < text.len();
+    text.truncate(to);
+    changed
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    (digit as char).to_digit(16).map(|value| value as u8)
+}
+
+fn split_once(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let position = text.iter().position(|letter| *letter == at)?;
+    Some((&text[..position], &text[position + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tests::{Case, at, categories};
+    use crate::event::{PurposeId, PurposeSet, SlotId};
+    use crate::plan::{SignalKind, Source};
+
+    /// Purposes: `C0002`; all of `C0004` and `C0005`; any of them; one that a sale forbids and nothing maps.
+    fn case(source: Source) -> Case {
+        let lists =
+            [categories(&["C0002"], false), categories(&["C0004", "C0005"], false), categories(&["C0004", "C0005"], true)];
+        let purposes = lists.into_iter().enumerate().map(|(index, names)| (PurposeId(index as u8), names)).collect();
+        let sale: PurposeSet = [PurposeId(3)].into_iter().collect();
+        Case::new().signal(source, SignalKind::OneTrust { purposes, sale })
+    }
+
+    #[track_caller]
+    fn check(value: &str, expected: [&str; 4]) {
+        assert_eq!(case(Source::Slot(SlotId(0))).capture(0, value).said(4), expected, "{value}");
+    }
+
+    const GROUPS: &str = "C0001:1,C0002:1,C0004:0,C0005:2";
+
+    #[test]
+    fn the_cookies_are_read_however_often_they_were_encoded() {
+        let expected = ["granted", "denied", "granted", ""];
+        let closed = "OptanonAlertBoxClosed=2026-11-01T10:00:00.000Z";
+        for (cookie, how) in [
+            ("isGpcEnabled=0&groups=C0001:1,C0002:1,C0004:0,C0005:2&hosts=", "plain"),
+            ("isGpcEnabled=0&groups=C0001%3A1%2CC0002%3A1%2CC0004%3A0%2CC0005%3A2&hosts=", "once"),
+            ("isGpcEnabled%3D0%26groups%3DC0001%253A1%252CC0002%253A1%252CC0004%253A0%252CC0005%253a2%26hosts%3D", "twice"),
+            (
+                "isGpcEnabled%253D0%2526groups%253DC0001%25253A1%25252CC0002%25253A1%25252CC0004%25253A0%25252CC0005%25253A2",
+                "thrice",
+            ),
+        ] {
+            check(&format!("\"sid=7; OptanonConsent={cookie}; {closed}\""), expected);
+            check(&format!("\"{closed};OptanonConsent={cookie}\""), expected);
+            check(
+                &format!(r#"{{"OptanonConsent":"{cookie}","OptanonAlertBoxClosed":"2026-11-01T10%3A00%3A00.000Z"}}"#),
+                expected,
+            );
+            assert!(!how.is_empty());
+        }
+        check(&format!(r#"{{"groups":"{GROUPS}","alertBoxClosed":true}}"#), expected);
+        check(r#"{"groups":{"C0001":1,"C0002":true,"C0004":0,"C0005":"2"},"AlertBoxClosed":"2026-11-01T10:00:00Z"}"#, expected);
+        check(&format!("\"groups={GROUPS}&AlertBoxClosed=2026-11-01T10%3A00%3A00Z\""), expected);
+    }
+
+    #[test]
+    fn without_a_recorded_choice_the_groups_are_silence() {
+        check(&format!("\"OptanonConsent=groups={GROUPS}\""), ["", "", "", ""]);
+        check(&format!("\"{GROUPS}\""), ["", "", "", ""]);
+        check(&format!(r#"{{"groups":"{GROUPS}"}}"#), ["", "", "", ""]);
+        for not_closed in ["\"\"", "false", "null", "0"] {
+            check(&format!(r#"{{"groups":"{GROUPS}","alertBoxClosed":{not_closed}}}"#), ["", "", "", ""]);
+        }
+        check(&format!("\"groups={GROUPS}&AlertBoxClosed=1&AwaitingReconsent=true\""), ["", "", "", ""]);
+    }
+
+    #[test]
+    fn a_category_that_is_not_named_is_denied() {
+        check("{}", ["denied", "denied", "denied", ""]);
+        check(r#"{"groups":"","alertBoxClosed":true}"#, ["denied", "denied", "denied", ""]);
+        check(r#"{"groups":"C0002:1","alertBoxClosed":true}"#, ["granted", "denied", "denied", ""]);
+        check(r#"{"groups":"c0002:1,C0004:1","alertBoxClosed":true}"#, ["denied", "denied", "granted", ""]);
+        check(r#"{"groups":"c0002:0,C0002:1","alertBoxClosed":true}"#, ["denied", "denied", "denied", ""]);
+        check("\"OptanonConsent=isGpcEnabled=0; OptanonAlertBoxClosed=1\"", ["denied", "denied", "denied", ""]);
+    }
+
+    #[test]
+    fn global_privacy_control_is_read_along() {
+        check(&format!("\"isGpcEnabled=1&groups={GROUPS}\""), ["", "", "", "gpc"]);
+        check(&format!(r#"{{"groups":"{GROUPS}","isGpcEnabled":1}}"#), ["", "", "", "gpc"]);
+        check(&format!("\"isGpcEnabled=0&groups={GROUPS}\""), ["", "", "", ""]);
+    }
+
+    #[test]
+    fn silence_and_what_is_broken() {
+        assert_eq!(case(Source::Slot(SlotId(0))).said(4), ["", "", "", ""]);
+        for silent in ["null", "\"\"", "\"sid=7; theme=dark\""] {
+            check(silent, ["", "", "", ""]);
+        }
+        for odd in
+            ["1", "true", "[]", "\"yes\"", r#"{"groups":7}"#, r#"{"groups":["C0002"]}"#, "\"groups=C0002:1&groups=C0002:0\""]
+        {
+            check(odd, ["invalid", "invalid", "invalid", "invalid"]);
+        }
+        check(r#"{"groups":"C0002:yes,C0004:1,C0005:1","alertBoxClosed":true}"#, ["invalid", "granted", "granted", ""]);
+        check(r#"{"groups":"C0002,C0004:1","alertBoxClosed":true}"#, ["invalid", "invalid", "invalid", ""]);
+        let long = format!("\"{}\"", "C0001:1,".repeat(9_000));
+        check(&long, ["invalid", "invalid", "invalid", "invalid"]);
+        assert_eq!(case(Source::Header("cookie".into())).header("Cookie", b"\xff").said(4)[0], "invalid");
+    }
+
+    #[test]
+    fn the_choice_has_the_time_at_which_the_box_was_closed() {
+        let text = format!("OptanonConsent=groups={GROUPS}; OptanonAlertBoxClosed=2026-11-01T10%3A00%3A00.000Z");
+        let facts = case(Source::Header("cookie".into())).header("Cookie", text.into_bytes().leak()).facts();
+        assert_eq!(facts.statements[0].at, Some(at("2026-11-01T10:00:00Z")));
+    }
+}
