@@ -157,3 +157,73 @@ fn nothing_is_allocated_for_a_record_after_warm_up() {
         assert!(ends.contains(end), "no event ends in {end}: {ends:?}");
     }
 }
+
+/// Eight sinks: allow-lists, text in strings, rules that two of them share, transforms that give up.
+const EIGHT: &str = r#"
+privet: 1
+controller: {name: Example Ltd, country: DE}
+purposes: {ops: {legal_basis: contract, because: tests}}
+regimes: [{in: ["*"], silence: deny}]
+keys: {own: {}, common: {shared: true}}
+streams:
+  web:
+    topics: [events]
+    format: json
+    jurisdiction: {otherwise: DE}
+    classes: {user.contact.email: ["$..email"], user.device.ip_address: [$.ip]}
+sinks:
+  one: {topic: o1, purposes: [ops], unlisted: keep, fields: {user.contact.email: drop, user.device.ip_address: {truncate_ip: {v4: 24, v6: 48}}}}
+  two: {topic: o2, purposes: [ops], unlisted: keep, fields: {user.contact.email: drop, user.device.ip_address: {truncate_ip: {v4: 24, v6: 48}}}}
+  three: {topic: o3, purposes: [ops], unlisted: drop, fields: {$.kind: keep, $.items: keep, "$.items[*].note": drop}}
+  four: {topic: o4, purposes: [ops], unlisted: keep, fields: {$.p: {json: {fields: {$.x: drop, $.p: {json: {fields: {$.x: {mask: {keep_last: 1}}}}}}}}}}
+  five: {topic: o5, purposes: [ops], unlisted: drop, fields: {$.p: {json: {fields: {$.k: keep}}}}}
+  six: {topic: o6, purposes: [ops], unlisted: keep, fields: {user.contact.email: {pseudonym: {key: own, normalize: email}}, $.p: {json: {fields: {$.x: {pseudonym: {key: common}}}}}}}
+  seven: {topic: o7, purposes: [ops], unlisted: keep, empty_parents: drop, fields: {$.url: {url: {drop_params: [email]}}, "$.items[*].at": {coarsen_time: {to: hour}}, $.kind: email_domain}}
+  eight: {topic: o8, purposes: [ops], unlisted: keep, fields: {user.contact.email: keep, user.device.ip_address: keep}}
+"#;
+
+const FAN_OUT: &[&str] = &[
+    r#"{"kind":"order","email":"a@x.io","ip":"203.0.113.7","items":[{"note":"n","at":"2026-11-20T10:00:00Z","sku":1},{"note":2}]}"#,
+    r#"{"kind":"o","p":"{\"x\":1,\"k\":2,\"p\":\"{\\\"x\\\":\\\"secret\\\",\\\"email\\\":1}\"}","url":"https://x/?email=1&b=2"}"#,
+    r#"{"p":["{\"k\":1}","{\"k\"","[1]",7,{"x":1}],"ip":["1.2.3.4","x",null],"url":"javascript:1"}"#,
+    r#"{"p":"{\"k\":[{\"email\":\"b@x.io\"},{\"EM\\u0041IL\":1}]}","items":[{"at":"never"},{"at":7},[]],"kind":7}"#,
+    r#"{"\u0435mail":"a","E.mail":1,"a.email":"\u0061@x.io","items":[]}"#,
+    r#"{"p":"{\"k\":1,\"k\":2}","kind":"x@y.z"}"#,
+    r#"[{"email":"a@x.io"},["x"]]"#,
+    r#""a@x.io""#,
+    r#"{"kind":1,"kind":2}"#,
+    "{",
+];
+
+#[test]
+fn nothing_is_allocated_for_eight_sinks_after_warm_up() {
+    let compiled = policy::compile(EIGHT, "policy.yaml", &KeySet::demonstration());
+    let said = compiled.render(false);
+    let plan = compiled.plan.unwrap_or_else(|| panic!("{said}"));
+    let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("a time");
+    let mut engine = Engine::new(Limits::default());
+    let mut bytes = BTreeSet::new();
+    let mut pass = |seen: &mut dyn FnMut(u16, Option<&[u8]>)| {
+        for event in FAN_OUT {
+            let record =
+                Record { position: Default::default(), timestamp: None, key: None, value: Some(event.as_bytes()), headers: &[] };
+            engine.evaluate(&plan, StreamId(0), &record, now, &mut |sink, verdict| seen(sink.0, verdict.value));
+        }
+    };
+    pass(&mut |sink, value| {
+        bytes.insert((sink, value.map(<[u8]>::to_vec)));
+    });
+    let before = ALLOCATIONS.get();
+    pass(&mut |_, _| {});
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    for sink in 0..8 {
+        let outputs = bytes.iter().filter(|(of, value)| *of == sink && value.is_some()).count();
+        assert!(outputs >= 2, "sink {sink} gets {outputs} different outputs");
+    }
+    let text =
+        |sink: u16, wanted: &str| bytes.iter().any(|(of, value)| *of == sink && value.as_deref() == Some(wanted.as_bytes()));
+    assert!(text(4, r#"{"p":"{\"k\":2}"}"#), "text is taken apart: {}", {
+        let mine = bytes.iter().filter(|(of, _)| *of == 4).filter_map(|(_, value)| value.as_deref());
+        mine.map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n")
+    });
+}

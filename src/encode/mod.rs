@@ -5,6 +5,7 @@
 //! put together anew, in its old order.
 
 mod inner;
+mod shared;
 
 use crate::event::json::{Kind, Text};
 use crate::event::{Hit, Mark, PathId, Places, RECORD, RuleId, Target};
@@ -37,16 +38,24 @@ pub struct Encoder {
     out: Vec<u8>,
     scratch: transform::Scratch,
     counts: Vec<u32>,
+    /// The rules that the last document was edited by, once for each place.
+    applied: Vec<RuleId>,
     touched: Vec<Touched>,
     tracing: bool,
     /// For JSON text in strings, one a level: where what is outside waits while the inside is written.
     waiting: Vec<Vec<u8>>,
+    shared: shared::Shared,
 }
 
 impl Encoder {
     /// The bytes of the last document that was [`Encoded::Written`].
     pub fn output(&self) -> &[u8] {
-        &self.out
+        self.shared.current().unwrap_or(&self.out)
+    }
+
+    /// Forgets what sinks with the same rules share: another record begins.
+    pub fn begin_record(&mut self) {
+        self.shared.begin_record();
     }
 
     /// The buffers of the transforms, for record keys.
@@ -71,10 +80,39 @@ impl Encoder {
         }
     }
 
-    /// Applies one sink's rules to a scanned document.
+    /// Applies one sink's rules to a scanned document. Where another sink's rules did the same to this record, its bytes
+    /// are this sink's too.
     pub fn encode(&mut self, input: &[u8], places: &Places, rules: &SinkRules, context: &Context) -> Encoded {
-        self.out.clear();
+        self.applied.clear();
         self.touched.clear();
+        let encoded = match &rules.share {
+            None => {
+                self.shared.leave();
+                self.edit(input, places, rules, context)
+            }
+            Some(share) => match self.shared.recall(share, &mut self.applied, &mut self.touched) {
+                Some(encoded) => encoded,
+                None => {
+                    // The group's own buffer is written to, so that each keeps the size it has grown to.
+                    self.shared.swap(share, &mut self.out);
+                    let encoded = self.edit(input, places, rules, context);
+                    self.shared.swap(share, &mut self.out);
+                    self.shared.keep(share, encoded, &self.applied, &self.touched);
+                    encoded
+                }
+            },
+        };
+        for rule in &self.applied {
+            if self.counts.len() <= rule.index() {
+                self.counts.resize(rule.index() + 1, 0);
+            }
+            self.counts[rule.index()] += 1;
+        }
+        encoded
+    }
+
+    fn edit(&mut self, input: &[u8], places: &Places, rules: &SinkRules, context: &Context) -> Encoded {
+        self.out.clear();
         let Some(root) = places.marks.first() else {
             return unmarked(input, rules.unlisted);
         };
@@ -182,7 +220,7 @@ impl<'a> Edit<'a, '_> {
             ) => self.mismatch(at, kind, scope),
         };
         if let Some(rule) = rule {
-            self.count(rule);
+            self.encoder.applied.push(rule);
         }
         if action.is_some() && self.encoder.tracing {
             self.encoder.touched.push(Touched { rule, removed: left != Left::Kept });
@@ -390,14 +428,6 @@ impl<'a> Edit<'a, '_> {
     fn behind_comma(&self, at: usize) -> usize {
         let blank = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b',');
         at + self.input[at..].iter().take_while(|byte| blank(byte)).count()
-    }
-
-    fn count(&mut self, rule: RuleId) {
-        let counts = &mut self.encoder.counts;
-        if counts.len() <= rule.index() {
-            counts.resize(rule.index() + 1, 0);
-        }
-        counts[rule.index()] += 1;
     }
 }
 

@@ -110,6 +110,7 @@ impl Engine {
     ) {
         let stream = plan.stream(stream);
         self.refusal = None;
+        self.encoder.begin_record();
         let Some(value) = record.value else {
             return self.tombstone(plan, stream, record, now, each);
         };

@@ -5,6 +5,7 @@ pub mod fold;
 mod names;
 mod places;
 mod rules;
+mod share;
 mod sink;
 mod stream;
 
@@ -14,6 +15,7 @@ pub use places::{Node, NodeId, PathIndex, ROOT};
 pub use rules::{
     Action, EmptyParents, KeyedPseudonym, Normalize, PlaceRule, Scope, SinkRules, TimeUnit, UrlParams, UrlPart, UrlRule,
 };
+pub use share::{Share, share_rules};
 pub use sink::{Denied, KeyRule, PurposeNeed, Sink, Tombstones};
 pub use stream::{
     Categories, Conflicts, Duplicates, Format, IdentityKind, Named, Route, Signal, SignalKind, Silence, Source, Stream,

@@ -1,6 +1,7 @@
 //! What one sink does to the places of one stream, indexed by path.
 
 use super::places::PathIndex;
+use super::share::Share;
 use crate::event::{PathId, RuleId};
 use crate::keys::MacKey;
 use std::sync::Arc;
@@ -97,6 +98,7 @@ pub enum TimeUnit {
 }
 
 /// What stays of a URL.
+#[derive(PartialEq, Eq)]
 pub struct UrlRule {
     /// Which parameters stay.
     pub params: UrlParams,
@@ -109,6 +111,7 @@ pub struct UrlRule {
 }
 
 /// Which parameters of a URL stay; names as folded by [`super::fold`].
+#[derive(PartialEq, Eq)]
 pub enum UrlParams {
     /// All but these.
     Drop(Vec<Box<str>>),
@@ -169,6 +172,8 @@ pub struct SinkRules {
     pub unlisted: Scope,
     /// What happens to parents that a removal emptied.
     pub empty_parents: EmptyParents,
+    /// Set where other rules of the stream do the same.
+    pub share: Option<Share>,
     /// By [`PathId`]: the rule that names the path, else the rule of its class.
     rules: Box<[Option<PlaceRule>]>,
     /// By [`PathId`]: the rule of the path's class, where `rules` has a rule that names the path.
@@ -212,6 +217,7 @@ impl SinkRules {
         SinkRules {
             unlisted,
             empty_parents,
+            share: None,
             rules: rules.into(),
             shadowed: shadowed.into(),
             ranks,
@@ -250,6 +256,16 @@ impl SinkRules {
     /// The rules that [`SinkRules::rule`] gives, by path.
     pub fn iter(&self) -> impl Iterator<Item = (PathId, &PlaceRule)> {
         self.rules.iter().enumerate().filter_map(|(index, rule)| Some((PathId(index as u16), rule.as_ref()?)))
+    }
+
+    /// How many paths there are.
+    pub(super) fn paths(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Every path's rule, then every path's shadowed one.
+    pub(super) fn placed(&self) -> impl Iterator<Item = Option<&PlaceRule>> {
+        self.rules.iter().chain(&self.shadowed).map(Option::as_ref)
     }
 }
 

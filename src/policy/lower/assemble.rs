@@ -17,7 +17,7 @@ use super::{Cx, checks};
 use crate::event::{CountrySet, SinkId};
 use crate::plan::{
     Action, Condition, EmptyParents, Format, KeyRule, PathIndex, Plan, PolicyHash, Purpose, Regime, Route, Scope, Sink,
-    SinkRules, Stream, Vendor,
+    SinkRules, Stream, Vendor, share_rules,
 };
 use crate::policy::ast::Source;
 use std::sync::Arc;
@@ -159,7 +159,8 @@ fn freeze_stream(stream: StreamDraft<'_>, routes: Vec<RouteDraft>, sinks: &[Sink
         set_elementwise(&mut index, &route.placed);
         set_elementwise(&mut index, route.degraded.as_deref().unwrap_or_default());
     }
-    let routes = routes.into_iter().map(|route| freeze_route(&index, route, sinks)).collect();
+    let mut routes: Vec<Route> = routes.into_iter().map(|route| freeze_route(&index, route, sinks)).collect();
+    share_rules(&mut routes);
     Some(Stream {
         name: stream.name.value.as_str().into(),
         topics: stream.topics?,
