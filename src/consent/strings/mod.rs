@@ -5,7 +5,10 @@
 //! about an event; what they answer is what a string permits.
 
 mod bits;
+pub mod gcd;
+pub mod gpp;
 pub mod tcf;
+pub mod usp;
 mod vendors;
 
 pub use vendors::{VendorRanges, VendorSet};
@@ -58,6 +61,18 @@ pub enum Broken {
     /// A vendor above the section's highest.
     #[error("a vendor above the section's highest id")]
     RangeExceedsMax,
+    /// A text that is not of the format's shape at all.
+    #[error("not of the format's shape")]
+    Shape,
+    /// A header of another type than the format's.
+    #[error("a header of another type")]
+    HeaderType,
+    /// A number that its code writes in no way, or one beyond 16 bits.
+    #[error("a Fibonacci number that does not end or is beyond 16 bits")]
+    Fibonacci,
+    /// Not as many sections as the header lists, or an empty one.
+    #[error("not as many sections as the header lists")]
+    SectionCount,
     /// A restriction of the type that does not exist.
     #[error("a restriction of an unknown type")]
     RestrictionType,

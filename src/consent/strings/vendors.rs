@@ -2,6 +2,7 @@
 
 use super::Broken;
 use super::bits::{Bits, Reader};
+use super::gpp::fibonacci::Gaps;
 
 /// Vendors named by one section of a string. Checked as a whole when it was read: ranges ascend, do not overlap, and end at
 /// or below the highest id that the section declares.
@@ -19,6 +20,8 @@ enum Form {
     Field(u16),
     /// That many entries of two 16-bit ids, or of one.
     Ranges(u16),
+    /// That many entries of Fibonacci-coded distances.
+    Gaps(u16),
 }
 
 impl<'a> VendorSet<'a> {
@@ -46,13 +49,33 @@ impl<'a> VendorSet<'a> {
         Ok(Self { bits, start, form: Form::Ranges(count) })
     }
 
+    /// `MaxId`, a flag, then the bits or a Fibonacci range: the range field of GPP's Canadian section.
+    pub(super) fn read_with_gaps(reader: &mut Reader<'a>) -> Result<Self, Broken> {
+        let max = reader.take(16)? as u16;
+        if !reader.flag()? {
+            let start = reader.skip(usize::from(max))?;
+            return Ok(Self { bits: reader.bits, start, form: Form::Field(max) });
+        }
+        let mut gaps = Gaps::new(reader)?;
+        let set = Self { bits: reader.bits, start: gaps.at, form: Form::Gaps(gaps.count) };
+        while let Some(range) = gaps.next() {
+            if range?.1 > max {
+                return Err(Broken::RangeExceedsMax);
+            }
+        }
+        reader.at = gaps.at;
+        Ok(set)
+    }
+
     /// Whether the vendor is named.
     #[inline]
     pub fn contains(&self, vendor: u16) -> bool {
         match self.form {
             Form::Field(max) => (1..=max).contains(&vendor) && self.bits.bit(self.start + usize::from(vendor) - 1),
             // They ascend: the first that does not end below the vendor decides.
-            Form::Ranges(_) => self.ranges().find(|(_, end)| *end >= vendor).is_some_and(|(start, _)| start <= vendor),
+            Form::Ranges(_) | Form::Gaps(_) => {
+                self.ranges().find(|(_, end)| *end >= vendor).is_some_and(|(start, _)| start <= vendor)
+            }
         }
     }
 
@@ -66,6 +89,7 @@ impl<'a> VendorSet<'a> {
         let left = match self.form {
             Form::Field(max) => Left::Field { next: 1, max },
             Form::Ranges(count) => Left::Entries { at: self.start, count },
+            Form::Gaps(count) => Left::Gaps(Gaps { bits: self.bits, at: self.start, count, last: 0 }),
         };
         VendorRanges { bits: self.bits, start: self.start, left }
     }
@@ -108,13 +132,14 @@ impl Entry {
 pub struct VendorRanges<'a> {
     bits: Bits<'a>,
     start: usize,
-    left: Left,
+    left: Left<'a>,
 }
 
 /// What is still to be shown.
-enum Left {
+enum Left<'a> {
     Field { next: u32, max: u16 },
     Entries { at: usize, count: u16 },
+    Gaps(Gaps<'a>),
 }
 
 impl Iterator for VendorRanges<'_> {
@@ -130,6 +155,8 @@ impl Iterator for VendorRanges<'_> {
                 *count -= 1;
                 Some((entry.start, entry.end))
             }
+            // They were read once with success, so they are again.
+            Left::Gaps(gaps) => gaps.next().and_then(Result::ok),
             Left::Field { next, max } => {
                 let set = |vendor: u32| self.bits.bit(self.start + vendor as usize - 1);
                 let max = u32::from(*max);

@@ -9,6 +9,7 @@ mod restrictions;
 mod tests;
 
 pub use permit::{About, Basis, Permit, Refusal, Registration, Vendor};
+pub(super) use restrictions::Coding;
 pub use restrictions::{Restriction, RestrictionKind, Restrictions};
 
 use super::bits::{Bits, Reader};
@@ -104,7 +105,7 @@ impl<'a> TcString<'a> {
         let core = Core::read(&mut reader)?;
         let vendor_consents = VendorSet::read(&mut reader)?;
         let vendor_legitimate_interests = VendorSet::read(&mut reader)?;
-        let restrictions = Restrictions::read(&mut reader)?;
+        let restrictions = Restrictions::read(&mut reader, Coding::Entries)?;
         reader.finish()?;
         Ok(Self {
             core,
@@ -136,14 +137,14 @@ impl<'a> TcString<'a> {
 }
 
 /// The bits of a segment, which has at least one character.
-fn segment(text: Option<&[u8]>) -> Result<Bits<'_>, Broken> {
+pub(super) fn segment(text: Option<&[u8]>) -> Result<Bits<'_>, Broken> {
     match text {
         None | Some([]) => Err(Broken::EmptySegment),
         Some(text) => Bits::new(text),
     }
 }
 
-fn once<T>(place: &mut Option<T>, found: T) -> Result<(), Broken> {
+pub(super) fn once<T>(place: &mut Option<T>, found: T) -> Result<(), Broken> {
     match place.replace(found) {
         None => Ok(()),
         Some(_) => Err(Broken::DuplicateSegment),
@@ -183,7 +184,7 @@ impl Core {
 }
 
 impl PublisherTc {
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Broken> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Broken> {
         let consents = Numbers::from_field(reader.take(24)?, 24);
         let legitimate_interests = Numbers::from_field(reader.take(24)?, 24);
         let custom_count = reader.take(6)? as u8;

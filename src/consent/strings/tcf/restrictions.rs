@@ -47,14 +47,27 @@ pub struct Restriction<'a> {
 }
 
 impl<'a> Restriction<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self, Broken> {
+    fn read(reader: &mut Reader<'a>, coding: Coding) -> Result<Self, Broken> {
         let purpose = reader.take(6)? as u8;
         let kind = RestrictionKind::of(reader.take(2)?)?;
         if !(1..=Numbers::MAX).contains(&purpose) {
             return Err(Broken::RestrictionPurpose);
         }
-        Ok(Self { purpose, kind, vendors: VendorSet::read_ranges(reader, u16::MAX)? })
+        let vendors = match coding {
+            Coding::Entries => VendorSet::read_ranges(reader, u16::MAX)?,
+            Coding::Gaps => VendorSet::read_with_gaps(reader)?,
+        };
+        Ok(Self { purpose, kind, vendors })
     }
+}
+
+/// How the vendors of a restriction are written.
+#[derive(Clone, Copy)]
+pub(in crate::consent::strings) enum Coding {
+    /// TCF: a count and entries of 16-bit ids.
+    Entries,
+    /// GPP's Canadian section: its range field.
+    Gaps,
 }
 
 /// All restrictions of a string.
@@ -63,15 +76,16 @@ pub struct Restrictions<'a> {
     bits: Bits<'a>,
     start: usize,
     count: u16,
+    coding: Coding,
 }
 
 impl<'a> Restrictions<'a> {
     /// `NumPubRestrictions` and the records.
-    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Broken> {
+    pub(in crate::consent::strings) fn read(reader: &mut Reader<'a>, coding: Coding) -> Result<Self, Broken> {
         let count = reader.take(12)? as u16;
-        let restrictions = Self { bits: reader.bits, start: reader.at, count };
+        let restrictions = Self { bits: reader.bits, start: reader.at, count, coding };
         for _ in 0..count {
-            Restriction::read(reader)?;
+            Restriction::read(reader, coding)?;
         }
         Ok(restrictions)
     }
@@ -80,11 +94,12 @@ impl<'a> Restrictions<'a> {
     pub fn iter(&self) -> impl Iterator<Item = Restriction<'a>> {
         let mut reader = Reader { bits: self.bits, at: self.start };
         // They were read once with success, so they are again.
-        (0..self.count).map_while(move |_| Restriction::read(&mut reader).ok())
+        let coding = self.coding;
+        (0..self.count).map_while(move |_| Restriction::read(&mut reader, coding).ok())
     }
 
     /// The purposes for which the vendor is bound, by kind: not allowed, consent, legitimate interest.
-    pub(super) fn of_vendor(&self, vendor: u16) -> [Numbers; 3] {
+    pub(in crate::consent::strings) fn of_vendor(&self, vendor: u16) -> [Numbers; 3] {
         let mut bound = [Numbers::default(); 3];
         for restriction in self.iter() {
             if restriction.vendors.contains(vendor) {
