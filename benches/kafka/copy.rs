@@ -1,6 +1,7 @@
 //! The bare copy loop: what remains of a transactional proxy when it does nothing with the records.
 #![allow(unsafe_code, reason = "the quick commit, as the proxy has it; the binding's own flushes in steps of 100 ms")]
 
+use super::cpu::{Meter, Run};
 use super::{Bench, CUT, SETTINGS};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
@@ -11,11 +12,11 @@ use std::time::{Duration, Instant};
 
 type Copier = ThreadedProducer<DefaultProducerContext>;
 
-/// Events a second from the first commit to the last.
-pub(crate) fn run(bench: &Bench, pair: u64) -> f64 {
+/// From the first commit to the last.
+pub(crate) fn run(bench: &Bench, pair: u64) -> Run {
     let (consumer, producer) = clients(bench, pair);
     let mut next: BTreeMap<i32, i64> = BTreeMap::new();
-    let (mut read, mut opened, mut first) = (0u64, None::<Instant>, None::<(Instant, u64)>);
+    let (mut read, mut opened, mut first) = (0u64, None::<Instant>, None::<Meter>);
     loop {
         let wait = opened.map_or(Duration::from_millis(100), |at| CUT.saturating_sub(at.elapsed()));
         if let Some(message) = consumer.poll(wait) {
@@ -31,10 +32,9 @@ pub(crate) fn run(bench: &Bench, pair: u64) -> f64 {
         let due = opened.is_some_and(|at| at.elapsed() >= CUT) || read == bench.events;
         if due && opened.take().is_some() {
             commit(&producer, &consumer, bench, &next);
-            let now = Instant::now();
-            let (start, before) = *first.get_or_insert((now, read));
+            let meter = first.get_or_insert_with(|| Meter::start(std::process::id(), read));
             if read == bench.events {
-                return (read - before) as f64 / now.duration_since(start).as_secs_f64();
+                return meter.stop(read);
             }
         }
     }

@@ -3,7 +3,8 @@
 //! `make bench-kafka` starts Apache Kafka as the tests do, writes the reference workload "track" once, and lets both
 //! sides read all of it, pair after pair. The bare loop copies every record unread to the sink's topic in
 //! transactions of the same length, with the same quick commit; Privet judges, edits and writes. A rate runs from
-//! the first commit to the last, so that neither start nor joining the group counts.
+//! the first commit to the last, so that neither start nor joining the group counts; beside it stands the processor time
+//! that the side's own process used for an event, all of its threads together.
 //! `PRIVET_BENCH_EVENTS` (150000) and `PRIVET_BENCH_PAIRS` (9) change the size.
 #![allow(missing_docs, clippy::print_stdout)]
 
@@ -11,7 +12,9 @@
 mod kit;
 
 mod copy;
+mod cpu;
 
+use cpu::{Meter, Run};
 use kit::broker::{Kafka, kafka};
 use kit::client::Input;
 use kit::process::Privet;
@@ -58,7 +61,6 @@ fn main() {
         "workload track, {} events, {pairs} pairs in turns; one worker each, {cores} cores shared with the broker",
         bench.events
     );
-    let mut ratios = Vec::new();
     let (mut privets, mut copies) = (Vec::new(), Vec::new());
     for pair in 0..pairs {
         // Whoever goes second finds the broker's caches warmer: take turns.
@@ -69,20 +71,20 @@ fn main() {
                 (bench.privet(pair), copy)
             }
         };
-        println!(
-            "pair {:>2}: privet run {privet:>9.0} events/s, bare copy {copy:>9.0} events/s, ratio {:.3}",
-            pair + 1,
-            privet / copy
-        );
-        ratios.push(privet / copy);
+        show(&format!("pair {:>2}:", pair + 1), privet, copy, privet.rate / copy.rate);
         privets.push(privet);
         copies.push(copy);
     }
+    let ratios: Vec<f64> = privets.iter().zip(&copies).map(|(privet, copy)| privet.rate / copy.rate).collect();
+    show("median: ", middle(&privets), middle(&copies), median(ratios.clone()));
+    let (low, high) = interval(ratios);
+    println!("the median ratio lies between {low:.3} and {high:.3} (95 %, by order statistics)");
+}
+
+fn show(what: &str, privet: Run, copy: Run, ratio: f64) {
     println!(
-        "median:  privet run {:>9.0} events/s, bare copy {:>9.0} events/s, ratio {:.3}",
-        median(privets),
-        median(copies),
-        median(ratios)
+        "{what} privet run {:>9.0} events/s ({:>5.2} µs), bare copy {:>9.0} events/s ({:>5.2} µs), ratio {ratio:.3}",
+        privet.rate, privet.cost, copy.rate, copy.cost
     );
 }
 
@@ -110,8 +112,8 @@ impl Bench {
         Bench { kafka, source, sink, events, dir }
     }
 
-    /// Events a second through a `privet run` of its own group.
-    fn privet(&self, pair: u64) -> f64 {
+    /// A `privet run` of its own group.
+    fn privet(&self, pair: u64) -> Run {
         let admin = kit::free_port();
         let mut config = format!(
             "policy: policy.yaml\nkeys: {{provider: file, path: keys.yaml}}\ngroup: {}.{pair}\ninstance: bench\nworkers: 1\n\
@@ -129,27 +131,26 @@ impl Bench {
         let mut privet = Privet::start(&path, admin, &self.dir.join(format!("privet.{pair}.log")), &["--from", "earliest"]);
         privet.wait_ready();
         let done = || privet.metric("privet_records_total", &[]) as u64;
-        let rate = between_commits(self.events, done);
+        let run = between_commits(privet.id(), self.events, done);
         assert!(privet.terminate().0.success(), "privet ends well:\n{}", privet.log());
-        rate
+        run
     }
 }
 
-/// Events a second from the first commit that is seen to the last.
-fn between_commits(events: u64, done: impl Fn() -> u64) -> f64 {
+/// From the first commit that is seen to the last.
+fn between_commits(process: u32, events: u64, done: impl Fn() -> u64) -> Run {
     let begun = Instant::now();
     let mut first = None;
     loop {
-        let (count, now) = (done(), Instant::now());
-        let (start, before) = *first.get_or_insert((now, count));
-        if before == 0 {
-            first = None;
-        }
-        if count >= events {
-            return (count - before) as f64 / now.duration_since(start).as_secs_f64();
+        let count = done();
+        if count > 0 {
+            let meter: &Meter = first.get_or_insert_with(|| Meter::start(process, count));
+            if count >= events {
+                return meter.stop(count);
+            }
         }
         assert!(begun.elapsed() < LIMIT, "{count} of {events} events after {LIMIT:?}");
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -157,7 +158,21 @@ fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
+fn middle(runs: &[Run]) -> Run {
+    let of = |figure: fn(&Run) -> f64| median(runs.iter().map(figure).collect());
+    Run { rate: of(|run| run.rate), cost: of(|run| run.cost) }
+}
+
 fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers[numbers.len() / 2]
+}
+
+/// Between which of the sorted numbers the median lies with 95 % certainty: as many heads as tails, by the normal
+/// approximation of the binomial; all of them where they are few.
+fn interval(mut numbers: Vec<f64>) -> (f64, f64) {
+    numbers.sort_by(f64::total_cmp);
+    let count = numbers.len() as f64;
+    let low = (count / 2.0 - 0.98 * count.sqrt()).floor().max(0.0) as usize;
+    (numbers[low], numbers[numbers.len() - 1 - low])
 }
