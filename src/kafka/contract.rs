@@ -3,7 +3,7 @@
 use super::errors::Fault;
 use crate::event::{Header, Timestamp};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// One record as it was fetched, borrowed while the callback of [`Source::poll`] runs. It does not implement
 /// `Debug`: it holds personal data.
@@ -112,6 +112,9 @@ pub enum Sent {
 }
 
 /// One producer, with at most one batch open. `M` is the [`Source::Membership`] that fences its commits.
+///
+/// A batch is opened by `begin`, filled by `send`, and ended by `end`, which returns at once; until `settled` tells what
+/// came of it nothing else may be begun or sent. `abort` and `rebuild` void whatever is open.
 pub trait Sink<M> {
     /// Whether a commit moves the group's offsets in the same moment; else the source commits them afterwards.
     fn carries_offsets(&self) -> bool;
@@ -119,15 +122,22 @@ pub trait Sink<M> {
     /// Opens a batch.
     fn begin(&mut self) -> Result<(), Fault>;
 
+    /// Whether the topic takes a record of that size; writes nothing, and may be asked while a batch ends.
+    fn fits(&mut self, record: &Outgoing<'_>) -> Result<Sent, Fault>;
+
     /// Adds one record to the open batch. Waits while the queue is full, up to a bound that is a fault.
     fn send(&mut self, record: Outgoing<'_>) -> Result<Sent, Fault>;
 
-    /// Ends the batch: every record is in its sink, and if the sink carries offsets, they are the group's in the same
-    /// moment. With a bound, an answer that takes longer is a fault. A fault leaves the end open: abort or rebuild.
-    fn commit(&mut self, offsets: &[NextOffset], membership: &M, bound: Option<Duration>) -> Result<(), Fault>;
+    /// Begins to end the batch: every record is in its sink, and if the sink carries offsets, they are the group's in
+    /// the same moment. With a bound, an answer that takes longer is a fault.
+    fn end(&mut self, offsets: &[NextOffset], membership: M, bound: Option<Duration>) -> Result<(), Fault>;
 
-    /// Voids the open batch, if there is one.
-    fn abort(&mut self) -> Result<(), Fault>;
+    /// What came of the batch that was ended, waited for at most so long: when it was done, or a fault, which leaves the
+    /// end open: abort or rebuild. `None` while it is under way.
+    fn settled(&mut self, wait: Duration) -> Option<Result<Instant, Fault>>;
+
+    /// Voids the open batch, if there is one. With a bound, it is left to the brokers after that time.
+    fn abort(&mut self, bound: Option<Duration>) -> Result<(), Fault>;
 
     /// Makes the producer anew under the same id, which settles whatever the old one left open.
     fn rebuild(&mut self) -> Result<(), Fault>;

@@ -5,6 +5,7 @@
 
 pub mod cluster;
 mod contract;
+mod ender;
 mod errors;
 mod ffi;
 mod limits;

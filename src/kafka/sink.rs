@@ -1,6 +1,7 @@
 //! The producer of one worker: records to the topics of the sinks, order kept, sizes respected.
 
 use super::contract::{Outgoing, Sent};
+use super::ender::Ender;
 use super::errors::{Fault, Recovery, sentence, too_large};
 use super::limits::SizeLimits;
 use super::rebalance::ProducerEvents;
@@ -38,13 +39,19 @@ pub(super) struct TopicFacts {
     limit: usize,
 }
 
+/// One client, and the thread that ends its batches; dropped in that order, so that the client is destroyed here.
+pub(super) struct Inner {
+    pub(super) ender: Ender,
+    pub(super) client: Arc<ThreadedProducer<ProducerEvents>>,
+}
+
 /// One worker's producer.
 pub struct Producer {
     pub(super) settings: Settings,
     pub(super) worker: usize,
     pub(super) meters: TransactionMeters,
     /// `None` only after a rebuild that failed.
-    pub(super) inner: Option<ThreadedProducer<ProducerEvents>>,
+    pub(super) inner: Option<Inner>,
     topics: HashMap<String, TopicFacts>,
     pub(super) limits: Arc<SizeLimits>,
     /// Whether a batch is open.
@@ -80,14 +87,23 @@ pub fn producer(
 impl Producer {
     /// The client; a fault after a rebuild that failed.
     pub(super) fn inner(&self) -> Result<&ThreadedProducer<ProducerEvents>, Fault> {
-        let gone = || Fault::own("writing", Recovery::Rebuild, "there is no producer");
-        self.inner.as_ref().ok_or_else(gone)
+        self.inner.as_ref().map(|inner| &*inner.client).ok_or_else(gone)
+    }
+
+    /// The thread that ends its batches.
+    pub(super) fn ender(&mut self) -> Result<&mut Ender, Fault> {
+        self.inner.as_mut().map(|inner| &mut inner.ender).ok_or_else(gone)
     }
 
     pub(super) fn create(&self) -> Result<ThreadedProducer<ProducerEvents>, Fault> {
         let config = self.settings.producer(self.worker, self.limits.range());
         let stop = |error: KafkaError| Fault::own("starting the producer", Recovery::Stop, sentence(&error));
         config.create_with_context(ProducerEvents::default()).map_err(stop)
+    }
+
+    pub(super) fn weigh(&mut self, record: &Outgoing<'_>) -> Result<Sent, Fault> {
+        let limit = self.facts(record.topic)?.limit;
+        Ok(if size(record) > limit { Sent::TooLarge } else { Sent::Taken })
     }
 
     pub(super) fn write(&mut self, record: Outgoing<'_>) -> Result<Sent, Fault> {
@@ -155,6 +171,10 @@ impl Producer {
     pub(super) fn forget_topics(&mut self) {
         self.topics.clear();
     }
+}
+
+fn gone() -> Fault {
+    Fault::own("writing", Recovery::Rebuild, "there is no producer")
 }
 
 fn size(record: &Outgoing<'_>) -> usize {

@@ -5,14 +5,16 @@
 //! may, or during which requests timed out, the producer is made anew: its new epoch fences the straggler.
 
 use super::contract::{NextOffset, Outgoing, Sent, Sink};
+use super::ender::{End, Ender, How};
 use super::errors::{Attempt, Fault, Recovery};
 use super::ffi::{self, GroupMetadata, NativeFault};
 use super::rebalance::ProducerEvents;
-use super::sink::Producer;
+use super::sink::{Inner, Producer};
 use super::source::offset_list;
 use crate::config::Guarantee;
 use rdkafka::client::Client;
 use rdkafka::producer::{Producer as _, PurgeConfig};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Wait as long as the transaction lives.
@@ -22,7 +24,7 @@ const UNBOUNDED: i32 = -1;
 const INIT_TIMEOUT_MS: i32 = 30_000;
 
 /// An abort only tells the coordinator; what was queued is purged.
-const ABORT_TIMEOUT_MS: i32 = 10_000;
+const ABORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A flush outside of transactions may take this long: a broker that is slower has a problem of its own.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,7 +43,9 @@ impl Producer {
             let deadline = Instant::now() + Duration::from_millis(INIT_TIMEOUT_MS.unsigned_abs().into());
             again(Attempt::Init, Some(deadline), || ffi::init_transactions(producer.client(), INIT_TIMEOUT_MS))?;
         }
-        self.inner = Some(producer);
+        let client = Arc::new(producer);
+        let ender = Ender::start(client.clone(), self.worker)?;
+        self.inner = Some(Inner { ender, client });
         (self.open, self.suspect) = (false, false);
         Ok(())
     }
@@ -54,47 +58,9 @@ impl Producer {
         Ok(self.inner()?.client())
     }
 
-    fn commit_transaction(
-        &mut self,
-        offsets: &[NextOffset],
-        membership: &GroupMetadata,
-        bound: Option<Duration>,
-    ) -> Result<(), Fault> {
-        let list = offset_list(offsets)?;
-        let started = Instant::now();
-        let deadline = bound.map(|bound| started + bound);
-        let client = self.client()?;
-        again(Attempt::SendOffsets, deadline, || ffi::send_offsets(client, &list, membership, remaining(deadline)))?;
-        again(Attempt::Commit, deadline, || ffi::commit_transaction(client, remaining(deadline)))?;
-        let timeouts = client.context().timeouts();
-        self.open = false;
-        self.suspect = started.elapsed() >= self.settings.request_timeout() || timeouts > self.timeouts;
-        Ok(())
-    }
-
-    /// Every record acknowledged, or a fault: offsets are committed only for a whole batch.
-    fn commit_flushed(&mut self, bound: Option<Duration>) -> Result<(), Fault> {
-        let attempted = "waiting for acknowledgements";
-        let timeout = i32::try_from(bound.unwrap_or(FLUSH_TIMEOUT).as_millis()).unwrap_or(i32::MAX);
-        let client = self.client()?;
-        if !ffi::flush(client, timeout) {
-            return Err(Fault::own(attempted, Recovery::Rebuild, "not every record was acknowledged in time"));
-        }
-        match client.context().take_failed() {
-            None => {
-                self.open = false;
-                Ok(())
-            }
-            Some((count, code)) => {
-                let why = format!("{count} records were not delivered");
-                Err(Fault { attempted, recovery: Recovery::Rebuild, code, why })
-            }
-        }
-    }
-
     /// A broker that refused a size knows another limit than we do.
     fn look_at_sizes(&mut self) {
-        if self.inner.as_ref().is_some_and(|producer| producer.client().context().take_too_large()) {
+        if self.client().is_ok_and(|client| client.context().take_too_large()) {
             tracing::warn!("a broker refused a batch for its size; limits of the sink topics are read again");
             self.limits.refresh();
         }
@@ -124,14 +90,34 @@ impl Sink<GroupMetadata> for Producer {
         self.write(record)
     }
 
-    fn commit(&mut self, offsets: &[NextOffset], membership: &GroupMetadata, bound: Option<Duration>) -> Result<(), Fault> {
-        match self.transactional() {
-            true => self.commit_transaction(offsets, membership, bound),
-            false => self.commit_flushed(bound),
-        }
+    fn fits(&mut self, record: &Outgoing<'_>) -> Result<Sent, Fault> {
+        self.weigh(record)
     }
 
-    fn abort(&mut self) -> Result<(), Fault> {
+    fn end(&mut self, offsets: &[NextOffset], membership: GroupMetadata, bound: Option<Duration>) -> Result<(), Fault> {
+        let (how, bound) = match self.transactional() {
+            true => (How::Commit { offsets: offset_list(offsets)?, membership }, bound),
+            false => (How::Flush, Some(bound.unwrap_or(FLUSH_TIMEOUT))),
+        };
+        let deadline = bound.map(|bound| Instant::now() + bound);
+        self.ender()?.begin(End { how, deadline })
+    }
+
+    fn settled(&mut self, wait: Duration) -> Option<Result<Instant, Fault>> {
+        let ended = match self.ender() {
+            Ok(ender) => ender.settled(wait)?,
+            Err(fault) => return Some(Err(fault)),
+        };
+        let settled = ended.result.and_then(|()| Ok(self.client()?.context().timeouts())).map(|timeouts| {
+            self.open = false;
+            let took = ended.at.saturating_duration_since(ended.started);
+            self.suspect = self.transactional() && (took >= self.settings.request_timeout() || timeouts > self.timeouts);
+            ended.at
+        });
+        Some(settled)
+    }
+
+    fn abort(&mut self, bound: Option<Duration>) -> Result<(), Fault> {
         self.look_at_sizes();
         self.forget_topics();
         if !std::mem::take(&mut self.open) {
@@ -142,7 +128,8 @@ impl Sink<GroupMetadata> for Producer {
             return self.rebuild();
         }
         let client = self.client()?;
-        again(Attempt::Abort, None, || ffi::abort_transaction(client, ABORT_TIMEOUT_MS))?;
+        let deadline = Instant::now() + bound.unwrap_or(ABORT_TIMEOUT);
+        again(Attempt::Abort, Some(deadline), || ffi::abort_transaction(client, remaining(Some(deadline))))?;
         client.context().take_failed();
         Ok(())
     }
@@ -152,14 +139,14 @@ impl Sink<GroupMetadata> for Producer {
         self.forget_topics();
         self.meters.rebuilt();
         if let Some(old) = self.inner.take() {
-            old.purge(PurgeConfig::default().queue().inflight());
+            old.client.purge(PurgeConfig::default().queue().inflight());
         }
         self.connect()
     }
 }
 
 /// Milliseconds until the deadline, at least 1; without one, as long as the transaction lives.
-fn remaining(deadline: Option<Instant>) -> i32 {
+pub(super) fn remaining(deadline: Option<Instant>) -> i32 {
     deadline.map_or(UNBOUNDED, |deadline| {
         let left = deadline.saturating_duration_since(Instant::now()).as_millis();
         i32::try_from(left).unwrap_or(i32::MAX).max(1)
@@ -168,7 +155,11 @@ fn remaining(deadline: Option<Instant>) -> i32 {
 
 /// Makes a call until it is not retriable any more. What is still open after the last attempt, or the deadline, has
 /// an unknown end: only a new producer settles it.
-fn again(attempt: Attempt, deadline: Option<Instant>, mut call: impl FnMut() -> Result<(), NativeFault>) -> Result<(), Fault> {
+pub(super) fn again(
+    attempt: Attempt,
+    deadline: Option<Instant>,
+    mut call: impl FnMut() -> Result<(), NativeFault>,
+) -> Result<(), Fault> {
     let mut attempts = 0;
     loop {
         let Err(native) = call() else { return Ok(()) };

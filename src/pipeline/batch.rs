@@ -1,13 +1,17 @@
-//! What one worker has read since its last cut: next offsets, how much, since when.
+//! What one worker has read since its last cut: next offsets, how much, since when, and until when.
 
 use crate::kafka::{Fault, Fetched, NextOffset, Recovery};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// A batch that opens after a lull stays open for so long: what came with its first record is read by then, and one
+/// transaction holds it all.
+const COMPANY: Duration = Duration::from_millis(2);
+
 /// When a batch is cut: whichever comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// Longest time it stays open.
+    /// From one cut to the next: what comes after a lull need not wait.
     pub interval: Duration,
     /// Most records read.
     pub records: usize,
@@ -21,19 +25,33 @@ pub(super) struct Batch {
     offsets: Vec<NextOffset>,
     /// Where the last record's partition stands: records come in runs.
     last: usize,
-    opened: Option<Instant>,
+    opened: Option<Opened>,
     records: usize,
     bytes: usize,
 }
 
+#[derive(Clone, Copy)]
+struct Opened {
+    at: Instant,
+    /// When the batch before was cut.
+    after: Instant,
+}
+
+impl Opened {
+    fn due(&self, cut: &Cut) -> Instant {
+        (self.after + cut.interval).max(self.at + COMPANY.min(cut.interval))
+    }
+}
+
 impl Batch {
-    pub(super) fn open(&mut self, now: Instant) {
-        self.opened = Some(now);
+    /// Opens with its first record; the batch before was cut at that time.
+    pub(super) fn open(&mut self, now: Instant, last_cut: Instant) {
+        self.opened = Some(Opened { at: now, after: last_cut });
     }
 
     /// When the first record came; `None` where no batch is open.
     pub(super) fn opened(&self) -> Option<Instant> {
-        self.opened
+        self.opened.map(|opened| opened.at)
     }
 
     /// The next offset of each partition that the batch has records of.
@@ -72,14 +90,18 @@ impl Batch {
         Ok(())
     }
 
+    /// Whether it holds as much as one batch may.
+    pub(super) fn is_full(&self, cut: &Cut) -> bool {
+        self.records >= cut.records || self.bytes >= cut.bytes
+    }
+
     pub(super) fn is_due(&self, cut: &Cut, now: Instant) -> bool {
-        let Some(opened) = self.opened else { return false };
-        self.records >= cut.records || self.bytes >= cut.bytes || now.saturating_duration_since(opened) >= cut.interval
+        self.opened.is_some_and(|opened| self.is_full(cut) || now >= opened.due(cut))
     }
 
     /// How long until time cuts the batch.
     pub(super) fn left(&self, cut: &Cut, now: Instant) -> Option<Duration> {
-        self.opened.map(|opened| cut.interval.saturating_sub(now.saturating_duration_since(opened)))
+        self.opened.map(|opened| opened.due(cut).saturating_duration_since(now))
     }
 }
 
@@ -115,7 +137,7 @@ mod tests {
         let start = Instant::now();
         let mut batch = Batch::default();
         assert!(!batch.is_due(&CUT, start + CUT.interval), "nothing is open");
-        batch.open(start);
+        batch.open(start, start);
         batch.note(&record(0, 0, b"1")).unwrap();
         assert!(!batch.is_due(&CUT, start));
         assert!(batch.is_due(&CUT, start + CUT.interval));
@@ -124,8 +146,20 @@ mod tests {
         batch.note(&record(0, 2, b"1")).unwrap();
         assert!(batch.is_due(&CUT, start), "records");
         batch.clear();
-        batch.open(start);
+        batch.open(start, start);
         batch.note(&record(0, 3, b"0123456789")).unwrap();
         assert!(batch.is_due(&CUT, start), "bytes");
+    }
+
+    #[test]
+    fn after_a_lull_a_batch_does_not_wait_for_the_interval() {
+        let cut_before = Instant::now();
+        let now = cut_before + 10 * CUT.interval;
+        let mut batch = Batch::default();
+        batch.open(now, cut_before);
+        assert_eq!(batch.left(&CUT, now), Some(COMPANY));
+        assert!(!batch.is_due(&CUT, now) && batch.is_due(&CUT, now + COMPANY));
+        let quick = Cut { interval: Duration::ZERO, ..CUT };
+        assert!(batch.is_due(&quick, now));
     }
 }

@@ -20,6 +20,8 @@ const PURPOSES_HEADER: &str = "privet-purposes";
 pub type Write<'w> = dyn FnMut(Outgoing<'_>) -> Result<Sent, Fault> + 'w;
 
 /// What the delivery loop asks of the one who judges; a simulation brings its own.
+///
+/// At most two batches are known at a time: one that was closed and whose end is under way, and one that opened since.
 pub trait Judge {
     /// A batch opens: the newest plan is taken up, and stays until the next batch.
     fn renew(&mut self);
@@ -27,13 +29,13 @@ pub trait Judge {
     /// Judges one record and writes what each sink gets of it.
     fn judge(&mut self, record: &Fetched<'_>, write: &mut Write<'_>) -> Result<(), Fault>;
 
-    /// The batch is about to be committed: writes what was kept back for its end.
+    /// The batch is about to be committed: writes what was kept back for its end. What is judged next is of another.
     fn close(&mut self, write: &mut Write<'_>) -> Result<(), Fault>;
 
-    /// The batch was committed at that time.
+    /// The batch that was closed was committed at that time.
     fn committed(&mut self, at: Instant);
 
-    /// The batch is void, and its records will be read again.
+    /// Whatever was not committed is void, closed or not, and its records will be read again.
     fn aborted(&mut self);
 }
 
@@ -53,6 +55,8 @@ pub struct PlanJudge {
     engine: Engine,
     aside: Option<(String, QuarantineBatch)>,
     under: Under,
+    /// Under which plan the batch whose end is under way was judged, if another one runs since.
+    before: Option<Under>,
     /// Kept between records for their memory.
     headers: Vec<Header<'static>>,
     refused: Vec<(SinkId, Reason)>,
@@ -63,14 +67,26 @@ pub struct PlanJudge {
 struct Under {
     plan: Arc<Plan>,
     counts: LocalCounts,
+    /// Those of the batch that was closed.
+    closed: LocalCounts,
+    is_closed: bool,
     /// The stream of each topic met so far.
     streams: Vec<(Box<str>, StreamId)>,
 }
 
 impl Under {
     fn new(plan: Arc<Plan>, telemetry: &Arc<Telemetry>) -> Under {
-        let counts = LocalCounts::new(telemetry.clone(), plan.meter_names());
-        Under { plan, counts, streams: Vec::new() }
+        let counts = || LocalCounts::new(telemetry.clone(), plan.meter_names());
+        let (counts, closed) = (counts(), counts());
+        Under { plan, counts, closed, is_closed: false, streams: Vec::new() }
+    }
+
+    /// Puts the counts of the open batch aside until it is known what became of it.
+    fn close(&mut self, engine: &mut Engine) {
+        let Under { plan, counts, closed, is_closed, streams: _ } = self;
+        engine.drain_field_counts(|rule, count| counts.fields(plan.rule(rule).sink, rule, u64::from(count)));
+        std::mem::swap(counts, closed);
+        *is_closed = true;
     }
 
     fn stream(&mut self, topic: &str) -> Option<StreamId> {
@@ -89,6 +105,7 @@ impl PlanJudge {
     pub fn new(live: Arc<ArcSwap<Plan>>, limits: Limits, aside: Option<Aside>, telemetry: Arc<Telemetry>) -> PlanJudge {
         PlanJudge {
             under: Under::new(live.load_full(), &telemetry),
+            before: None,
             live,
             telemetry,
             engine: Engine::new(limits),
@@ -151,7 +168,10 @@ impl Judge for PlanJudge {
     fn renew(&mut self) {
         let newest = self.live.load();
         if !Arc::ptr_eq(&newest, &self.under.plan) {
-            self.under = Under::new(newest.clone(), &self.telemetry);
+            let before = std::mem::replace(&mut self.under, Under::new(newest.clone(), &self.telemetry));
+            if before.is_closed {
+                self.before = Some(before);
+            }
         }
     }
 
@@ -196,20 +216,27 @@ impl Judge for PlanJudge {
     }
 
     fn close(&mut self, write: &mut Write<'_>) -> Result<(), Fault> {
-        self.seal(write)
+        self.seal(write)?;
+        self.under.close(&mut self.engine);
+        Ok(())
     }
 
     fn committed(&mut self, at: Instant) {
-        let Under { counts, plan, .. } = &mut self.under;
-        self.engine.drain_field_counts(|rule, count| {
-            counts.fields(plan.rule(rule).sink, rule, u64::from(count));
-        });
-        counts.commit(at);
+        match self.before.take() {
+            Some(mut before) => before.closed.commit(at),
+            None => {
+                self.under.closed.commit(at);
+                self.under.is_closed = false;
+            }
+        }
     }
 
     fn aborted(&mut self) {
+        self.before = None;
         self.engine.drain_field_counts(|_, _| {});
         self.under.counts.abort();
+        self.under.closed.abort();
+        self.under.is_closed = false;
         if let Some((_, batch)) = &mut self.aside {
             batch.clear();
         }

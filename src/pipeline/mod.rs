@@ -1,5 +1,6 @@
 //! The order of the stages for one record: a synchronous core with its scratch, and the loop that delivers.
 
+mod ahead;
 mod batch;
 mod engine;
 mod judge;

@@ -2,11 +2,15 @@
 //!
 //! The loop decides; [`Source`] and [`Sink`] do. It holds two promises: offsets are committed only with everything
 //! that their records wrote, and after a batch was voided nothing is read but from the committed offsets.
+//!
+//! While one batch ends (`worker/end.rs`), the next is judged ahead: what it will write is kept in memory, and written
+//! once the other is committed. Whatever else happens first - a fault, a revocation - voids it: none of it was written.
 
+use super::ahead::Ahead;
 use super::batch::{Batch, Cut};
 use super::judge::Judge;
 use crate::event::Timestamp;
-use crate::kafka::{Fault, Fetched, Polled, Recovery, Sink, Source};
+use crate::kafka::{Fault, Fetched, Polled, Recovery, Sent, Sink, Source};
 use crate::telemetry::{TransactionMeters, TransactionResult};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,6 +25,12 @@ const REVOKE_BOUND: Duration = Duration::from_secs(5);
 
 /// A process is expected to end within five seconds; this leaves the rest for leaving the group.
 const DRAIN_BOUND: Duration = Duration::from_secs(3);
+
+/// What is left of that for voiding the last batch, at least.
+const LAST_WORD: Duration = Duration::from_millis(200);
+
+/// A transaction that was begun to be ended lives for no longer: its timeout, and the broker's round for it.
+const END_BOUND: Duration = Duration::from_secs(15);
 
 /// The pause after a first fault, doubled with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -61,7 +71,18 @@ pub struct Worker<S, K, J, O> {
     cut: Cut,
     meters: TransactionMeters,
     stop: Arc<AtomicBool>,
+    /// What was read since the last cut.
     batch: Batch,
+    /// Whether the open batch is judged ahead: nothing of it was written yet, and no transaction is open for it.
+    is_ahead: bool,
+    /// What a batch that is judged ahead will write.
+    ahead: Ahead,
+    /// The batch before, from its cut until it was committed or voided.
+    ending: Batch,
+    /// Whether it is not known yet what became of it.
+    is_ending: bool,
+    /// When the batch before was cut.
+    last_cut: Instant,
     /// Faults since the last commit.
     faults: u32,
     /// A batch was voided: until this moment nothing is tried, and until the rewind nothing is taken.
@@ -82,7 +103,6 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         meters: TransactionMeters,
         stop: Arc<AtomicBool>,
     ) -> Worker<S, K, J, O> {
-        let (batch, rebuilds) = (Batch::default(), VecDeque::new());
         Worker {
             source,
             sink,
@@ -91,11 +111,16 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             cut,
             meters,
             stop,
-            batch,
+            batch: Batch::default(),
+            is_ahead: false,
+            ahead: Ahead::default(),
+            ending: Batch::default(),
+            is_ending: false,
+            last_cut: Instant::now(),
             faults: 0,
             rewind_at: None,
             broken: false,
-            rebuilds,
+            rebuilds: VecDeque::new(),
             first_pause: FIRST_PAUSE,
         }
     }
@@ -117,24 +142,42 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     /// Out of the way, so that neither the readers of the sinks nor the group wait for a worker that is gone.
     fn give_up(&mut self) {
         // Where even the abort fails, the brokers void the batch when its time is over.
-        let _ = self.sink.abort();
+        let _ = self.sink.abort(Some(DRAIN_BOUND));
         self.source.leave();
     }
 
     /// One turn: at most one record, or one change of the assignment, then a cut if one is due.
     pub(super) fn step(&mut self) -> Result<(), Fault> {
+        if self.is_ending {
+            return self.step_ahead();
+        }
         let now = Instant::now();
         let wait = match (self.rewind_at, self.batch.left(&self.cut, now)) {
             (Some(at), _) => at.saturating_duration_since(now).min(IDLE_WAIT),
             (None, Some(left)) => left,
             (None, None) => IDLE_WAIT,
         };
-        let Worker { source, sink, judge, batch, rewind_at, .. } = self;
+        self.read(wait)?;
+        self.turn()
+    }
+
+    /// At most one record into the open batch, or one change of the assignment; whether there was either.
+    fn read(&mut self, wait: Duration) -> Result<bool, Fault> {
+        let Worker { source, rewind_at, .. } = self;
+        let mut open = Open {
+            sink: &mut self.sink,
+            judge: &mut self.judge,
+            batch: &mut self.batch,
+            ahead: &mut self.ahead,
+            is_ahead: &mut self.is_ahead,
+            is_ending: self.is_ending,
+            last_cut: self.last_cut,
+        };
         let mut taken = Ok(());
         let polled = source.poll(wait, &mut |record| {
             // Before the rewind, records come from after the voided batch: taking one would skip the others.
             if rewind_at.is_none() {
-                taken = take(sink, judge, batch, &record);
+                taken = open.take(&record);
             }
         })?;
         taken?;
@@ -144,7 +187,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             Polled::Assigned => self.accept()?,
             Polled::Revoked { lost } => self.revoke(lost)?,
         }
-        self.turn()
+        Ok(polled != Polled::Idle)
     }
 
     /// What time asks for: a rewind, or a cut.
@@ -153,73 +196,71 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         match self.rewind_at {
             Some(at) if now >= at => self.rewind(),
             Some(_) => Ok(()),
-            None if self.batch.is_due(&self.cut, now) => self.commit(None),
+            None if self.batch.is_due(&self.cut, now) => self.cut(None),
             None => Ok(()),
         }
     }
 
     fn accept(&mut self) -> Result<(), Fault> {
+        // What is committed says where to begin: first what is on its way there.
+        self.await_end(Instant::now() + REVOKE_BOUND)?;
+        if self.is_ahead {
+            self.forget_ahead();
+        }
         self.source.accept()?;
         self.observer.assigned(self.source.assignment());
         Ok(())
     }
 
-    /// Settles the batch while its partitions are still owned, then lets them go.
+    /// Settles what was written while its partitions are still owned, then lets them go.
     fn revoke(&mut self, lost: bool) -> Result<(), Fault> {
-        let settled = match self.batch.opened() {
+        let deadline = Instant::now() + REVOKE_BOUND;
+        let settled = self.await_end(deadline).and_then(|()| match self.batch.opened() {
             None => Ok(()),
+            // Its next owner reads those records again.
+            Some(_) if self.is_ahead => {
+                self.forget_ahead();
+                Ok(())
+            }
             Some(_) if lost => Err(Fault::own("committing", Recovery::Abort, "the group has given the partitions away")),
-            Some(_) => self.commit(Some(REVOKE_BOUND)),
-        };
+            Some(_) => self.commit(deadline),
+        });
         let recovered = settled.or_else(|fault| self.recover(fault));
         let released = self.source.release();
         self.observer.revoked();
         recovered.and(released)
     }
 
-    /// Ends the batch: all of it counts, offsets included, or none.
-    fn commit(&mut self, bound: Option<Duration>) -> Result<(), Fault> {
-        let Worker { source, sink, judge, batch, .. } = self;
-        let Some(opened) = batch.opened() else { return Ok(()) };
-        judge.close(&mut |record| sink.send(record))?;
-        // The group's coordinator checks the member, not its partitions: a batch with records of a partition that is
-        // not ours any more is void as a whole, since what they wrote cannot be taken out of it.
-        if !batch.offsets().iter().all(|place| source.owns(&place.topic, place.partition)) {
-            return Err(Fault::own("committing", Recovery::Abort, "a partition of the batch is not this member's any more"));
-        }
-        let membership = source.membership()?;
-        sink.commit(batch.offsets(), &membership, bound)?;
-        if !sink.carries_offsets() {
-            source.commit(batch.offsets())?;
-        }
-        let committed = Instant::now();
-        batch.clear();
-        judge.committed(committed);
-        self.meters.ended(TransactionResult::Committed, committed.saturating_duration_since(opened));
-        self.observer.committed(Timestamp::now());
-        self.observer.beat();
-        self.faults = 0;
-        Ok(())
-    }
-
-    /// Voids the batch and plans the way back to the committed offsets. An error is a fault to stop for.
+    /// Voids what is not committed and plans the way back to the committed offsets. An error is a fault to stop for.
     fn recover(&mut self, fault: Fault) -> Result<(), Fault> {
-        tracing::warn!(recovery = ?fault.recovery, batch = self.batch.opened().is_some(), "{fault}");
+        // What is being ended is out of our hands: only its own end says where to go on.
+        let fault = match self.await_end(Instant::now() + END_BOUND) {
+            Ok(()) => fault,
+            Err(own) => {
+                if own.recovery > fault.recovery {
+                    own
+                } else {
+                    fault
+                }
+            }
+        };
+        let written = self.ending.opened().or(self.batch.opened().filter(|_| !self.is_ahead));
+        tracing::warn!(recovery = ?fault.recovery, batch = written.is_some(), "{fault}");
         self.observer.stalled(&fault);
-        if let Some(opened) = self.batch.opened() {
+        if let Some(opened) = written {
             let result = match fault.recovery {
                 Recovery::Retry | Recovery::Abort => TransactionResult::Aborted,
                 Recovery::Rebuild | Recovery::Stop => TransactionResult::Unknown,
             };
             self.meters.ended(result, opened.elapsed());
         }
-        self.batch.clear();
-        self.judge.aborted();
+        self.ending.clear();
+        self.forget_ahead();
         match fault.recovery {
             Recovery::Stop => return Err(fault),
             Recovery::Rebuild => self.broken = true,
             Recovery::Retry | Recovery::Abort => {
-                if let Err(worse) = self.sink.abort() {
+                if let Err(worse) = self.sink.abort(None) {
                     tracing::warn!(recovery = ?worse.recovery, "{worse}");
                     if worse.recovery == Recovery::Stop {
                         return Err(worse);
@@ -262,29 +303,62 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
 
     /// The last batch, bounded, then out of the group.
     pub(super) fn drain(&mut self) {
+        let deadline = Instant::now() + DRAIN_BOUND;
         let ended = match self.rewind_at {
-            None => self.commit(Some(DRAIN_BOUND)),
+            None => self.await_end(deadline).and_then(|()| self.write_ahead()).and_then(|()| self.commit(deadline)),
             Some(_) => Ok(()),
         };
         if let Err(fault) = ended {
             tracing::warn!("the last batch is void, and its records will be read again: {fault}");
             self.judge.aborted();
-            // What cannot be aborted now is fenced when the next producer registers this id.
-            let _ = self.sink.abort();
+            // What cannot be aborted now is fenced when the next producer registers this id. Where the end is unknown
+            // there is nothing to be said to the brokers at all.
+            if fault.recovery <= Recovery::Abort {
+                let _ = self.sink.abort(Some(deadline.saturating_duration_since(Instant::now()).max(LAST_WORD)));
+            }
         }
         self.source.leave();
     }
 }
 
-/// One record into the batch, which opens with it.
-fn take<M>(sink: &mut impl Sink<M>, judge: &mut impl Judge, batch: &mut Batch, record: &Fetched<'_>) -> Result<(), Fault> {
-    if batch.opened().is_none() {
-        judge.renew();
-        sink.begin()?;
-        batch.open(Instant::now());
+/// Where the next record goes.
+struct Open<'a, K, J> {
+    sink: &'a mut K,
+    judge: &'a mut J,
+    batch: &'a mut Batch,
+    ahead: &'a mut Ahead,
+    is_ahead: &'a mut bool,
+    is_ending: bool,
+    last_cut: Instant,
+}
+
+impl<K, J: Judge> Open<'_, K, J> {
+    /// One record into the batch, which opens with it.
+    fn take<M>(&mut self, record: &Fetched<'_>) -> Result<(), Fault>
+    where
+        K: Sink<M>,
+    {
+        let Open { sink, judge, batch, ahead, is_ahead, .. } = self;
+        if batch.opened().is_none() {
+            judge.renew();
+            if !self.is_ending {
+                sink.begin()?;
+            }
+            **is_ahead = self.is_ending;
+            batch.open(Instant::now(), self.last_cut);
+        }
+        batch.note(record)?;
+        if !**is_ahead {
+            return judge.judge(record, &mut |out| sink.send(out));
+        }
+        judge.judge(record, &mut |out| {
+            let fits = sink.fits(&out)?;
+            if fits == Sent::Taken {
+                ahead.push(&out);
+            }
+            Ok(fits)
+        })
     }
-    batch.note(record)?;
-    judge.judge(record, &mut |out| sink.send(out))
 }
 
 fn pause(first: Duration, faults: u32) -> Duration {
@@ -292,5 +366,6 @@ fn pause(first: Duration, faults: u32) -> Duration {
     doubled.map_or(LONGEST_PAUSE, |pause| pause.min(LONGEST_PAUSE))
 }
 
+mod end;
 #[cfg(test)]
 mod tests;

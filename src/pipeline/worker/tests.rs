@@ -17,6 +17,7 @@ const CUT: Cut = Cut { interval: Duration::from_secs(3600), records: 4, bytes: u
 enum Call {
     Begin,
     Send,
+    Fits,
     Membership,
     Commit,
     /// The commit takes effect, but its answer is lost.
@@ -41,6 +42,10 @@ struct Cluster {
     visible: Vec<u64>,
     pending: Vec<u64>,
     open: bool,
+    /// What came of the batch that is being ended, and how often it is asked for before it is told.
+    ending: Option<(u64, Result<(), Fault>)>,
+    /// How often that is for the next batches.
+    slow: u64,
     faults: BTreeMap<Call, VecDeque<(u64, Recovery)>>,
     calls: BTreeMap<Call, u64>,
     turn: usize,
@@ -187,7 +192,7 @@ impl Sink<()> for FakeSink {
     fn begin(&mut self) -> Result<(), Fault> {
         let cluster = &mut *self.cluster.borrow_mut();
         cluster.fails(Call::Begin)?;
-        assert!(!cluster.open, "a batch within a batch");
+        assert!(!cluster.open && cluster.ending.is_none(), "a batch within a batch");
         assert!(cluster.pending.is_empty());
         cluster.open = true;
         Ok(())
@@ -195,7 +200,7 @@ impl Sink<()> for FakeSink {
 
     fn send(&mut self, record: Outgoing<'_>) -> Result<Sent, Fault> {
         let cluster = &mut *self.cluster.borrow_mut();
-        assert!(cluster.open, "written outside of a batch");
+        assert!(cluster.open && cluster.ending.is_none(), "written outside of a batch");
         cluster.fails(Call::Send)?;
         let number = u64::from_be_bytes(record.value.unwrap().try_into().unwrap());
         match self.transactional {
@@ -205,21 +210,41 @@ impl Sink<()> for FakeSink {
         Ok(Sent::Taken)
     }
 
-    fn commit(&mut self, offsets: &[NextOffset], _membership: &(), _bound: Option<Duration>) -> Result<(), Fault> {
-        let cluster = &mut *self.cluster.borrow_mut();
-        assert!(cluster.open, "nothing to commit");
-        cluster.fails(Call::Commit)?;
-        cluster.open = false;
-        let written = std::mem::take(&mut cluster.pending);
-        cluster.visible.extend(written);
-        if self.transactional {
-            cluster.commit_offsets(offsets);
-        }
-        cluster.fails(Call::CommitUnheard)
+    fn fits(&mut self, _record: &Outgoing<'_>) -> Result<Sent, Fault> {
+        self.cluster.borrow_mut().fails(Call::Fits)?;
+        Ok(Sent::Taken)
     }
 
-    fn abort(&mut self) -> Result<(), Fault> {
+    fn end(&mut self, offsets: &[NextOffset], _membership: (), _bound: Option<Duration>) -> Result<(), Fault> {
         let cluster = &mut *self.cluster.borrow_mut();
+        assert!(cluster.open && cluster.ending.is_none(), "nothing to commit");
+        let result = cluster.fails(Call::Commit).and_then(|()| {
+            cluster.open = false;
+            let written = std::mem::take(&mut cluster.pending);
+            cluster.visible.extend(written);
+            if self.transactional {
+                cluster.commit_offsets(offsets);
+            }
+            cluster.fails(Call::CommitUnheard)
+        });
+        cluster.ending = Some((cluster.slow, result));
+        Ok(())
+    }
+
+    fn settled(&mut self, wait: Duration) -> Option<Result<Instant, Fault>> {
+        let cluster = &mut *self.cluster.borrow_mut();
+        let (left, _) = cluster.ending.as_mut().expect("asked only while a batch is being ended");
+        // Who waits for longer than a look is told.
+        if *left > 0 && wait < Duration::from_millis(10) {
+            *left -= 1;
+            return None;
+        }
+        cluster.ending.take().map(|(_, result)| result.map(|()| Instant::now()))
+    }
+
+    fn abort(&mut self, _bound: Option<Duration>) -> Result<(), Fault> {
+        let cluster = &mut *self.cluster.borrow_mut();
+        assert!(cluster.ending.is_none(), "aborted while it is being ended");
         cluster.fails(Call::Abort)?;
         (cluster.open, cluster.pending) = (false, Vec::new());
         Ok(())
@@ -228,7 +253,7 @@ impl Sink<()> for FakeSink {
     fn rebuild(&mut self) -> Result<(), Fault> {
         let cluster = &mut *self.cluster.borrow_mut();
         cluster.fails(Call::Rebuild)?;
-        (cluster.open, cluster.pending) = (false, Vec::new());
+        (cluster.open, cluster.pending, cluster.ending) = (false, Vec::new(), None);
         Ok(())
     }
 }
@@ -238,12 +263,15 @@ impl Sink<()> for FakeSink {
 struct FakeJudge {
     kept: Vec<u64>,
     counted: u64,
+    closed: Option<u64>,
+    renewed: usize,
     committed: Rc<RefCell<u64>>,
 }
 
 impl Judge for FakeJudge {
     fn renew(&mut self) {
         assert!(self.kept.is_empty() && self.counted == 0, "something was left from the batch before");
+        self.renewed += 1;
     }
 
     fn judge(&mut self, record: &Fetched<'_>, write: &mut Write<'_>) -> Result<(), Fault> {
@@ -257,16 +285,19 @@ impl Judge for FakeJudge {
     }
 
     fn close(&mut self, write: &mut Write<'_>) -> Result<(), Fault> {
-        std::mem::take(&mut self.kept).into_iter().try_for_each(|number| write_number(number, write))
+        assert_eq!(self.closed, None, "closed while another batch is being ended");
+        std::mem::take(&mut self.kept).into_iter().try_for_each(|number| write_number(number, write))?;
+        self.closed = Some(std::mem::take(&mut self.counted));
+        Ok(())
     }
 
     fn committed(&mut self, _at: Instant) {
-        *self.committed.borrow_mut() += std::mem::take(&mut self.counted);
+        *self.committed.borrow_mut() += self.closed.take().expect("only what was closed is committed");
     }
 
     fn aborted(&mut self) {
         self.kept.clear();
-        self.counted = 0;
+        (self.counted, self.closed) = (0, None);
     }
 }
 
@@ -378,6 +409,7 @@ fn after_any_single_fault_nothing_is_lost_or_doubled() {
     let calls = [
         Call::Begin,
         Call::Send,
+        Call::Fits,
         Call::Membership,
         Call::Commit,
         Call::CommitUnheard,
@@ -388,21 +420,22 @@ fn after_any_single_fault_nothing_is_lost_or_doubled() {
     ];
     for call in calls {
         for at in 1..12 {
-            for recovery in [Recovery::Abort, Recovery::Rebuild] {
+            for (recovery, slow) in [(Recovery::Abort, 0), (Recovery::Rebuild, 0), (Recovery::Abort, 3), (Recovery::Rebuild, 3)] {
                 let mut stage = stage(true);
+                stage.cluster.borrow_mut().slow = slow;
                 stage.fail(call, at, recovery);
                 // An abort or a rebuild happens only after another fault.
                 stage.fail(Call::Commit, at, if call == Call::Rebuild { Recovery::Rebuild } else { Recovery::Abort });
                 stage.finish().unwrap();
                 if call != Call::CommitUnheard {
-                    stage.assert_exactly_once(&format!("{call:?} {at} {recovery:?}"));
+                    stage.assert_exactly_once(&format!("{call:?} {at} {recovery:?} {slow}"));
                     continue;
                 }
                 // The commit took effect although it was called a fault: counts are lost, records are not.
                 let wanted: Vec<u64> = stage.cluster.borrow().log.values().flatten().copied().collect();
                 let mut seen = stage.cluster.borrow().visible.clone();
                 seen.sort_unstable();
-                assert_eq!(seen, wanted, "{call:?} {at} {recovery:?}");
+                assert_eq!(seen, wanted, "{call:?} {at} {recovery:?} {slow}");
             }
         }
     }
@@ -413,9 +446,11 @@ fn schedules_of_faults_and_rebalances_from_a_seed() {
     for seed in 0..3_000u64 {
         let mut random = Random(seed);
         let mut stage = stage(true);
+        stage.cluster.borrow_mut().slow = random.below(6) as u64;
         for _ in 0..random.below(5) {
-            let call = [Call::Begin, Call::Send, Call::Membership, Call::Commit, Call::Abort, Call::Rewind, Call::Accept]
-                [random.below(7)];
+            const CALLS: [Call; 8] =
+                [Call::Begin, Call::Send, Call::Fits, Call::Membership, Call::Commit, Call::Abort, Call::Rewind, Call::Accept];
+            let call = CALLS[random.below(CALLS.len())];
             let recovery = if random.below(3) == 0 { Recovery::Rebuild } else { Recovery::Abort };
             stage.fail(call, 1 + random.below(20) as u64, recovery);
         }
@@ -435,6 +470,144 @@ fn schedules_of_faults_and_rebalances_from_a_seed() {
         stage.finish().unwrap_or_else(|fault| panic!("seed {seed}: {fault}"));
         stage.assert_exactly_once(&format!("seed {seed}"));
     }
+}
+
+/// A worker that has handed over a first batch of four, whose end takes long, and judged two records ahead.
+fn ahead(transactional: bool) -> Stage {
+    let mut stage = stage(transactional);
+    stage.cluster.borrow_mut().slow = 1000;
+    stage.turns(5 + 2).unwrap();
+    let cluster = stage.cluster.borrow();
+    assert!(cluster.ending.is_some() && cluster.pending.is_empty());
+    assert_eq!(cluster.position.values().sum::<i64>(), 4 + 2);
+    drop(cluster);
+    stage
+}
+
+impl Stage {
+    /// The batch that is being ended has ended, and so will all others at once.
+    fn answer(&self, result: Result<(), Fault>) {
+        let cluster = &mut *self.cluster.borrow_mut();
+        cluster.slow = 0;
+        let (_, ended) = cluster.ending.take().expect("a batch is being ended");
+        cluster.ending = Some((0, ended.and(result)));
+    }
+
+    fn written(&self) -> (usize, usize, i64) {
+        let cluster = self.cluster.borrow();
+        (cluster.visible.len(), cluster.pending.len(), cluster.committed.values().sum())
+    }
+}
+
+#[test]
+fn what_is_judged_ahead_is_written_when_the_batch_before_is_committed() {
+    for transactional in [true, false] {
+        let mut stage = ahead(transactional);
+        assert_eq!(*stage.counted.borrow(), 0, "nothing is counted before it is known what became of it");
+        stage.answer(Ok(()));
+        stage.turns(1).unwrap();
+        assert_eq!(*stage.counted.borrow(), 4);
+        let cluster = stage.cluster.borrow();
+        assert!(cluster.open, "a batch of its own");
+        assert_eq!(cluster.committed.values().sum::<i64>(), 4, "and offsets of its own");
+        drop(cluster);
+        stage.finish().unwrap();
+        stage.assert_exactly_once("judged ahead");
+    }
+}
+
+#[test]
+fn a_full_batch_waits_for_the_one_before() {
+    let mut stage = ahead(true);
+    stage.turns(2).unwrap();
+    assert_eq!(stage.cluster.borrow().position.values().sum::<i64>(), 4 + 4);
+    // The fifth would be one more than a batch may hold; waiting longer than a look brings the answer.
+    stage.worker.step().unwrap();
+    assert_eq!(stage.cluster.borrow().position.values().sum::<i64>(), 4 + 4);
+    assert_eq!(*stage.counted.borrow(), 4, "the first is committed");
+    assert!(stage.cluster.borrow().ending.is_some(), "and the second is cut at once");
+    stage.finish().unwrap();
+    stage.assert_exactly_once("full");
+}
+
+#[test]
+fn a_batch_that_is_void_takes_what_was_judged_after_it_with_it() {
+    for recovery in [Recovery::Abort, Recovery::Rebuild] {
+        let mut stage = stage(true);
+        stage.cluster.borrow_mut().slow = 1000;
+        stage.fail(Call::Commit, 1, recovery);
+        stage.turns(5 + 2).unwrap();
+        stage.answer(Ok(()));
+        stage.turns(1).unwrap();
+        let (visible, _, committed) = stage.written();
+        assert_eq!((visible, committed), (0, 0), "{recovery:?}");
+        stage.finish().unwrap();
+        stage.assert_exactly_once("void");
+    }
+}
+
+#[test]
+fn a_fault_in_what_is_judged_ahead_does_not_void_the_batch_before() {
+    let mut stage = stage(true);
+    stage.cluster.borrow_mut().slow = 1000;
+    stage.fail(Call::Fits, 1, Recovery::Abort);
+    // The fault comes with the first record that is judged ahead and writes at once.
+    while stage.cluster.borrow().calls.get(&Call::Fits).is_none() {
+        stage.turns(1).unwrap();
+    }
+    assert_eq!(stage.written(), (4, 0, 4));
+    assert_eq!(*stage.counted.borrow(), 4, "what was committed counts");
+    assert!(!stage.cluster.borrow().open);
+    stage.finish().unwrap();
+    stage.assert_exactly_once("a fault ahead");
+}
+
+#[test]
+fn a_revocation_lets_the_batch_end_and_forgets_what_was_judged_ahead() {
+    for lost in [false, true] {
+        let mut stage = ahead(true);
+        stage.cluster.borrow_mut().changes.push_back(Change::Revoke { lost });
+        stage.turns(1).unwrap();
+        assert_eq!(stage.written(), (4, 0, 4), "lost: {lost}");
+        assert!(stage.cluster.borrow().owned.is_empty() && !stage.cluster.borrow().open);
+        stage.cluster.borrow_mut().changes.push_back(Change::Assign([0, 1, 2].into()));
+        stage.finish().unwrap();
+        stage.assert_exactly_once("revoked");
+    }
+}
+
+#[test]
+fn a_drain_commits_what_was_judged_ahead_too() {
+    let mut stage = ahead(true);
+    stage.worker.drain();
+    assert_eq!(stage.written(), (6, 0, 6));
+    assert_eq!(*stage.counted.borrow(), 6);
+    assert!(stage.cluster.borrow().left);
+}
+
+#[test]
+fn a_drain_after_a_batch_that_failed_writes_nothing_more() {
+    for recovery in [Recovery::Abort, Recovery::Rebuild] {
+        let mut stage = ahead(true);
+        stage.answer(Err(Fault::own("committing", recovery, "simulated")));
+        stage.worker.drain();
+        let cluster = stage.cluster.borrow();
+        assert!(!cluster.open && cluster.left && cluster.pending.is_empty());
+        assert_eq!(*stage.counted.borrow(), 0);
+    }
+}
+
+#[test]
+fn a_plan_is_taken_up_by_the_batch_that_is_judged_ahead() {
+    let mut stage = stage(true);
+    stage.cluster.borrow_mut().slow = 1000;
+    stage.turns(5).unwrap();
+    assert_eq!(stage.worker.judge.renewed, 1);
+    stage.turns(2).unwrap();
+    assert_eq!(stage.worker.judge.renewed, 2, "once, with its first record, while the batch before is being ended");
+    stage.answer(Ok(()));
+    stage.turns(1).unwrap();
+    assert_eq!(stage.worker.judge.renewed, 2, "and not again when it is written: one batch, one plan");
 }
 
 #[test]

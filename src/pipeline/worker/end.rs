@@ -1,0 +1,119 @@
+//! How a batch ends: cut, handed to the sink, and settled while the next one is judged ahead.
+
+use super::{IDLE_WAIT, Observer, Worker};
+use crate::event::Timestamp;
+use crate::kafka::{Fault, Recovery, Sink, Source};
+use crate::pipeline::Judge;
+use crate::telemetry::TransactionResult;
+use std::time::{Duration, Instant};
+
+/// With nothing to read, how long to wait for the end of a batch before looking for records again.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// What was judged ahead may be older than a cut by so much: then the brokers stall, and it is judged anew once they
+/// answer, so that a sink does not get what was decided long ago.
+const STALL: Duration = Duration::from_secs(2);
+
+impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O> {
+    /// One turn while a batch ends: what became of it if that is known, else one more record for the next.
+    pub(super) fn step_ahead(&mut self) -> Result<(), Fault> {
+        if let Some(ended) = self.sink.settled(Duration::ZERO) {
+            return self.go_on(ended);
+        }
+        let full = self.batch.is_full(&self.cut) || self.ahead.is_full();
+        if !full && self.read(Duration::ZERO)? {
+            return Ok(());
+        }
+        // A change of the assignment may have settled it.
+        if !self.is_ending {
+            return Ok(());
+        }
+        let settled = self.sink.settled(if full { IDLE_WAIT } else { LOOK });
+        self.observer.beat();
+        settled.map_or(Ok(()), |ended| self.go_on(ended))
+    }
+
+    /// Hands the open batch over to be ended: all of it counts, offsets included, or none.
+    pub(super) fn cut(&mut self, bound: Option<Duration>) -> Result<(), Fault> {
+        let Worker { source, sink, judge, batch, .. } = self;
+        if batch.opened().is_none() {
+            return Ok(());
+        }
+        judge.close(&mut |record| sink.send(record))?;
+        // The group's coordinator checks the member, not its partitions: a batch with records of a partition that is
+        // not ours any more is void as a whole, since what they wrote cannot be taken out of it.
+        if !batch.offsets().iter().all(|place| source.owns(&place.topic, place.partition)) {
+            return Err(Fault::own("committing", Recovery::Abort, "a partition of the batch is not this member's any more"));
+        }
+        let membership = source.membership()?;
+        sink.end(batch.offsets(), membership, bound)?;
+        std::mem::swap(&mut self.batch, &mut self.ending);
+        self.is_ending = true;
+        self.last_cut = Instant::now();
+        Ok(())
+    }
+
+    /// Ends the open batch and waits for it.
+    pub(super) fn commit(&mut self, deadline: Instant) -> Result<(), Fault> {
+        self.cut(Some(deadline.saturating_duration_since(Instant::now())))?;
+        self.await_end(deadline)
+    }
+
+    /// Waits until it is known what became of the batch that is being ended, if one is.
+    pub(super) fn await_end(&mut self, deadline: Instant) -> Result<(), Fault> {
+        if !self.is_ending {
+            return Ok(());
+        }
+        let late = || Fault::own("committing", Recovery::Rebuild, "no answer in time: the end of the batch is unknown");
+        let ended = self.sink.settled(deadline.saturating_duration_since(Instant::now()));
+        self.conclude(ended.unwrap_or_else(|| Err(late())))
+    }
+
+    /// The batch has ended: what was judged ahead is written now.
+    fn go_on(&mut self, ended: Result<Instant, Fault>) -> Result<(), Fault> {
+        self.conclude(ended)?;
+        let stale = self.batch.opened().is_some_and(|opened| opened.elapsed() > self.cut.interval + STALL);
+        if stale {
+            return Err(Fault::own("committing", Recovery::Abort, "the batch before took too long; the next is judged anew"));
+        }
+        self.write_ahead()?;
+        self.turn()
+    }
+
+    /// Counts what was committed. A fault leaves the batch where it is, for `recover` to void.
+    fn conclude(&mut self, ended: Result<Instant, Fault>) -> Result<(), Fault> {
+        self.is_ending = false;
+        let committed = ended?;
+        if !self.sink.carries_offsets() {
+            self.source.commit(self.ending.offsets())?;
+        }
+        if let Some(opened) = self.ending.opened() {
+            self.meters.ended(TransactionResult::Committed, committed.saturating_duration_since(opened));
+        }
+        self.ending.clear();
+        self.judge.committed(committed);
+        self.observer.committed(Timestamp::now());
+        self.observer.beat();
+        self.faults = 0;
+        Ok(())
+    }
+
+    /// Opens a transaction for what was judged ahead, and writes it.
+    pub(super) fn write_ahead(&mut self) -> Result<(), Fault> {
+        if self.batch.opened().is_none() || !self.is_ahead {
+            return Ok(());
+        }
+        let Worker { sink, ahead, is_ahead, .. } = self;
+        sink.begin()?;
+        *is_ahead = false;
+        ahead.drain(&mut |record| sink.send(record))
+    }
+
+    /// Forgets the open batch with all that it counted and would have written.
+    pub(super) fn forget_ahead(&mut self) {
+        self.batch.clear();
+        self.ahead.clear();
+        self.is_ahead = false;
+        self.judge.aborted();
+    }
+}
