@@ -51,12 +51,15 @@ const POLICY: &str = r#"
 privet: 1
 controller: {name: Example Ltd, country: DE}
 purposes:
-  analytics: {legal_basis: consent, opt_outs: [targeted_advertising], max_age: P13M}
-  statistics: {legal_basis: legitimate_interests, opt_outs: none}
+  analytics:
+    {legal_basis: consent, tcf: [1, 7], opt_outs: [targeted_advertising], consent_mode: [analytics_storage], max_age: P13M}
+  statistics: {legal_basis: legitimate_interests, tcf: [9], opt_outs: none, consent_mode: none}
 regimes:
   - {in: [EEA], silence: deny}
   - {in: [US-CA], silence: allow, gpc: true}
   - {in: ["*"], silence: deny}
+vendors:
+  acme: {role: processor, country: DE, tcf: {id: 755, purposes: [1, 7], legitimate_interests: [9]}, reviewed: 2026-03-01}
 streams:
   web:
     topics: [events]
@@ -71,9 +74,20 @@ streams:
       - {signal: segment, path: $.preferences, purposes: {analytics: Analytics, statistics: none}}
       - {signal: boolean, path: $.objection, true_means: opted_out, lenient: true, purposes: {statistics: all, analytics: none}}
       - {signal: gpc, header: Sec-GPC}
+      - {signal: tcf, path: $.tcf, gdpr_applies: $.gdpr, publisher: true}
+      - {signal: gpp, path: $.gpp, sid: $.sid}
+      - {signal: usp, path: $.usp}
+      - {signal: consent_mode, path: $.gcs, gcd: advisory}
+      - {signal: rudderstack, path: $.cm, provider: oneTrust, purposes: {analytics: C2, statistics: none}}
+      - {signal: onetrust, path: $.cookie, purposes: {analytics: C2, statistics: none}}
+      - {signal: mparticle, path: $.consent_state, purposes: {analytics: analytics, statistics: none}}
+      - {signal: snowplow, path: $.contexts, purposes: {analytics: analytics, statistics: none}}
+      - {signal: tealium, path: $.tealium, purposes: {analytics: analytics, statistics: none}}
     when: {not: {path: $.kind, in: [test, 0]}}
     classes: {user.contact.email: ["$..email"]}
 sinks:
+  vendor: {streams: [web], topic: out.vendor, vendor: acme, purposes: [analytics], fields: {$.kind: keep}}
+  reach: {streams: [web], topic: out.reach, vendor: acme, purposes: [statistics], fields: {$.kind: keep}}
   house:
     topic: out.house
     purposes: [analytics]
@@ -98,6 +112,23 @@ const EVENTS: &[&str] = &[
     r#"[{"user":"u1","country":"DE"},{"user":"u2","country":"US","region":"CA"},{"country":"US","region":"ZZ","preferences":{}}]"#,
     r#"{"user":"u1","kind":"order","preferences":{"\u0041nalytics":true},"time":"2026-11-20 10:00:00Z","country":"FR"}"#,
     r#"{"user":"u1","kind":"order","preferences":"\u0041nalytics","country":"FR","region":"IDF"}"#,
+    r#"{"user":"u1","kind":"order","tcf":"CQtAQoAQtAQoAEsABBDEEsFgAIIAAACAAAYgF5wAQF5gXnABAXmACOAAgLzA.IF5wAQF5gA.cEAAAAAAAAA","gdpr":1}"#,
+    r#"{"user":"u1","kind":"order","tcf":"CQtAQoAQtAQoAEsABBDEEsFgAIIAAACAAAYgF5wA","gdpr":"0"}"#,
+    r#"{"user":"u1","kind":"order","tcf":"CQtAQoAQtAQoAEsABBDEEsFgAIAAAAAAAAYgF5wAQF5gAAAA.IF5wAQF5gA"}"#,
+    r#"{"user":"u1","kind":"order","country":"US","region":"CA","gpp":"DBACLYA~CVVqAAAAAACA.QA~BVYAAACA","sid":[7,"8"],"usp":"1YNN"}"#,
+    r#"{"user":"u1","kind":"order","gpp":"DBABMA~CQtAQoAQtAQoAEsABBDEEsFgAIIAAACAAAYgF5wAQF5gXnABAXmAAA.IF5wAQF5gA","sid":"2"}"#,
+    r#"{"user":"u1","kind":"order","gpp":"DBAB~A","usp":"1Y\u004eN"}"#,
+    r#"{"user":"u1","kind":"order","gcs":"G1\u00311"}"#,
+    r#"{"user":"u1","kind":"order","gcs":"13r3v3p3q5"}"#,
+    r#"{"user":"u1","kind":"order","gcs":{"\u0061nalytics_storage":"gr\u0061nted"}}"#,
+    r#"{"user":"u1","kind":"order","cm":{"provider":"\u006fneTrust","allowedConsentIds":["\u00432"],"deniedConsentIds":{"C\u0033":1}}}"#,
+    r#"{"user":"u1","kind":"order","cookie":"OptanonConsent=isGpcEnabled%3D0%26groups%3DC1%253A1%252CC2%253A1; OptanonAlertBoxClosed=2026-11-01T10%3A00%3A00Z"}"#,
+    r#"{"user":"u1","kind":"order","cookie":{"gro\u0075ps":{"C\u0032":1},"\u0061lertBoxClosed":true}}"#,
+    r#"{"user":"u1","kind":"order","consent_state":{"g\u0064pr":{"\u0061nalytics":{"consent\u0065d":true,"timestamp_unixtime_ms":1763600000000},"ads":{"consented":false,"timestamp_unixtime_ms":1}},"ccpa":{"data_sale_opt_out":{"consented":true}}}}"#,
+    r#"{"user":"u1","kind":"order","contexts":"{\"schema\":\"iglu:com.snowplowanalytics.snowplow/consent_preferences/jsonschema/1-0-0\",\"data\":{\"eventType\":\"allow_all\",\"basisForProcessing\":\"consent\"}}"}"#,
+    r#"{"user":"u1","kind":"order","contexts":[{"sch\u0065ma":"iglu:com.snowplowanalytics.snowplow/consent_granted/jsonschema/1-0-0","data":{"expiry":"2027-01-01T00:00:00Z"}},{"schema":"iglu:com.snowplowanalytics.snowplow/consent_document/jsonschema/1-0-0","data":{"id":"analytics"}}]}"#,
+    r#"{"user":"u1","kind":"order","tealium":{"policy":"gdpr","consent_categories":["\u0061nalytics"],"do_not_sell":"f\u0061lse"}}"#,
+    r#"{"user":"u1","kind":"order","tealium":["analytics"]}"#,
     r#"{"kind":"test"}"#,
     r#"{"kind":"order","total":11.5,"time":"0000-00-00T00:00:00Z"}"#,
     r#"{"kind":"order","time":"9999-12-31T23:59:59Z","email":"a@x.io"}"#,
@@ -146,11 +177,14 @@ fn nothing_is_allocated_for_a_record_after_warm_up() {
         "allow consent_granted",
         "allow legitimate_interests",
         "degrade no_consent",
+        "drop consent_denied",
+        "drop consent_expired",
         "drop not_routed",
         "drop opted_out",
         "drop signal_invalid",
         "drop subject_unknown",
         "drop transfer_not_permitted",
+        "drop vendor_not_permitted",
         "quarantine malformed",
         "quarantine subject_ambiguous",
     ] {

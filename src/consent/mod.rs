@@ -9,7 +9,7 @@ mod subject;
 mod tests;
 mod time;
 
-use crate::event::{Capture, Jurisdiction, PurposeId, PurposeSet, Record, Timestamp};
+use crate::event::{Capture, Jurisdiction, PurposeId, PurposeSet, Record, SinkId, Timestamp};
 use crate::plan::{Plan, Stream};
 use source::Event;
 
@@ -18,10 +18,16 @@ use source::Event;
 pub struct Statement {
     /// Which of the stream's signals spoke.
     pub signal: usize,
+    /// The one sink that it is about, where what is said depends on the vendor; else it is about all.
+    pub sink: Option<SinkId>,
     /// Purposes granted, to the first party and to every vendor that was disclosed by then (`*`).
     pub granted: PurposeSet,
+    /// Purposes for which legitimate interest is permitted: no grant, and more than silence.
+    pub permitted: PurposeSet,
     /// Purposes denied.
     pub denied: PurposeSet,
+    /// Purposes for which the vendor behind the sink is refused.
+    pub vendor_refused: PurposeSet,
     /// Purposes granted once and taken back.
     pub withdrawn: PurposeSet,
     /// Purposes opted out of.
@@ -39,13 +45,27 @@ pub struct Statement {
 impl Statement {
     /// Whether it says anything at all.
     pub fn is_silent(&self) -> bool {
-        let Statement { signal: _, granted, denied, withdrawn, opted_out, gpc, invalid, at: _, expires: _ } = self;
-        [granted, denied, withdrawn, opted_out, gpc, invalid].into_iter().all(|set| set.is_empty())
+        let Statement {
+            signal: _,
+            sink: _,
+            granted,
+            permitted,
+            denied,
+            vendor_refused,
+            withdrawn,
+            opted_out,
+            gpc,
+            invalid,
+            at: _,
+            expires: _,
+        } = self;
+        let sets = [granted, permitted, denied, vendor_refused, withdrawn, opted_out, gpc, invalid];
+        sets.into_iter().all(|set| set.is_empty())
     }
 
     /// Whether it says anything about the purpose; `gpc` tells whether Global Privacy Control is honoured.
     pub fn speaks_about(&self, purpose: PurposeId, gpc: bool) -> bool {
-        let sets = [self.granted, self.denied, self.withdrawn, self.opted_out, self.invalid];
+        let sets = [self.granted, self.permitted, self.denied, self.vendor_refused, self.withdrawn, self.opted_out, self.invalid];
         sets.into_iter().any(|set| set.contains(purpose)) || gpc && self.gpc.contains(purpose)
     }
 }
@@ -95,7 +115,7 @@ pub fn gather(
     place::locate(&event, &stream.place, places, jurisdictions);
     statements.clear();
     for signal in stream.signals.iter().enumerate() {
-        signals::read(plan, signal, &event, buffers, statements);
+        signals::read(plan, stream, signal, &event, buffers, statements);
     }
     // The buffers keep their size and nothing of the person.
     identities.clear();

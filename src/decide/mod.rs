@@ -66,6 +66,7 @@ pub fn decide(plan: &Plan, stream: &Stream, route: &Route, facts: &Facts, routed
     let question = Question {
         plan,
         facts,
+        sink: route.sink,
         vendor: sink.vendor.map(|vendor| plan.vendor(vendor)),
         ruling: Ruling::of(plan, &facts.jurisdictions),
         conflicts: stream.conflicts,

@@ -2,7 +2,7 @@
 
 use super::regime::Ruling;
 use crate::consent::{Facts, Statement};
-use crate::event::{PurposeId, Timestamp};
+use crate::event::{PurposeId, SinkId, Timestamp};
 use crate::outcome::Reason;
 use crate::plan::{Conflicts, LegalBasis, Plan, Purpose, Silence, Vendor, VendorRole};
 
@@ -11,6 +11,8 @@ use crate::plan::{Conflicts, LegalBasis, Plan, Purpose, Silence, Vendor, VendorR
 pub(super) struct Question<'a> {
     pub(super) plan: &'a Plan,
     pub(super) facts: &'a Facts,
+    /// The sink, for statements that are about it alone.
+    pub(super) sink: SinkId,
     /// The third party behind the sink.
     pub(super) vendor: Option<&'a Vendor>,
     pub(super) ruling: Ruling,
@@ -32,6 +34,11 @@ enum Standing {
 }
 
 impl Question<'_> {
+    /// What was said about this sink, or about all.
+    fn statements(&self) -> impl Iterator<Item = &Statement> {
+        self.facts.statements.iter().filter(|statement| statement.sink.is_none_or(|sink| sink == self.sink))
+    }
+
     /// The reason for which the purpose passes, or the one for which it does not.
     pub(super) fn judge(&self, id: PurposeId) -> Result<Reason, Reason> {
         let purpose = self.plan.purpose(id);
@@ -50,17 +57,17 @@ impl Question<'_> {
 
     /// Whether any source says anything about the purpose.
     pub(super) fn is_answered(&self, id: PurposeId) -> bool {
-        self.facts.statements.iter().any(|statement| statement.speaks_about(id, self.ruling.gpc))
+        self.statements().any(|statement| statement.speaks_about(id, self.ruling.gpc))
     }
 
     /// The strictest denial that stands, whatever its age.
     fn denial(&self, id: PurposeId) -> Option<Reason> {
         let gpc = self.ruling.gpc;
         let says = |says: fn(&Statement, PurposeId, bool) -> bool| {
-            self.facts.statements.iter().any(move |statement| says(statement, id, gpc) && !self.is_beaten(statement, id))
+            self.statements().any(move |statement| says(statement, id, gpc) && !self.is_beaten(statement, id))
         };
         // What cannot be read has no time that could be compared: nothing beats it.
-        if self.facts.statements.iter().any(|statement| statement.invalid.contains(id)) {
+        if self.statements().any(|statement| statement.invalid.contains(id)) {
             Some(Reason::SignalInvalid)
         } else if says(|statement, id, gpc| statement.opted_out.contains(id) || gpc && statement.gpc.contains(id)) {
             Some(Reason::OptedOut)
@@ -68,6 +75,8 @@ impl Question<'_> {
             Some(Reason::ConsentWithdrawn)
         } else if says(|statement, id, _| statement.denied.contains(id)) {
             Some(Reason::ConsentDenied)
+        } else if says(|statement, id, _| statement.vendor_refused.contains(id)) {
+            Some(Reason::VendorNotPermitted)
         } else {
             None
         }
@@ -78,7 +87,7 @@ impl Question<'_> {
     fn is_beaten(&self, denial: &Statement, id: PurposeId) -> bool {
         match (self.conflicts, denial.at) {
             (Conflicts::DenialWins, _) | (Conflicts::LatestWins, None) => false,
-            (Conflicts::LatestWins, Some(denied)) => self.facts.statements.iter().any(|grant| {
+            (Conflicts::LatestWins, Some(denied)) => self.statements().any(|grant| {
                 let younger = grant.at.is_some_and(|granted| granted > denied && granted <= self.now);
                 younger && self.standing(grant, id, self.plan.purpose(id)) == Standing::Current
             }),
@@ -89,7 +98,7 @@ impl Question<'_> {
     fn consent(&self, id: PurposeId, purpose: &Purpose) -> Result<Reason, Reason> {
         let silence_denies =
             purpose.silence_denies || !purpose.special_categories.is_empty() || self.ruling.silence == Silence::Deny;
-        let standings = self.facts.statements.iter().map(|statement| self.standing(statement, id, purpose));
+        let standings = self.statements().map(|statement| self.standing(statement, id, purpose));
         match standings.max().unwrap_or(Standing::Absent) {
             Standing::Current => Ok(Reason::ConsentGranted),
             Standing::Uncovered => Err(Reason::VendorNotPermitted),

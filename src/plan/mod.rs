@@ -16,7 +16,7 @@ pub use rules::{
     Action, EmptyParents, KeyedPseudonym, Normalize, PlaceRule, Scope, SinkRules, TimeUnit, UrlParams, UrlPart, UrlRule,
 };
 pub use share::{Share, share_rules};
-pub use sink::{Denied, KeyRule, PurposeNeed, Sink, Tombstones};
+pub use sink::{Denied, KeyRule, PurposeNeed, Sink, TcfNeed, Tombstones};
 pub use stream::{
     Categories, Conflicts, Duplicates, Format, IdentityKind, Named, Route, Signal, SignalKind, Silence, Source, Stream,
     SubjectRule, TimeFormat, TimeRule, TopicMatch, WherePaths,
@@ -255,6 +255,21 @@ pub struct Vendor {
     pub transfers: Vec<Transfer>,
     /// When its assessment was last looked at.
     pub reviewed: Option<Timestamp>,
+    /// Its registration on the Global Vendor List; absent where it is not on the list, or nobody said so.
+    pub tcf: Option<TcfVendor>,
+}
+
+/// A vendor's registration on the Global Vendor List. Sets of purposes: the lowest bit is purpose 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcfVendor {
+    /// Its number.
+    pub id: u16,
+    /// Purposes that it declares on consent.
+    pub purposes: u32,
+    /// Purposes that it declares on legitimate interest.
+    pub legitimate_interests: u32,
+    /// Purposes whose basis a publisher may move.
+    pub flexible: u32,
 }
 
 /// One ground for sending data of subjects in some places abroad (GDPR Chapter V).

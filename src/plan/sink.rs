@@ -24,6 +24,20 @@ pub struct Sink {
     pub tombstones: Tombstones,
     /// What happens when its purposes do not pass.
     pub denied: Denied,
+    /// What a TC string must permit for its purposes, and for those of its profile. A purpose that is not here is one
+    /// about which such strings say nothing.
+    pub tcf: Vec<(PurposeId, TcfNeed)>,
+}
+
+/// What a TC string must permit for one purpose. Sets of numbers: the lowest bit is number 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcfNeed {
+    /// TCF purposes, all of which must be permitted.
+    pub purposes: u32,
+    /// Those that legitimate interest may permit as well.
+    pub by_interest: u32,
+    /// Special features, all of which must be opted in.
+    pub features: u32,
 }
 
 /// Which of a sink's purposes must pass.

@@ -196,7 +196,10 @@ pub enum SignalKind {
         purposes: Vec<(PurposeId, Categories)>,
     },
     /// Google Consent Mode: `gcs`, or the object with `ad_storage` and its like. It speaks through each purpose's types.
-    ConsentMode,
+    ConsentMode {
+        /// Whether the letters of `gcd` count as well, for denials.
+        gcd: bool,
+    },
     /// RudderStack's `consentManagement`.
     RudderStack {
         /// Purpose → the consent ids that must all (`any`: one of which must) be allowed.
@@ -225,6 +228,22 @@ pub enum SignalKind {
         /// Purpose → the scopes or documents of which all are (`any`: one is) needed.
         purposes: Vec<(PurposeId, Categories)>,
     },
+    /// A TC string of the Transparency and Consent Framework; it answers each sink's vendor by the sink's `tcf`.
+    Tcf {
+        /// The flag that says whether the string matters at all; 0 is silence.
+        gdpr_applies: Option<Source>,
+        /// Whether first-party sinks read the publisher segment.
+        publisher: bool,
+    },
+    /// A GPP string.
+    Gpp {
+        /// Where the event says which sections are in force.
+        sid: Option<Source>,
+        /// Purposes that do not say what they ask of TC strings: one denies them.
+        unmapped: PurposeSet,
+    },
+    /// A US Privacy string.
+    Usp,
     /// Tealium's `consent_categories`, `policy` and `do_not_sell`.
     Tealium {
         /// Purpose → the categories of which all are (`any`: one is) needed.
@@ -241,11 +260,14 @@ impl SignalKind {
             SignalKind::Gpc => "gpc",
             SignalKind::Boolean { .. } => "boolean",
             SignalKind::Segment { .. } => "segment",
-            SignalKind::ConsentMode => "consent_mode",
+            SignalKind::ConsentMode { .. } => "consent_mode",
             SignalKind::RudderStack { .. } => "rudderstack",
             SignalKind::OneTrust { .. } => "onetrust",
             SignalKind::MParticle { .. } => "mparticle",
             SignalKind::Snowplow { .. } => "snowplow",
+            SignalKind::Tcf { .. } => "tcf",
+            SignalKind::Gpp { .. } => "gpp",
+            SignalKind::Usp => "usp",
             SignalKind::Tealium { .. } => "tealium",
         }
     }

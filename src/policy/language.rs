@@ -345,9 +345,9 @@ static SIGNAL: Tagged = Tagged {
         ("gpc", Some(&GPC)),
         ("segment", Some(&SEGMENT)),
         ("boolean", Some(&BOOLEAN)),
-        ("tcf", None),
-        ("gpp", None),
-        ("usp", None),
+        ("tcf", Some(&TCF)),
+        ("gpp", Some(&GPP)),
+        ("usp", Some(&USP)),
         ("consent_mode", Some(&CONSENT_MODE_SIGNAL)),
         ("rudderstack", Some(&RUDDERSTACK)),
         ("onetrust", Some(&ONETRUST)),
@@ -401,11 +401,46 @@ static BOOLEAN: Object = Object {
     groups: &[one_of(&["path", "header"])],
 };
 
+static TCF: Object = Object {
+    name: "signal `tcf`",
+    keys: &[
+        may("path", PATH, "Where the TC string stands in the value."),
+        may("header", TEXT, "The record header that holds it."),
+        may("gdpr_applies", PLACE, "Where the flag stands that says whether the string matters; 0 is silence."),
+        may("publisher", BOOL, "Whether first-party sinks read the publisher segment; default false: they hear nothing."),
+    ],
+    groups: &[one_of(&["path", "header"])],
+};
+
+static GPP: Object = Object {
+    name: "signal `gpp`",
+    keys: &[
+        may("path", PATH, "Where the GPP string stands in the value."),
+        may("header", TEXT, "The record header that holds it."),
+        may("sid", PLACE, "Where the ids of the sections in force stand; without them every section counts."),
+    ],
+    groups: &[one_of(&["path", "header"])],
+};
+
+static USP: Object = Object {
+    name: "signal `usp`",
+    keys: &[
+        may("path", PATH, "Where the US Privacy string stands in the value."),
+        may("header", TEXT, "The record header that holds it."),
+    ],
+    groups: &[one_of(&["path", "header"])],
+};
+
 static CONSENT_MODE_SIGNAL: Object = Object {
     name: "signal `consent_mode`",
     keys: &[
         may("path", PATH, "Where `gcs`, or the object with `ad_storage` and the like, stands in the value."),
         may("header", TEXT, "The record header that holds it."),
+        may(
+            "gcd",
+            &Shape::Word(&[word("advisory", "the letters of `gcd`, which nobody published, may deny")]),
+            "Also reads `gcd` there; default: it does not.",
+        ),
     ],
     groups: &[one_of(&["path", "header"])],
 };

@@ -137,7 +137,9 @@ fn explain_statement(plan: &Plan, stream: StreamId, statement: &Statement, now: 
         (statement.gpc, "opted_out"),
         (statement.withdrawn, "withdrawn"),
         (statement.denied, "denied"),
+        (statement.vendor_refused, "vendor refused"),
         (statement.granted, "granted"),
+        (statement.permitted, "legitimate interest permitted"),
     ];
     let mut purposes = Vec::new();
     for (index, purpose) in plan.purposes.iter().enumerate() {

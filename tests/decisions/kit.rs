@@ -63,6 +63,7 @@ pub(crate) fn vendor(role: VendorRole, disclosed_since: Option<&str>) -> Vendor 
         disclosed_since: disclosed_since.map(at),
         transfers: Vec::new(),
         reviewed: None,
+        tcf: None,
     }
 }
 
@@ -216,6 +217,7 @@ impl Setup {
             headers: Vec::new(),
             tombstones: Tombstones::Drop,
             denied: self.denied,
+            tcf: Vec::new(),
         };
         Plan {
             hash: PolicyHash::default(),

@@ -1,11 +1,13 @@
 //! Google Consent Mode: `gcs`, or the object with `ad_storage` and its like. It speaks through each purpose's types.
 //!
 //! Looks at one value or header. `gcs` is `G1`, then one character for ad storage and one for analytics storage: `1` is
-//! granted, `0` denied, `-` nothing; the other types it does not name. The object holds `granted` or `denied` by type. Null, an
+//! granted, `0` denied, `-` nothing; the other types it does not name. The object holds `granted` or `denied` by type. With `gcd:
+//! advisory` the letters of a `gcd` count too, and deny only: what is known of them was found out, not published. Null, an
 //! empty text, a missing place and a type that is not named are silence; every type of a purpose must be granted. Any other
 //! text or word is broken.
 
 use super::{Answer, Answers, Statement, Value, document, entry};
+use crate::consent::strings::gcd::Gcd;
 use crate::event::PurposeId;
 use crate::event::json::{Kind, Text};
 use crate::plan::{ConsentTypes, Plan};
@@ -13,7 +15,7 @@ use crate::plan::{ConsentTypes, Plan};
 /// The types that `gcs` names, in its order.
 const IN_GCS: [&str; 2] = ["ad_storage", "analytics_storage"];
 
-pub(super) fn read(plan: &Plan, value: Value<'_>, buffer: &mut Vec<u8>, out: &mut Statement) {
+pub(super) fn read(plan: &Plan, advisory: bool, value: Value<'_>, buffer: &mut Vec<u8>, out: &mut Statement) {
     let is_text = match value {
         Value::Silent => return,
         Value::Broken => false,
@@ -21,7 +23,12 @@ pub(super) fn read(plan: &Plan, value: Value<'_>, buffer: &mut Vec<u8>, out: &mu
         Value::Raw(text) => !text.starts_with('{'),
     };
     if is_text {
-        let said = value.text(buffer).and_then(|text| gcs(text.as_bytes()));
+        let text = value.text(buffer).map(str::as_bytes);
+        if let Some(letters) = text.filter(|text| advisory && text.starts_with(b"1")) {
+            let said = Gcd::read(letters).ok();
+            return by_type(plan, out, |bit| said.map_or(Answer::Broken, |said| letter_of(said, bit)));
+        }
+        let said = text.and_then(gcs);
         return by_type(plan, out, |bit| said.map_or(Answer::Broken, |said| said_of(said, bit)));
     }
     match document(value).filter(|json| json.kind() == Kind::Object) {
@@ -61,6 +68,12 @@ fn said_of(gcs: [Answer; 2], bit: usize) -> Answer {
     IN_GCS.iter().position(|name| *name == ConsentTypes::NAMES[bit]).map_or(Answer::Silent, |position| gcs[position])
 }
 
+/// A denial, whether set by default or made by the person, or nothing. A letter that is not known denies.
+fn letter_of(gcd: Gcd, bit: usize) -> Answer {
+    let Some(position) = Gcd::TYPES.iter().position(|name| *name == ConsentTypes::NAMES[bit]) else { return Answer::Silent };
+    if gcd.types[position].effective() == Some(false) { Answer::No } else { Answer::Silent }
+}
+
 fn word(value: Text<'_>, buffer: &mut Vec<u8>) -> Answer {
     if super::is_empty(value) {
         return Answer::Silent;
@@ -87,12 +100,16 @@ mod tests {
 
     /// Purposes: analytics storage; ad storage and ad user data; ad storage; none.
     fn case(source: Source) -> Case {
+        case_with(source, false)
+    }
+
+    fn case_with(source: Source, source_says_gcd: bool) -> Case {
         let types = |names: &[&str]| {
             names.iter().map(|name| ConsentTypes::named(name).expect("a type")).fold(ConsentTypes::default(), ConsentTypes::union)
         };
         let lists = [types(&["analytics_storage"]), types(&["ad_storage", "ad_user_data"]), types(&["ad_storage"]), types(&[])];
         let purposes = lists.map(|consent_mode| Purpose { consent_mode, ..purpose(LegalBasis::Consent) });
-        Case::new().purposes(purposes.into()).signal(source, SignalKind::ConsentMode)
+        Case::new().purposes(purposes.into()).signal(source, SignalKind::ConsentMode { gcd: source_says_gcd })
     }
 
     #[track_caller]
@@ -140,6 +157,23 @@ mod tests {
         check(&[r#"{"ad_storage":true,"analytics_storage":"granted"}"#], ["granted", "invalid", "invalid"]);
         check(&[r#"{"ad_storage":"unset","analytics_storage":"granted"}"#], ["granted", "invalid", "invalid"]);
         check(&["\"G111\"", "\"G110\""], ["granted denied", "", "granted"]);
+    }
+
+    #[test]
+    fn the_letters_of_gcd_deny_and_never_grant() {
+        let said = |value: &str| {
+            let case = case_with(Source::Slot(SlotId(0)), true).capture(0, value);
+            case.said(3).join(",")
+        };
+        // ad_storage, analytics_storage, ad_user_data, ad_personalization.
+        assert_eq!(said("\"13r3v3p3q5\""), ",denied,");
+        assert_eq!(said("\"13r3p3r3r5\""), "denied,,");
+        assert_eq!(said("\"13l3l3l3l1l1\""), ",,", "no consent mode is no consent");
+        assert_eq!(said("\"11t1t1t1t5\""), ",,", "defaults grant nothing");
+        assert_eq!(said("\"13u3m3r3r5\""), "denied,denied,denied");
+        assert_eq!(said("\"13z3v3v3v5\""), ",denied,denied", "a letter that is not known");
+        assert_eq!(said("\"13rr\""), "invalid,invalid,invalid");
+        assert_eq!(said("\"G110\""), "denied,,granted", "gcs is read as before");
     }
 
     #[test]

@@ -4,13 +4,9 @@
 //! same as text are silence and never cancel another opt-out, as are null, an empty text and a missing place.
 //! Anything else is broken, whatever the regime. It never grants.
 
-use super::{Statement, Value, add};
-use crate::event::PurposeId;
+use super::{DECLARED, Statement, Value, add, forbidden};
 use crate::event::json::Kind;
-use crate::plan::{OptOuts, Plan};
-
-/// The opt-outs that GPC declares (`decision.md`, Signals).
-const DECLARED: OptOuts = OptOuts(OptOuts::SALE.0 | OptOuts::SHARING.0 | OptOuts::TARGETED_ADVERTISING.0);
+use crate::plan::Plan;
 
 pub(super) fn read(plan: &Plan, value: Value<'_>, buffer: &mut Vec<u8>, out: &mut Statement) {
     let text: Option<&[u8]> = match value {
@@ -28,8 +24,7 @@ pub(super) fn read(plan: &Plan, value: Value<'_>, buffer: &mut Vec<u8>, out: &mu
         Some(b"false" | b"0") => return,
         Some(_) | None => &mut out.invalid,
     };
-    let purposes = plan.purposes.iter().enumerate().filter(|(_, purpose)| purpose.opt_outs.intersects(DECLARED));
-    add(set, purposes.map(|(index, _)| PurposeId(index as u8)));
+    add(set, forbidden(plan, DECLARED));
 }
 
 #[cfg(test)]
@@ -37,7 +32,7 @@ mod tests {
     use super::super::super::tests::{Case, purpose};
     use super::*;
     use crate::event::{PurposeSet, SlotId};
-    use crate::plan::{LegalBasis, Purpose, SignalKind, Source};
+    use crate::plan::{LegalBasis, OptOuts, Purpose, SignalKind, Source};
 
     /// Purposes 0 to 6: nothing, sale, sharing, targeted advertising, profiling, sensitive data, known child.
     fn case(source: Source) -> Case {

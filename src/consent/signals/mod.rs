@@ -3,18 +3,22 @@
 mod boolean;
 mod consent_mode;
 mod gpc;
+mod gpp;
 mod mparticle;
 mod onetrust;
 mod rudderstack;
 mod segment;
 mod snowplow;
+mod tcf;
 mod tealium;
+mod usp;
+mod wellformed;
 
 use super::Statement;
 use super::source::{Event, Value};
 use crate::event::json::{self, Kind, Text};
-use crate::event::{PurposeId, PurposeSet, Timestamp};
-use crate::plan::{Categories, Plan, Signal, SignalKind, fold};
+use crate::event::{PurposeId, PurposeSet, SinkId, Timestamp};
+use crate::plan::{Categories, OptOuts, Plan, Signal, SignalKind, Stream, fold};
 
 /// The longest text that is read as a document or decoded; longer ones are broken (`decision.md`, One purpose).
 const MAX_INPUT: usize = 64 << 10;
@@ -51,22 +55,29 @@ struct Said<'s> {
 impl Said<'_> {
     /// The statement of that time, made at need; without one, the plain statement.
     fn at(&mut self, at: Option<Timestamp>, expires: Option<Timestamp>) -> &mut Statement {
-        if at.is_none() && expires.is_none() {
+        self.about(None, at, expires)
+    }
+
+    /// The statement about one sink alone.
+    fn about(&mut self, sink: Option<SinkId>, at: Option<Timestamp>, expires: Option<Timestamp>) -> &mut Statement {
+        if sink.is_none() && at.is_none() && expires.is_none() {
             return &mut self.plain;
         }
-        let known = self.all[self.begin..].iter().position(|said| said.at == at && said.expires == expires);
+        let is_it = |said: &Statement| said.sink == sink && said.at == at && said.expires == expires;
+        let known = self.all[self.begin..].iter().position(is_it);
         let position = known.map_or(self.all.len(), |position| self.begin + position);
         if position == self.all.len() {
-            self.all.push(Statement { signal: self.plain.signal, at, expires, ..Statement::default() });
+            self.all.push(Statement { signal: self.plain.signal, sink, at, expires, ..Statement::default() });
         }
         &mut self.all[position]
     }
 }
 
 /// Adds to `statements` what one signal says, over all values at its place: the sets of several values are united,
-/// so that any denial wins. `now` is the time at which grants that the signal itself calls expired have ended.
+/// so that any denial wins.
 pub(super) fn read(
     plan: &Plan,
+    stream: &Stream,
     (index, signal): (usize, &Signal),
     event: &Event<'_>,
     buffers: &mut Buffers,
@@ -83,7 +94,7 @@ pub(super) fn read(
                 boolean::read(options, purposes, value, &mut buffers.text, plain);
             }
             SignalKind::Segment { purposes } => segment::read(purposes, value, &mut buffers.text, plain),
-            SignalKind::ConsentMode => consent_mode::read(plan, value, &mut buffers.text, plain),
+            SignalKind::ConsentMode { gcd } => consent_mode::read(plan, *gcd, value, &mut buffers.text, plain),
             SignalKind::RudderStack { purposes, provider, elsewhere } => {
                 let names = rudderstack::Names { purposes, provider: provider.as_deref(), elsewhere };
                 rudderstack::read(names, value, &mut buffers.text, plain);
@@ -91,12 +102,25 @@ pub(super) fn read(
             SignalKind::OneTrust { purposes, sale } => onetrust::read(purposes, *sale, value, buffers, &mut said),
             SignalKind::MParticle { purposes, sale } => mparticle::read(purposes, *sale, value, buffers, &mut said),
             SignalKind::Snowplow { purposes } => snowplow::read(purposes, value, buffers, &mut said),
+            SignalKind::Tcf { gdpr_applies, publisher } => {
+                let options = tcf::Options { gdpr_applies: gdpr_applies.as_ref(), publisher: *publisher };
+                tcf::read(plan, stream, options, value, event, &mut buffers.text, &mut said);
+            }
+            SignalKind::Gpp { sid, unmapped } => {
+                let options = gpp::Options { sid: sid.as_ref(), unmapped: *unmapped };
+                gpp::read(plan, stream, options, value, event, &mut buffers.text, &mut said);
+            }
+            SignalKind::Usp => usp::read(plan, value, &mut buffers.text, plain),
             SignalKind::Tealium { purposes, sale } => tealium::read(purposes, *sale, value, buffers, plain),
         }
     }
     let plain = said.plain;
     if !plain.is_silent() {
         statements.insert(begin, plain);
+    }
+    // One that was begun and then had nothing to say is silence.
+    while statements.len() > begin && statements.last().is_some_and(Statement::is_silent) {
+        statements.pop();
     }
 }
 
@@ -251,6 +275,15 @@ impl Answers {
     }
 }
 
+/// The opt-outs that one word declares: Global Privacy Control, and the CCPA's "do not sell" (`decision.md`, Signals).
+const DECLARED: OptOuts = OptOuts(OptOuts::SALE.0 | OptOuts::SHARING.0 | OptOuts::TARGETED_ADVERTISING.0);
+
+/// The purposes that some of these opt-outs forbid.
+fn forbidden(plan: &Plan, opt_outs: OptOuts) -> impl Iterator<Item = PurposeId> {
+    let purposes = plan.purposes.iter().enumerate().filter(move |(_, purpose)| purpose.opt_outs.intersects(opt_outs));
+    purposes.map(|(index, _)| PurposeId(index as u8))
+}
+
 /// The purposes that a signal speaks about.
 fn mapped(purposes: &[(PurposeId, Categories)]) -> impl Iterator<Item = PurposeId> {
     purposes.iter().map(|(purpose, _)| *purpose)
@@ -267,7 +300,7 @@ fn document(value: Value<'_>) -> Option<Text<'_>> {
         Value::Json(text) => Some(text),
         Value::Raw(text) => {
             let text = text.trim_matches([' ', '\t', '\n', '\r']);
-            let valid = text.len() <= MAX_INPUT && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+            let valid = text.len() <= MAX_INPUT && wellformed::is_json(text.as_bytes());
             valid.then(|| Text::new(text.as_bytes()))
         }
     }

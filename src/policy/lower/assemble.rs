@@ -223,5 +223,6 @@ fn freeze_sink(sink: SinkDraft<'_>) -> Sink {
         headers: sink.merged.headers().iter().map(|header| header.value.as_str().into()).collect(),
         tombstones: sink.tombstones,
         denied: sink.denied,
+        tcf: sink.tcf,
     }
 }

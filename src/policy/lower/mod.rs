@@ -17,6 +17,7 @@ mod regions;
 mod signals;
 mod sinks;
 mod streams;
+mod tcf;
 mod templates;
 mod topics;
 mod transforms;

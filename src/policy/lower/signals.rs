@@ -39,7 +39,18 @@ fn one<'a>(cx: &mut Cx<'a>, written: &'a Spanned<ast::Signal>, paths: &mut PathT
     };
     let (kind, mentioned) = match signal.signal.value.as_str() {
         "gpc" => (fixed(cx, signal, "opt_outs", SignalKind::Gpc), None),
-        "consent_mode" => (fixed(cx, signal, "consent_mode", SignalKind::ConsentMode), None),
+        "consent_mode" => (fixed(cx, signal, "consent_mode", SignalKind::ConsentMode { gcd: signal.gcd.is_some() }), None),
+        "usp" => (fixed(cx, signal, "opt_outs", SignalKind::Usp), None),
+        "gpp" => {
+            let sid = signal.sid.as_ref().and_then(|from| source(cx, from, paths, false));
+            let unmapped = says_nothing_of_tcf(cx);
+            (fixed(cx, signal, "opt_outs", SignalKind::Gpp { sid, unmapped }), None)
+        }
+        "tcf" => {
+            let gdpr_applies = signal.gdpr_applies.as_ref().and_then(|from| source(cx, from, paths, false));
+            let publisher = signal.publisher.unwrap_or(false);
+            (fixed(cx, signal, "tcf", SignalKind::Tcf { gdpr_applies, publisher }), None)
+        }
         "boolean" => with_mapping(cx, written, |cx, purposes| boolean(cx, written, purposes)),
         "segment" => with_mapping(cx, written, |_, purposes| Some(SignalKind::Segment { purposes })),
         "rudderstack" => with_mapping(cx, written, |cx, purposes| Some(rudderstack(cx, signal, purposes))),
@@ -72,7 +83,7 @@ fn is_declared(cx: &Cx<'_>, purpose: &str) -> bool {
 }
 
 fn not_yet(cx: &mut Cx<'_>, signal: &Text) -> Option<SignalKind> {
-    if matches!(&*signal.value, "ledger" | "tcf" | "gpp" | "usp") {
+    if signal.value == "ledger" {
         cx.diagnostics.error(Code::NotYet, &signal.span, format!("signal `{}` is not supported yet", signal.value));
     } else {
         cx.diagnostics.error(Code::UnknownWord, &signal.span, format!("no signal is called `{}`", signal.value));
@@ -116,6 +127,15 @@ fn forbidden_by_sale(cx: &Cx<'_>, mapped: &Mapping) -> PurposeSet {
     cx.policy.purposes.iter().take(PurposeSet::CAPACITY).enumerate().filter_map(forbids).collect()
 }
 
+/// Purposes that ask for a signal and do not say what they ask of TC strings.
+fn says_nothing_of_tcf(cx: &Cx<'_>) -> PurposeSet {
+    let purposes = cx.policy.purposes.iter().take(PurposeSet::CAPACITY).enumerate();
+    let unsaid = purposes.filter(|(_, (_, purpose))| {
+        purpose.tcf.is_none() && matches!(&*purpose.legal_basis.value, "consent" | "legitimate_interests")
+    });
+    unsaid.map(|(index, _)| PurposeId(index as u8)).collect()
+}
+
 /// Several RudderStack sources each read their own provider: about the others' events each is silent.
 fn part_providers(signals: &mut [SignalDraft<'_>]) {
     let providers: Vec<Option<Box<str>>> = signals.iter().map(|draft| provider_of(draft.signal.as_ref())).collect();
@@ -133,7 +153,10 @@ fn provider_of(signal: Option<&Signal>) -> Option<Box<str>> {
         SignalKind::Gpc
         | SignalKind::Boolean { .. }
         | SignalKind::Segment { .. }
-        | SignalKind::ConsentMode
+        | SignalKind::ConsentMode { .. }
+        | SignalKind::Gpp { .. }
+        | SignalKind::Tcf { .. }
+        | SignalKind::Usp
         | SignalKind::OneTrust { .. }
         | SignalKind::MParticle { .. }
         | SignalKind::Snowplow { .. }
@@ -267,7 +290,10 @@ pub(super) fn check_mapped(
 /// The key of a purpose through which a signal with fixed words speaks, where the purpose does not say it.
 fn unsaid(signal: &str, purpose: &ast::Purpose) -> Option<(&'static str, &'static str)> {
     match signal {
-        "gpc" if purpose.opt_outs.is_none() => Some(("opt_outs", "opt_outs: [sale, sharing, targeted_advertising]")),
+        "gpc" | "usp" | "gpp" if purpose.opt_outs.is_none() => {
+            Some(("opt_outs", "opt_outs: [sale, sharing, targeted_advertising]"))
+        }
+        "tcf" if purpose.tcf.is_none() => Some(("tcf", "tcf: [7, 8]")),
         "consent_mode" if purpose.consent_mode.is_none() => Some(("consent_mode", "consent_mode: [analytics_storage]")),
         _ => None,
     }

@@ -4,12 +4,13 @@ use super::Cx;
 use super::fields::{Rule, check_classes, check_inner, check_ties, known_classes, rules};
 use super::regions::{Regions, country, transfers};
 use super::streams::StreamDraft;
+use super::tcf;
 use super::templates::MergedSink;
 use super::topics::check_name;
 use super::transforms::{self, Compiled};
 use crate::event::{CountrySet, PurposeId, PurposeSet};
 use crate::outcome::Reason;
-use crate::plan::{Denied, EmptyParents, PurposeNeed, Scope, Tombstones, Transfer, Vendor};
+use crate::plan::{Denied, EmptyParents, PurposeNeed, Scope, TcfNeed, Tombstones, Transfer, Vendor};
 use crate::policy::ast::{self, Section, SinkPurposes, Spanned, Text, Transform};
 use crate::policy::diagnostic::Code;
 
@@ -34,6 +35,8 @@ pub(super) struct SinkDraft<'a> {
     pub(super) denied: Denied,
     /// The profile that it degrades to.
     pub(super) profile: Option<usize>,
+    /// What a TC string must permit.
+    pub(super) tcf: Vec<(PurposeId, TcfNeed)>,
 }
 
 /// How the record key goes on.
@@ -84,7 +87,8 @@ fn one<'a>(cx: &mut Cx<'a>, sink: MergedSink<'a>, known: &Known<'_, 'a>) -> Sink
     check_inner(cx, &rules, &own_classes, &all_classes, folds);
     let (denied, profile) = denied(cx, &sink);
     check_headers(cx, &sink);
-    SinkDraft {
+    let mut draft = SinkDraft {
+        tcf: Vec::new(),
         purposes: purposes(cx, &sink),
         empty_parents: cx.word_or(sink.empty_parents(), PARENTS, emptied),
         record_key: sink.record_key().and_then(|written| record_key(cx, written)),
@@ -98,7 +102,9 @@ fn one<'a>(cx: &mut Cx<'a>, sink: MergedSink<'a>, known: &Known<'_, 'a>) -> Sink
         denied,
         profile,
         merged: sink,
-    }
+    };
+    draft.tcf = tcf::needs(cx, &draft);
+    draft
 }
 
 fn missing(cx: &mut Cx<'_>, sink: &MergedSink<'_>, key: &str) {

@@ -2,6 +2,7 @@
 
 use super::Cx;
 use super::regions::{Regions, country, transfers};
+use super::tcf::registration;
 use crate::event::{CountrySet, Timestamp};
 use crate::plan::{Vendor, VendorRole};
 use crate::policy::ast::{self, OrNone, Text};
@@ -51,6 +52,7 @@ fn one(cx: &mut Cx<'_>, regions: &Regions<'_>, name: &Text, vendor: &ast::Vendor
         transfers: transfers(cx, regions, &vendor.transfers, &countries),
         reviewed: vendor.reviewed.as_ref().and_then(|text| reviewed(cx, name, text)),
         countries,
+        tcf: registration(vendor),
     }
 }
 

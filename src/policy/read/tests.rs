@@ -36,7 +36,7 @@ fn the_complete_example_reads_whole() {
     assert_eq!((policy.purposes.len(), policy.vendors.len(), policy.streams.len(), policy.sinks.len()), (7, 3, 4, 3));
     assert!(policy.keys[1].1.shared && !policy.keys[0].1.shared);
     let web = &policy.streams[0].1;
-    assert_eq!((web.subject.len(), web.consent.len(), web.classes.len()), (5, 11, 9));
+    assert_eq!((web.subject.len(), web.consent.len(), web.classes.len()), (5, 14, 9));
     assert_eq!(web.subject[2].value.kinds.len(), 2);
     assert!(matches!(web.subject[4].value.source, Source::Key(_)));
     let mapped = &web.consent[1].value.purposes.as_ref().expect("a map").value;

@@ -63,8 +63,10 @@ fn nothing_grants(cx: &mut Cx<'_>, draft: &Draft<'_>, stream: &StreamDraft<'_>, 
     let granted = |id: PurposeId| {
         let maps = |purposes: &[(PurposeId, Categories)]| purposes.iter().any(|(known, _)| *known == id);
         stream.signals.iter().filter_map(|draft| draft.signal.as_ref()).any(|signal| match &signal.kind {
-            SignalKind::Gpc => false,
-            SignalKind::ConsentMode => !draft.purposes[id.index()].consent_mode.is_empty(),
+            SignalKind::Gpc | SignalKind::Usp => false,
+            SignalKind::Tcf { publisher, .. } => tcf_may_grant(draft, sink, id, *publisher),
+            SignalKind::Gpp { .. } => tcf_may_grant(draft, sink, id, false),
+            SignalKind::ConsentMode { .. } => !draft.purposes[id.index()].consent_mode.is_empty(),
             SignalKind::Boolean { true_grants, purposes, .. } => *true_grants && maps(purposes),
             SignalKind::Segment { purposes }
             | SignalKind::RudderStack { purposes, .. }
@@ -87,4 +89,10 @@ fn nothing_grants(cx: &mut Cx<'_>, draft: &Draft<'_>, stream: &StreamDraft<'_>, 
                 .hint("map it in a signal under `consent`; until then its events are dropped here");
         }
     }
+}
+
+/// Whether a TC string can permit the purpose at the sink: to a registered vendor, or to the publisher itself.
+fn tcf_may_grant(draft: &Draft<'_>, sink: &SinkDraft<'_>, id: PurposeId, publisher: bool) -> bool {
+    let asked = sink.tcf.iter().any(|(known, _)| *known == id);
+    asked && sink.vendor.map_or(publisher, |vendor| draft.vendors[vendor].tcf.is_some())
 }

@@ -1,0 +1,195 @@
+//! TCF: what a TC string permits the vendor behind each sink, by the sink's `tcf`.
+//!
+//! Looks at one text. Every TCF purpose of a purpose must be permitted to the vendor (its bit and the purpose's, on the basis
+//! that it registered, under the publisher's restrictions), and every special feature opted in. A purpose on consent
+//! is granted by consent alone, save where `tcf_li` admits legitimate interest; a purpose on legitimate interests must be
+//! permitted as one. A cleared purpose bit denies, anything about the vendor refuses the vendor: one that is not on the list,
+//! too. First-party sinks hear nothing, unless `publisher` reads the publisher segment for them. A missing text and
+//! `gdpr_applies` 0 are silence. A string that cannot be read, or that the framework forbids to use, is broken for all.
+
+use super::{Said, Value};
+use crate::consent::Statement;
+use crate::consent::source::Event;
+use crate::consent::strings::Numbers;
+use crate::consent::strings::tcf::{About, Basis, PublisherTc, Registration, TcString, Vendor};
+use crate::event::PurposeId;
+use crate::event::json::Kind;
+use crate::plan::{LegalBasis, Plan, Sink, Source, Stream, TcfNeed, TcfVendor};
+
+/// The options of the signal.
+#[derive(Clone, Copy)]
+pub(super) struct Options<'p> {
+    pub(super) gdpr_applies: Option<&'p Source>,
+    pub(super) publisher: bool,
+}
+
+pub(super) fn read(
+    plan: &Plan,
+    stream: &Stream,
+    options: Options<'_>,
+    value: Value<'_>,
+    event: &Event<'_>,
+    buffer: &mut Vec<u8>,
+    said: &mut Said<'_>,
+) {
+    if matches!(value, Value::Silent) || options.gdpr_applies.is_some_and(|flag| does_not_apply(flag, event, buffer)) {
+        return;
+    }
+    let string = value.text(buffer).map(|text| TcString::read(text.as_bytes()));
+    speak(plan, stream, string.and_then(Result::ok), options.publisher, said);
+}
+
+/// Writes down what a TC string, or one that cannot be read, says to every sink of the stream.
+pub(super) fn speak(plan: &Plan, stream: &Stream, string: Option<TcString<'_>>, publisher: bool, said: &mut Said<'_>) {
+    let Some(string) = string.filter(|string| string.usable().is_ok()) else {
+        for route in &stream.routes {
+            plan.sink(route.sink).tcf.iter().for_each(|(purpose, _)| said.plain.invalid.insert(*purpose));
+        }
+        return;
+    };
+    let at = string.last_updated();
+    for route in &stream.routes {
+        let sink = plan.sink(route.sink);
+        if sink.tcf.is_empty() {
+            continue;
+        }
+        let out = match (sink.vendor, publisher, &string.publisher) {
+            (None, false, _) | (None, true, None) => continue,
+            (Some(_), _, _) | (None, true, Some(_)) => said.about(Some(route.sink), at, None),
+        };
+        match (sink.vendor, &string.publisher) {
+            (Some(vendor), _) => to_vendor(plan, sink, plan.vendor(vendor).tcf.as_ref(), &string, out),
+            (None, Some(publisher)) => to_publisher(plan, sink, publisher, &string, out),
+            (None, None) => {}
+        }
+    }
+}
+
+/// Whether a flag is there and says that the GDPR does not apply, wherever it stands. Anything else leaves the string in force.
+fn does_not_apply(flag: &Source, event: &Event<'_>, buffer: &mut Vec<u8>) -> bool {
+    let mut said = false;
+    for value in event.values(flag) {
+        let off = match value {
+            Value::Silent => continue,
+            Value::Broken => false,
+            Value::Json(json) => match json.kind() {
+                Kind::False | Kind::Number => matches!(json.raw(), b"0" | b"false"),
+                Kind::String => value.text(buffer).is_some_and(is_off),
+                Kind::Null | Kind::True | Kind::Array | Kind::Object => false,
+            },
+            Value::Raw(text) => is_off(text),
+        };
+        if !off {
+            return false;
+        }
+        said = true;
+    }
+    said
+}
+
+fn is_off(text: &str) -> bool {
+    matches!(text, "0" | "false")
+}
+
+fn to_vendor(plan: &Plan, sink: &Sink, registered: Option<&TcfVendor>, string: &TcString<'_>, out: &mut Statement) {
+    let Some(TcfVendor { id, purposes, legitimate_interests, flexible }) = registered else {
+        return sink.tcf.iter().for_each(|(purpose, _)| out.vendor_refused.insert(*purpose));
+    };
+    let registration = Registration {
+        purposes: Numbers::from_bits(*purposes),
+        legitimate_interests: Numbers::from_bits(*legitimate_interests),
+        flexible: Numbers::from_bits(*flexible),
+        ..Registration::default()
+    };
+    let vendor = string.vendor(*id);
+    for (id, need) in &sink.tcf {
+        let ask = Ask { need, on_interest: plan.purpose(*id).basis == LegalBasis::LegitimateInterests, string };
+        note(*id, ask.vendor(&vendor, &registration), ask.on_interest, out);
+    }
+}
+
+fn to_publisher(plan: &Plan, sink: &Sink, publisher: &PublisherTc, string: &TcString<'_>, out: &mut Statement) {
+    for (id, need) in &sink.tcf {
+        let ask = Ask { need, on_interest: plan.purpose(*id).basis == LegalBasis::LegitimateInterests, string };
+        note(*id, ask.publisher(publisher), ask.on_interest, out);
+    }
+}
+
+/// What is asked of a string for one purpose of one sink.
+struct Ask<'q, 's> {
+    need: &'q TcfNeed,
+    /// Whether the purpose rests on legitimate interests.
+    on_interest: bool,
+    string: &'q TcString<'s>,
+}
+
+/// What a string answers: nothing refused, or what was.
+#[derive(Clone, Copy, Default)]
+struct Refused {
+    /// A purpose, or a special feature, by the person.
+    purpose: bool,
+    /// The vendor, by the person, its registration or a restriction.
+    vendor: bool,
+}
+
+impl Ask<'_, '_> {
+    fn vendor(&self, vendor: &Vendor, registration: &Registration) -> Refused {
+        let core = &self.string.core;
+        let mut refused = self.features();
+        for number in Numbers::from_bits(self.need.purposes).iter() {
+            let admits = |basis| match basis {
+                Basis::Consent => !self.on_interest,
+                Basis::LegitimateInterest => self.on_interest || self.by_interest(number),
+            };
+            match vendor.permits(registration, number) {
+                Ok(basis) if admits(basis) => {}
+                Ok(_) => refused.vendor = true,
+                Err(refusal) => match refusal.about() {
+                    About::Purpose => refused.purpose = true,
+                    About::Vendor | About::String => refused.vendor = true,
+                },
+            }
+            // A cleared purpose bit is the person's no, whatever is wrong with the vendor besides.
+            let consent = !self.on_interest && core.purpose_consents.contains(number);
+            let interest = (self.on_interest || self.by_interest(number)) && core.purpose_legitimate_interests.contains(number);
+            refused.purpose |= !consent && !interest;
+        }
+        refused
+    }
+
+    /// The publisher's own consent, which has no vendors and no restrictions.
+    fn publisher(&self, publisher: &PublisherTc) -> Refused {
+        let mut refused = self.features();
+        for number in Numbers::from_bits(self.need.purposes).iter() {
+            // Legitimate interest is not possible for purposes 1 and 3 to 6 (TCF policies, from version 4).
+            let interest = (self.on_interest || self.by_interest(number))
+                && !matches!(number, 1 | 3..=6)
+                && publisher.legitimate_interests.contains(number);
+            let consent = !self.on_interest && publisher.consents.contains(number);
+            refused.purpose |= !consent && !interest;
+        }
+        refused
+    }
+
+    fn features(&self) -> Refused {
+        let opted_in = Numbers::from_bits(self.need.features).iter().all(|feature| self.string.opted_in(feature).is_ok());
+        Refused { purpose: !opted_in, vendor: false }
+    }
+
+    fn by_interest(&self, number: u8) -> bool {
+        Numbers::from_bits(self.need.by_interest).contains(number)
+    }
+}
+
+fn note(purpose: PurposeId, refused: Refused, on_interest: bool, out: &mut Statement) {
+    if refused.purpose {
+        out.denied.insert(purpose);
+    }
+    if refused.vendor {
+        out.vendor_refused.insert(purpose);
+    }
+    if !refused.purpose && !refused.vendor {
+        let permitted = if on_interest { &mut out.permitted } else { &mut out.granted };
+        permitted.insert(purpose);
+    }
+}
