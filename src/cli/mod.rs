@@ -6,6 +6,7 @@ mod common;
 mod demo;
 mod explain;
 mod filter;
+mod inspect;
 mod keys;
 mod output;
 mod quarantine;
@@ -38,6 +39,8 @@ enum Command {
     Test(test::Args),
     /// One event, per sink: what was found, what decided, what was touched
     Explain(explain::Args),
+    /// Decode consent strings: TCF, GPP, US Privacy, Consent Mode
+    Inspect(inspect::Args),
     /// Make and look at key files
     Keys(keys::Args),
     /// Read sealed quarantined records
@@ -49,9 +52,6 @@ enum Command {
     /// What a policy change does
     #[command(hide = true)]
     Diff(Later),
-    /// Decode a consent string
-    #[command(hide = true)]
-    Inspect(Later),
     /// Tokens and encrypted fields back to values
     #[command(hide = true)]
     Reveal(Later),
@@ -71,7 +71,7 @@ struct Later {
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start here", &["demo"]),
     ("Run", &["run", "filter", "bench"]),
-    ("Policy", &["check", "test", "explain", "schema"]),
+    ("Policy", &["check", "test", "explain", "inspect", "schema"]),
     ("Keys and records", &["keys", "quarantine"]),
 ];
 
@@ -108,12 +108,12 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::run(args),
         Command::Test(args) => test::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Inspect(args) => inspect::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Quarantine(args) => quarantine::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Diff(_) => later("diff"),
-        Command::Inspect(_) => later("inspect"),
         Command::Reveal(_) => later("reveal"),
         Command::Receipts(_) => later("receipts"),
     }
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_a_later_version_brings_is_refused_by_name() {
-        for words in [vec!["privet", "diff", "a", "b"], vec!["privet", "inspect", "tcf", "--decide", "-"]] {
+        for words in [vec!["privet", "diff", "a", "b"], vec!["privet", "receipts", "verify", "-"]] {
             let matches = command().try_get_matches_from(&words).expect("any arguments are taken");
             let cli = Cli::from_arg_matches(&matches).expect("a command");
             let failure = dispatch(cli.command).expect_err("not supported yet");

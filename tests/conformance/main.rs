@@ -1,5 +1,6 @@
 //! The shared conformance suites through the built binary, where their folder stands beside the package.
 
+mod consent;
 #[path = "../kit/mod.rs"]
 mod kit;
 

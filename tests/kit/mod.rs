@@ -53,9 +53,10 @@ pub fn package_root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The shared conformance data beside the package, where it is there.
+/// The shared conformance data, in the folder that `PRIVET_CONFORMANCE` names or beside the package, where it is there.
 pub fn conformance(name: &str) -> Option<PathBuf> {
-    let dir = package_root().join("../shared/conformance").join(name);
+    let named = std::env::var_os("PRIVET_CONFORMANCE").map(PathBuf::from);
+    let dir = named.unwrap_or_else(|| package_root().join("../shared/conformance")).join(name);
     dir.canonicalize().ok()
 }
 

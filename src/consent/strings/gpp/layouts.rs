@@ -112,7 +112,7 @@ impl Layout {
 }
 
 /// Every layout, by section id, then version.
-pub static LAYOUTS: &[Layout] = &[
+pub(super) static LAYOUTS: &[Layout] = &[
     Layout {
         id: 7,
         name: "usnat",

@@ -31,37 +31,52 @@ pub enum Basis {
 pub type Permit = Result<Basis, Refusal>;
 
 /// The first rule that says no.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// `IsServiceSpecific` is 0: the string is to be treated as invalid.
+    #[error("its scope is global, which makes it invalid")]
     GlobalScope,
     /// The policy version is retired (below 4), or not known here (above 5).
+    #[error("its policy version is retired or not known")]
     PolicyVersion,
     /// TCF 2.3 without the segment of disclosed vendors, which is mandatory.
+    #[error("it does not say which vendors were disclosed, which TCF 2.3 demands")]
     DisclosedMissing,
     /// The vendor is not among the disclosed ones.
+    #[error("the vendor was not disclosed")]
     NotDisclosed,
     /// The vendor has not registered the purpose, the special feature or the special purpose.
+    #[error("the vendor has not registered it")]
     NotDeclared,
     /// A restriction forbids the purpose.
+    #[error("a restriction forbids the purpose to the vendor")]
     Forbidden,
     /// A restriction demands consent of a vendor that registered legitimate interest and is not flexible.
+    #[error("a restriction demands consent, and the vendor is not flexible")]
     ConsentDemanded,
     /// A restriction demands legitimate interest of a vendor that registered consent and is not flexible.
+    #[error("a restriction demands legitimate interest, and the vendor is not flexible")]
     LegitimateInterestDemanded,
     /// Legitimate interest is not possible for this purpose: 1, and 3 to 6.
+    #[error("legitimate interest is not possible for the purpose")]
     LegitimateInterestImpossible,
     /// Purpose 1 was not disclosed to the person (`PurposeOneTreatment`), so its bit says nothing.
+    #[error("purpose 1 was not disclosed")]
     PurposeOneTreatment,
     /// No consent for the purpose.
+    #[error("no consent for the purpose")]
     NoPurposeConsent,
     /// No consent for the vendor.
+    #[error("no consent for the vendor")]
     NoVendorConsent,
     /// No legitimate interest, or an objection, for the purpose.
+    #[error("no legitimate interest for the purpose, or an objection")]
     NoPurposeLegitimateInterest,
     /// No legitimate interest, or an objection, for the vendor.
+    #[error("no legitimate interest for the vendor, or an objection")]
     NoVendorLegitimateInterest,
     /// The special feature was not opted in.
+    #[error("the special feature was not opted in")]
     NoOptIn,
 }
 
@@ -178,18 +193,18 @@ impl TcString<'_> {
 impl Vendor {
     /// Whether it may process for the purpose, and on which basis.
     pub fn permits(&self, registered: &Registration, purpose: u8) -> Permit {
-        self.known()?;
+        let declared = match (registered.purposes.contains(purpose), registered.legitimate_interests.contains(purpose)) {
+            (true, false) => Some(Basis::Consent),
+            (false, true) => Some(Basis::LegitimateInterest),
+            // A purpose has one basis; a registration with both is not one.
+            (true, true) | (false, false) => None,
+        };
+        let flexible = registered.flexible.contains(purpose);
+        let registered = self.known(declared)?;
         let [not_allowed, require_consent, require_legitimate_interest] = self.bound.map(|set| set.contains(purpose));
         if not_allowed {
             return Err(Refusal::Forbidden);
         }
-        let flexible = registered.flexible.contains(purpose);
-        let registered = match (registered.purposes.contains(purpose), registered.legitimate_interests.contains(purpose)) {
-            (true, false) => Basis::Consent,
-            (false, true) => Basis::LegitimateInterest,
-            // A purpose has one basis; a registration with both is not one.
-            (true, true) | (false, false) => return Err(Refusal::NotDeclared),
-        };
         // Both at once: the text is silent, and one reading is not better than the other, so each must permit.
         let mut permit = self.on(registered, purpose);
         if require_consent && registered == Basis::LegitimateInterest {
@@ -207,43 +222,32 @@ impl Vendor {
 
     /// Whether it may use a special feature.
     pub fn may_use(&self, registered: &Registration, feature: u8) -> Result<(), Refusal> {
-        self.known()?;
-        if !registered.special_features.contains(feature) {
-            Err(Refusal::NotDeclared)
-        } else if !self.special_features.contains(feature) {
-            Err(Refusal::NoOptIn)
-        } else {
-            Ok(())
-        }
+        self.known(registered.special_features.contains(feature).then_some(()))?;
+        if self.special_features.contains(feature) { Ok(()) } else { Err(Refusal::NoOptIn) }
     }
 
     /// Whether it may process for a special purpose: no choice of the person, but it must have been disclosed.
     pub fn may_serve(&self, registered: &Registration, special_purpose: u8) -> Permit {
-        self.known()?;
-        if !registered.special_purposes.contains(special_purpose) {
-            Err(Refusal::NotDeclared)
-        } else if self.disclosed != Some(true) {
-            Err(Refusal::NotDisclosed)
-        } else {
-            Ok(Basis::LegitimateInterest)
-        }
+        let declared = registered.special_purposes.contains(special_purpose);
+        let basis = self.known(declared.then_some(Basis::LegitimateInterest))?;
+        if self.disclosed == Some(true) { Ok(basis) } else { Err(Refusal::NotDisclosed) }
     }
 
-    /// The string may be used, and does not leave the vendor out of a list of the disclosed ones. Before TCF 2.3 the list
-    /// was not mandatory; where it is there, it counts.
-    fn known(&self) -> Result<(), Refusal> {
-        match self.unusable {
-            Some(rule) => Err(rule),
-            None if self.disclosed == Some(false) => Err(Refusal::NotDisclosed),
-            None => Ok(()),
+    /// What the vendor declared, where the string may be used and does not leave the vendor out of a list of the disclosed
+    /// ones. Before TCF 2.3 that list was not mandatory; where it is there, it counts.
+    fn known<T>(&self, declared: Option<T>) -> Result<T, Refusal> {
+        if let Some(rule) = self.unusable {
+            return Err(rule);
         }
+        let declared = declared.ok_or(Refusal::NotDeclared)?;
+        if self.disclosed == Some(false) { Err(Refusal::NotDisclosed) } else { Ok(declared) }
     }
 
     /// The two bits of one basis.
     fn on(&self, basis: Basis, purpose: u8) -> Permit {
         match basis {
-            Basis::Consent if purpose == 1 && self.purpose_one_treatment => Err(Refusal::PurposeOneTreatment),
             Basis::Consent if !self.consents.contains(purpose) => Err(Refusal::NoPurposeConsent),
+            Basis::Consent if purpose == 1 && self.purpose_one_treatment => Err(Refusal::PurposeOneTreatment),
             Basis::Consent if !self.consent => Err(Refusal::NoVendorConsent),
             // Usable strings are of policy 4 and later, where purposes 3 to 6 have lost it.
             Basis::LegitimateInterest if matches!(purpose, 1 | 3..=6) => Err(Refusal::LegitimateInterestImpossible),
