@@ -5,7 +5,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 SKIPS := $(TARGET_DIR)/tmp/skipped
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-quick kill9 soak fmt lint bench bench-kafka demo
+.PHONY: help build test test-quick kill9 soak fuzz fmt lint bench bench-kafka demo
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,7 @@ build: ## Build the release binary: target/release/privet
 test: ## Run every test, also against Apache Kafka (needs Java 17 and Maven, else those are named as skipped)
 	@rm -rf "$(SKIPS)"
 	@$(CARGO) test --locked --no-fail-fast; status=$$?; \
+	$(MAKE) --no-print-directory fuzz ITERATIONS=20000 || status=1; \
 	if [ -d "$(SKIPS)" ]; then \
 	  printf 'NOT RUN, skipped: '; cat "$(SKIPS)"/* | sort | uniq -c | sed 's/^ *//; s/ / x /' | paste -sd ';'; \
 	else echo 'Nothing was skipped.'; fi; \
@@ -29,6 +30,12 @@ kill9: ## 200,000 events through real Kafka with a kill -9 at a random moment, f
 
 soak: ## The same, fifty times
 	PRIVET_KILL9_EVENTS=200000 PRIVET_KILL9_ROUNDS=50 $(CARGO) test --locked --release --test kafka kill_nine -- --nocapture
+
+ITERATIONS ?= 1000000
+SEED ?= 1
+
+fuzz: ## Properties on invented input: make fuzz ITERATIONS=1000000 SEED=1
+	$(CARGO) run --quiet --manifest-path fuzz/Cargo.toml --target-dir $(TARGET_DIR) --bin privet-fuzz -- --iterations $(ITERATIONS) --seed $(SEED)
 
 fmt: ## Format the sources
 	$(CARGO) fmt

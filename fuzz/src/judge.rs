@@ -1,0 +1,103 @@
+//! The engine as the properties ask it.
+
+use privet::event::{Position, Record, StreamId, Timestamp};
+use privet::keys::KeySet;
+use privet::pipeline::{Engine, Limits};
+use privet::plan::Plan;
+
+const UNTOUCHED: &str = "privet: 1
+controller: {name: Test, country: DE}
+purposes: {operations: {legal_basis: contract, because: test}}
+regimes: [{in: [\"*\"], silence: deny}]
+streams:
+  any: {topics: [in], format: json, jurisdiction: {otherwise: EEA}}
+sinks:
+  all: {topic: out, purposes: [operations], unlisted: keep}
+";
+
+/// Wildcards and positions at every level: the automaton's widest sets.
+const WIDE: &str = "privet: 1
+controller: {name: Test, country: DE}
+purposes: {operations: {legal_basis: contract, because: test}}
+regimes: [{in: [\"*\"], silence: deny}]
+streams:
+  any: {topics: [in], format: json, jurisdiction: {otherwise: EEA}}
+sinks:
+  all:
+    topic: out
+    purposes: [operations]
+    unlisted: keep
+    fields: {\"$..x\": drop, \"$.*.a\": drop, \"$[0]\": \"null\", \"$..[1].e\": drop, \"$.u[*]\": {mask: {keep_last: 1}}}
+  two:
+    topic: out.two
+    purposes: [operations]
+    unlisted: drop
+    fields: {\"$..a\": keep, \"$.e\": keep, $.u: {json: {fields: {\"$..a\": drop}}}}
+";
+
+const RULES: &str = include_str!("policy.yaml");
+
+/// How one record ended at one sink.
+#[derive(Debug, PartialEq)]
+pub struct Verdict {
+    /// The sink.
+    pub sink: String,
+    /// The outcome.
+    pub outcome: &'static str,
+    /// The reason.
+    pub reason: &'static str,
+    /// The bytes.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Plans and one engine for all of them: what one record leaves in the scratch, the next one meets.
+pub struct Judge {
+    plans: Vec<Plan>,
+    engine: Engine,
+    now: Timestamp,
+}
+
+impl Judge {
+    /// Compiles the plans.
+    pub fn new() -> Judge {
+        let plans = [UNTOUCHED, WIDE, RULES].map(|policy| {
+            let compiled = privet::policy::compile(policy, "policy.yaml", &KeySet::demonstration());
+            let faults = compiled.render(false);
+            compiled.plan.unwrap_or_else(|| panic!("{faults}"))
+        });
+        let now = "2026-11-22T12:00:00Z".parse().expect("a time");
+        Judge { plans: plans.into(), engine: Engine::new(Limits::default()), now }
+    }
+
+    /// How many plans there are; the first has no rules.
+    pub fn plans(&self) -> usize {
+        self.plans.len()
+    }
+
+    /// The plan of `policy.yaml`.
+    pub fn rules(&self) -> usize {
+        self.plans.len() - 1
+    }
+
+    /// Judges one record for every sink of a plan.
+    pub fn judge(&mut self, plan: usize, input: &[u8]) -> Vec<Verdict> {
+        let record = Record { position: Position::default(), timestamp: None, key: None, value: Some(input), headers: &[] };
+        let plan = &self.plans[plan];
+        let mut verdicts = Vec::with_capacity(plan.sinks.len());
+        self.engine.evaluate(plan, StreamId(0), &record, self.now, &mut |sink, verdict| {
+            verdicts.push(Verdict {
+                sink: plan.sink(sink).name.to_string(),
+                outcome: verdict.outcome.as_str(),
+                reason: verdict.reason.as_str(),
+                value: verdict.value.map(<[u8]>::to_vec),
+            });
+        });
+        verdicts
+    }
+}
+
+impl Default for Judge {
+    fn default() -> Judge {
+        Judge::new()
+    }
+}
