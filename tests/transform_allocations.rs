@@ -10,7 +10,9 @@ use std::sync::Arc;
 use privet::event::Timestamp;
 use privet::event::json::Text;
 use privet::keys::KeySet;
-use privet::plan::{Action, KeyedPseudonym, Normalize, TimeUnit, UrlParams, UrlPart, UrlRule};
+use privet::plan::{
+    Action, DetectRule, Dialling, KeyedPseudonym, Label, Normalize, OnFind, TimeUnit, UrlParams, UrlPart, UrlRule,
+};
 use privet::transform::{Context, Fate, Scratch, apply, apply_key};
 
 thread_local! {
@@ -69,7 +71,17 @@ fn cases() -> Vec<(Action, [&'static str; 3])> {
         r#""https:\/\/shop.example\/?email=c\u0040x.io&b=\u00e4""#,
         r#""javascript:alert(1)""#,
     ];
+    let detect = DetectRule {
+        find: Label::ALL.into_iter().collect(),
+        patterns: Vec::new(),
+        with: OnFind::Pseudonym(key.clone()),
+        dialling: Dialling::shared(),
+    };
     vec![
+        (
+            Action::Detect(Arc::new(detect)),
+            [r#""phone +1 415 555 2671, DE89 3704 0044 0532 0130 00, a@x.io""#, r#""a\u0040x.io 4111 1111 1111 1111""#, "7"],
+        ),
         (Action::Mask { keep_last: 4 }, [r#""4716 0464 5555 1788""#, r#""4716\u00e94645\"55551788""#, "4716"]),
         (pseudonym(Normalize::None), [r#""97980cfea0067""#, r#""c\u0040x.io""#, "1.5"]),
         (pseudonym(Normalize::Email), [r#"" Ann.B@Example.ORG ""#, r#""J\u00dcRGEN@x.io""#, r#"" ""#]),

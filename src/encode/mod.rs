@@ -205,7 +205,8 @@ impl<'a> Edit<'a, '_> {
                 | Action::Url(_)
                 | Action::EmailDomain
                 | Action::CoarsenGeo { .. }
-                | Action::CoarsenTime(_)),
+                | Action::CoarsenTime(_)
+                | Action::Detect(_)),
             ) if kind.is_scalar() => self.replace(&mark, action),
             Some(Action::Json(rules)) if kind.is_scalar() => self.inside(at, path, rules, scope),
             Some(
@@ -216,6 +217,7 @@ impl<'a> Edit<'a, '_> {
                 | Action::EmailDomain
                 | Action::CoarsenGeo { .. }
                 | Action::CoarsenTime(_)
+                | Action::Detect(_)
                 | Action::Json(_),
             ) => self.mismatch(at, kind, scope),
         };

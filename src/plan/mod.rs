@@ -1,6 +1,7 @@
 //! The compiled policy as the hot path reads it: frozen, shared by all workers, without a string left to parse.
 
 mod condition;
+mod detect;
 pub mod fold;
 mod names;
 mod places;
@@ -10,6 +11,7 @@ mod sink;
 mod stream;
 
 pub use condition::{Condition, Each, Literal, Test};
+pub use detect::{DetectRule, Dialling, Label, Labels, OnFind, Pattern};
 pub use names::{NameId, NameMatch, NameTable, short_word};
 pub use places::{Node, NodeId, PathIndex, ROOT};
 pub use rules::{

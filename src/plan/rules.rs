@@ -1,5 +1,6 @@
 //! What one sink does to the places of one stream, indexed by path.
 
+use super::detect::DetectRule;
 use super::places::PathIndex;
 use super::share::Share;
 use crate::event::{PathId, RuleId};
@@ -44,6 +45,8 @@ pub enum Action {
     CoarsenTime(TimeUnit),
     /// The string is JSON text of an object, and these rules hold inside it.
     Json(Arc<SinkRules>),
+    /// Personal data inside free text replaced; the rest of the text stays.
+    Detect(Arc<DetectRule>),
 }
 
 impl Action {
@@ -58,6 +61,7 @@ impl Action {
             | Action::EmailDomain
             | Action::CoarsenGeo { .. }
             | Action::CoarsenTime(_)
+            | Action::Detect(_)
             | Action::Json(_) => true,
         }
     }

@@ -118,6 +118,7 @@ impl Pairs {
             Action::EmailDomain => matches!(theirs, Action::EmailDomain),
             Action::CoarsenGeo { decimals } => matches!(theirs, Action::CoarsenGeo { decimals: other } if decimals == other),
             Action::CoarsenTime(unit) => matches!(theirs, Action::CoarsenTime(other) if unit == other),
+            Action::Detect(rule) => matches!(theirs, Action::Detect(other) if rule.same_effect(other)),
             Action::Json(rules) => matches!(theirs, Action::Json(other) if self.compare(rules, other)),
         }
     }

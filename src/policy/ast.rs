@@ -38,6 +38,8 @@ pub struct Policy {
     pub vendors: Named<Vendor>,
     /// `keys`
     pub keys: Named<Key>,
+    /// `patterns`: regular expressions.
+    pub patterns: Named<Text>,
     /// `streams`
     pub streams: Named<Stream>,
     /// `templates`
@@ -70,6 +72,8 @@ pub enum Section {
     Vendors,
     /// `keys`
     Keys,
+    /// `patterns`
+    Patterns,
     /// `streams`
     Streams,
     /// The classes of any stream.
@@ -505,9 +509,27 @@ pub enum Transform {
         /// `fields`: the rules inside.
         fields: Named<Spanned<Transform>>,
     },
+    /// `detect: {find, with, key}`
+    Detect {
+        /// `find`
+        find: Vec<Finding>,
+        /// `with`
+        with: Option<Text>,
+        /// `key`
+        key: Option<Text>,
+    },
     /// A transform of the language that this version does not have yet.
     NotYet {
         /// Its name.
         name: &'static str,
     },
+}
+
+/// An entry of `find`.
+#[derive(Clone, Debug)]
+pub enum Finding {
+    /// A word of the closed list.
+    Label(Text),
+    /// `{pattern: name}`
+    Pattern(Text),
 }

@@ -79,6 +79,7 @@ codes! {
     UnknownSink = "P0211", "no such sink";
     Reserved = "P0212", "a name that is taken already";
     SaidTwice = "P0213", "the same thing is said twice";
+    UnknownPattern = "P0214", "no such pattern";
     // Meaning.
     NoRegimeEverywhere = "P0301", "the last regime must be for everywhere";
     BasisUnexplained = "P0302", "a basis other than consent and legitimate interests says why it applies";

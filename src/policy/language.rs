@@ -56,7 +56,11 @@ pub(super) static POLICY: Object = Object {
             &Shape::Named { key: Form::Name, of: &Shape::Map(&SINK), least: 1 },
             "Destination topics and what each may have.",
         ),
-        not_yet("patterns"),
+        may(
+            "patterns",
+            &Shape::Named { key: Form::Name, of: TEXT, least: 0 },
+            "Regular expressions that `detect` may look for, by name.",
+        ),
     ],
     groups: &[],
 };
@@ -632,7 +636,7 @@ pub(super) static TRANSFORM: Variant = Variant {
         coming("prefix"),
         coming("bucket"),
         coming("user_agent"),
-        coming("detect"),
+        with("detect", &DETECT, "Personal data inside free text; each find is replaced."),
         coming("filter"),
     ],
 };
@@ -714,5 +718,44 @@ static COARSEN_TIME: Object = Object {
         ]),
         "How coarse.",
     )],
+    groups: &[],
+};
+
+/// What `detect` finds.
+static FINDINGS: &[Word] = &[
+    word("email", "e-mail addresses, also percent-encoded and international"),
+    word("phone", "telephone numbers; without a calling code only where the words in front say so"),
+    word("credit_card", "payment cards: issuer ranges and check digit"),
+    word("iban", "bank accounts: length by country, check digits"),
+    word("us_ssn", "United States social security numbers"),
+    word("uk_nino", "United Kingdom national insurance numbers"),
+    word("ip_address", "IPv4 and IPv6 addresses, not versions"),
+    word("mac", "hardware addresses"),
+    word("imei", "numbers of mobile devices"),
+    word("bearer_token", "what follows `Bearer`, and JSON Web Tokens"),
+    word("url_credentials", "user name and password in a URL"),
+    word("national_id", "national identifiers with check digits"),
+];
+static FOUND_PATTERN: Object =
+    Object { name: "pattern to find", keys: &[need("pattern", NAME, "A name of `patterns`.")], groups: &[] };
+static DETECT: Object = Object {
+    name: "options of `detect`",
+    keys: &[
+        need(
+            "find",
+            &Shape::List { of: &Shape::Either(&[Shape::Word(FINDINGS), Shape::Map(&FOUND_PATTERN)]), least: 1 },
+            "What is looked for.",
+        ),
+        may(
+            "with",
+            &Shape::Word(&[
+                word("redact", "the name of what was found, in brackets"),
+                word("pseudonym", "a keyed HMAC-SHA-256 of it"),
+                word("drop", "nothing: it is cut out of the text"),
+            ]),
+            "What takes the place of a find; default `redact`.",
+        ),
+        may("key", NAME, "A name of `keys`, for `with: pseudonym`."),
+    ],
     groups: &[],
 };

@@ -3,6 +3,7 @@
 //! Every transform reads the decoded value and writes into the caller's buffer; after warm-up nothing is
 //! allocated. What a transform cannot read for certain it drops: it never passes its input on.
 
+pub mod detect;
 mod email_domain;
 mod geo;
 mod ip;
@@ -44,6 +45,8 @@ pub struct Scratch {
     pub decoded: Vec<u8>,
     /// A transform's working space.
     pub work: Vec<u8>,
+    /// What `detect` found.
+    finder: detect::Finder,
 }
 
 /// A value as a transform sees it. It does not implement `Debug`: it may be personal data.
@@ -73,9 +76,19 @@ pub fn apply(action: &Action, input: Text<'_>, _context: &Context, scratch: &mut
         | Action::EmailDomain
         | Action::CoarsenGeo { .. }
         | Action::CoarsenTime(_) => {
-            let Scratch { decoded, work } = scratch;
+            let Scratch { decoded, work, finder: _ } = scratch;
             let Some(value) = read(input, decoded) else { return Fate::Dropped };
             return transform(action, value, work, Output::json(out));
+        }
+        Action::Detect(rule) => {
+            let Scratch { decoded, work: _, finder } = scratch;
+            let Some(Scalar::String(text)) = read(input, decoded) else { return Fate::Dropped };
+            let finds = finder.search(text, rule);
+            if !finds.is_empty() {
+                detect::write(text, rule, finds, &mut Output::json(out));
+                return Fate::Written;
+            }
+            input.raw()
         }
     };
     out.extend_from_slice(whole);
@@ -98,6 +111,10 @@ pub fn apply_key(action: &Action, key: &[u8], _context: &Context, scratch: &mut 
         | Action::CoarsenTime(_) => {
             let Ok(text) = std::str::from_utf8(key) else { return Fate::Dropped };
             return transform(action, Scalar::Bare(text), &mut scratch.work, Output::bare(out));
+        }
+        Action::Detect(rule) => {
+            let Ok(text) = std::str::from_utf8(key) else { return Fate::Dropped };
+            detect::write(text, rule, scratch.finder.search(text, rule), &mut Output::bare(out));
         }
     }
     Fate::Written
@@ -132,7 +149,7 @@ fn transform(action: &Action, value: Scalar<'_>, work: &mut Vec<u8>, mut out: Ou
         Action::EmailDomain => value.text().and_then(|text| email_domain::write(text, &mut out)),
         Action::CoarsenGeo { decimals } => geo::write(value, usize::from(*decimals), &mut out),
         Action::CoarsenTime(unit) => time::write(value, *unit, &mut out),
-        Action::Keep | Action::Drop | Action::Null | Action::Redact(_) | Action::Json(_) => None,
+        Action::Keep | Action::Drop | Action::Null | Action::Redact(_) | Action::Detect(_) | Action::Json(_) => None,
     };
     match written {
         Some(()) => Fate::Written,

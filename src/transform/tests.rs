@@ -34,7 +34,7 @@ fn reading() -> Vec<Action> {
 }
 
 fn run(action: &Action, input: &str) -> Option<String> {
-    let mut scratch = Scratch { decoded: b"left ".to_vec(), work: b"over ".to_vec() };
+    let mut scratch = Scratch { decoded: b"left ".to_vec(), work: b"over ".to_vec(), ..Scratch::default() };
     let mut out = b"before".to_vec();
     let fate = apply(action, Text::new(input.as_bytes()), &context(), &mut scratch, &mut out);
     let appended = String::from_utf8(out).unwrap().strip_prefix("before").unwrap().to_owned();

@@ -151,6 +151,7 @@ pub(super) fn releases(action: &Action) -> bool {
         | Action::EmailDomain
         | Action::CoarsenGeo { .. }
         | Action::CoarsenTime(_)
+        | Action::Detect(_)
         | Action::Json(_) => true,
     }
 }

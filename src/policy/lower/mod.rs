@@ -7,6 +7,7 @@ mod assemble;
 mod checks;
 mod classes;
 mod conditions;
+mod detect;
 mod fields;
 mod inner;
 mod overlap;
@@ -32,7 +33,8 @@ use super::ast;
 use super::diagnostic::{Diagnostics, SourceMap};
 use crate::event::Timestamp;
 use crate::keys::KeySet;
-use crate::plan::Plan;
+use crate::plan::{Pattern, Plan};
+use std::sync::Arc;
 
 /// The plan of a policy; `None` where it has errors. The caller sets the plan's hash.
 pub(super) fn lower(policy: &ast::Policy, source: &SourceMap, keys: &KeySet, diagnostics: &mut Diagnostics) -> Option<Plan> {
@@ -48,7 +50,8 @@ fn lower_at(
     diagnostics: &mut Diagnostics,
 ) -> Option<Plan> {
     let sound = !diagnostics.has_errors();
-    let mut cx = Cx { policy, source, keys, now, sound, diagnostics };
+    let mut cx = Cx { policy, source, keys, now, sound, patterns: Vec::new(), diagnostics };
+    cx.patterns = detect::patterns(&mut cx);
     let draft = assemble::draft(&mut cx);
     warnings::of_policy(&mut cx, &draft);
     if cx.diagnostics.has_errors() {
@@ -66,5 +69,7 @@ struct Cx<'a> {
     now: Timestamp,
     /// Whether the text had no fault of form: then what is absent here is absent there.
     sound: bool,
+    /// The policy's patterns in its order; `None` for one with a fault.
+    patterns: Vec<Option<Arc<Pattern>>>,
     diagnostics: &'a mut Diagnostics,
 }

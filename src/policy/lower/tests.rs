@@ -97,5 +97,6 @@ pub(super) fn name(action: &Action) -> String {
         Action::CoarsenGeo { decimals } => format!("coarsen_geo({decimals})"),
         Action::CoarsenTime(_) => "coarsen_time".into(),
         Action::Json(_) => "json".into(),
+        Action::Detect(_) => "detect".into(),
     }
 }

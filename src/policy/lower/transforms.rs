@@ -1,11 +1,12 @@
 //! Transforms: options checked once, then made into actions for a class and a sink.
 
 use super::Cx;
+use super::detect::{self, Detect};
 use super::fields::Rule;
 use super::streams::NORMALIZE;
 use crate::event::json;
 use crate::keys::{KeySet, MacKey};
-use crate::plan::{Action, KeyedPseudonym, Normalize, TimeUnit, UrlParams, UrlPart, UrlRule, fold};
+use crate::plan::{Action, DetectRule, KeyedPseudonym, Normalize, OnFind, TimeUnit, UrlParams, UrlPart, UrlRule, fold};
 use crate::policy::ast::{Section, Span, Text, Transform};
 use crate::policy::diagnostic::Code;
 use std::collections::HashMap;
@@ -28,6 +29,8 @@ pub(super) enum Compiled<'a> {
     },
     /// The rules inside JSON text; what they become depends on the place.
     Json(Rc<[Rule<'a>]>),
+    /// Personal data in text.
+    Detect(Box<Detect<'a>>),
 }
 
 impl<'a> Compiled<'a> {
@@ -39,6 +42,13 @@ impl<'a> Compiled<'a> {
                 let key = keys.key(key, (!shared).then_some(sink), class);
                 Action::Pseudonym(KeyedPseudonym { key, normalize: *normalize })
             }
+            Compiled::Detect(detect) => {
+                let with = match detect.key {
+                    Some((key, shared)) => OnFind::Pseudonym(keys.key(key, (!shared).then_some(sink), class)),
+                    None => detect.rule.with.clone(),
+                };
+                Action::Detect(Arc::new(DetectRule { with, ..detect.rule.clone() }))
+            }
             // Laid out together with its place, see `inner`; a place that is left without goes.
             Compiled::Json(_) => Action::Drop,
         }
@@ -48,7 +58,7 @@ impl<'a> Compiled<'a> {
     pub(super) fn inner(&self) -> Option<&Rc<[Rule<'a>]>> {
         match self {
             Compiled::Json(rules) => Some(rules),
-            Compiled::Fixed(_) | Compiled::Pseudonym { .. } => None,
+            Compiled::Fixed(_) | Compiled::Pseudonym { .. } | Compiled::Detect(_) => None,
         }
     }
 
@@ -56,7 +66,8 @@ impl<'a> Compiled<'a> {
     pub(super) fn identifies(&self) -> bool {
         match self {
             Compiled::Fixed(action) => matches!(action, Action::Keep | Action::Pseudonym(_)),
-            Compiled::Pseudonym { .. } => true,
+            // What `detect` does not find stays.
+            Compiled::Pseudonym { .. } | Compiled::Detect(_) => true,
             // Its rules are asked one by one.
             Compiled::Json(_) => false,
         }
@@ -74,8 +85,8 @@ impl<'a> Compiled<'a> {
             | (Compiled::Fixed(Action::Drop), Compiled::Fixed(Action::Drop))
             | (Compiled::Fixed(Action::Null), Compiled::Fixed(Action::Null)) => true,
             (
-                Compiled::Fixed(_) | Compiled::Pseudonym { .. } | Compiled::Json(_),
-                Compiled::Fixed(_) | Compiled::Pseudonym { .. } | Compiled::Json(_),
+                Compiled::Fixed(_) | Compiled::Pseudonym { .. } | Compiled::Detect(_) | Compiled::Json(_),
+                Compiled::Fixed(_) | Compiled::Pseudonym { .. } | Compiled::Detect(_) | Compiled::Json(_),
             ) => false,
         }
     }
@@ -84,7 +95,7 @@ impl<'a> Compiled<'a> {
     pub(super) fn wants_scalar(&self) -> bool {
         match self {
             Compiled::Fixed(action) => action.is_elementwise(),
-            Compiled::Pseudonym { .. } => true,
+            Compiled::Pseudonym { .. } | Compiled::Detect(_) => true,
             // Other paths may lead into the text.
             Compiled::Json(_) => false,
         }
@@ -125,6 +136,7 @@ pub(super) fn name(transform: &Transform) -> &'static str {
         Transform::CoarsenGeo { .. } => "coarsen_geo",
         Transform::CoarsenTime { .. } => "coarsen_time",
         Transform::Json { .. } => "json",
+        Transform::Detect { .. } => "detect",
         Transform::NotYet { name } => name,
     }
 }
@@ -158,6 +170,10 @@ pub(super) fn compile<'a>(cx: &mut Cx<'a>, transform: &'a Transform, span: &Span
         Transform::Json { .. } => {
             cx.diagnostics.error(Code::NotHere, span, "`json` is for fields of the event").hint("a record key has no fields");
             return None;
+        }
+        Transform::Detect { find, with, key } => {
+            let detect = detect::compile(cx, find, with.as_ref(), key.as_ref(), span)?;
+            return Some(Compiled::Detect(Box::new(detect)));
         }
         Transform::NotYet { name } => {
             cx.diagnostics.error(Code::NotYet, span, format!("transform `{name}` is not supported yet"));

@@ -118,6 +118,7 @@ fn entry_of(section: Section) -> (&'static str, Code) {
         Section::Regions => ("region", Code::UnknownRegion),
         Section::Vendors => ("vendor", Code::UnknownVendor),
         Section::Keys => ("key", Code::UnknownKeyName),
+        Section::Patterns => ("pattern", Code::UnknownPattern),
         Section::Streams => ("stream", Code::UnknownStream),
         Section::Classes => ("class", Code::UnknownClass),
         Section::Templates => ("template", Code::UnknownTemplate),

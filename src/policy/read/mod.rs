@@ -44,6 +44,7 @@ fn policy(root: &Node) -> Policy {
     policy.regimes = regimes(&fields, root);
     policy.vendors = fields.named("vendors", Section::Vendors, unread, parts::vendor);
     policy.keys = fields.named("keys", Section::Keys, unread, parts::key);
+    policy.patterns = fields.named("patterns", Section::Patterns, unread, text);
     policy.streams = fields.named("streams", Section::Streams, unread, stream::stream);
     policy.templates = fields.named("templates", Section::Templates, unread, sink::sink);
     policy.profiles = fields.named("profiles", Section::Profiles, unread, sink::profile);

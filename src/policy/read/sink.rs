@@ -1,6 +1,6 @@
 //! Reads sinks, templates, profiles and transforms.
 
-use super::super::ast::{Denied, Named, Profile, Sink, SinkPurposes, Spanned, Text, Transform};
+use super::super::ast::{Denied, Finding, Named, Profile, Sink, SinkPurposes, Spanned, Text, Transform};
 use super::super::form::is_well_formed;
 use super::super::grammar::{Form, Options};
 use super::super::language;
@@ -109,6 +109,17 @@ fn with_options(word: &str, options: &Fields<'_>) -> Option<Transform> {
         "coarsen_geo" => Transform::CoarsenGeo { decimals: options.int("decimals")? },
         "coarsen_time" => Transform::CoarsenTime { to: options.text("to")? },
         "json" => Transform::Json { fields: rules(options.get("fields")?) },
+        "detect" => Transform::Detect {
+            find: options.get("find").map(findings).unwrap_or_default(),
+            with: options.text("with"),
+            key: options.text("key"),
+        },
         _ => return None,
     })
+}
+
+/// Words, and names of patterns.
+fn findings(node: &Node) -> Vec<Finding> {
+    let pattern = |node: &Node| Some(Finding::Pattern(Fields::of(node)?.text("pattern")?));
+    super::elements(node).iter().filter_map(|node| text(node).map(Finding::Label).or_else(|| pattern(node))).collect()
 }

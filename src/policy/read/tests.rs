@@ -285,7 +285,7 @@ streams:
 sinks:
   s: {topic: 7, purposes: [a], fields: {c: {mask: {keep_last: 70000}}, $.x: kep, $.y: {token: {key: k}}, $.z: {keep: {}}}}
 templates: {t: {topic: x}}
-patterns: {}
+patterns: {p: 7}
 ";
     let expected = [
         (Code::UnknownKey, "controler"),
@@ -311,7 +311,7 @@ patterns: {}
         (Code::NotYet, "token"),
         (Code::WrongType, "keep"),
         (Code::NotHere, "topic"),
-        (Code::NotYet, "patterns"),
+        (Code::WrongType, "7"),
     ];
     let found = codes(text);
     let found: Vec<(Code, &str)> = found.iter().map(|(code, text)| (*code, text.as_str())).collect();

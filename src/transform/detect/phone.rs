@@ -1,0 +1,251 @@
+//! Telephone numbers: international ones by their calling code and length, national ones by the words in front of them.
+
+use super::context::{Context, Near};
+use super::groups::{BLANK, BRACKET, DOT, Digits, Gap, Group, PLUS, SLASH};
+use super::scan::{Scan, is_word};
+use crate::plan::Label;
+
+/// E.164 numbers have at most 15 digits; a national prefix may come on top.
+const MOST: usize = 16;
+/// Numbers of fewer digits reach services, not people.
+const LEAST: usize = 7;
+/// Numbers are written in at most so many groups.
+const MOST_GROUPS: usize = 9;
+/// Extensions have at most so many digits.
+const LONGEST_EXTENSION: usize = 7;
+
+impl Scan<'_> {
+    /// A telephone number that begins with the group at `at`.
+    pub(super) fn phone(&mut self, groups: &[Group], at: usize, context: &mut Context) -> Option<usize> {
+        let group = groups[at];
+        let (start, plus) = self.beginning(group.start);
+        if let Some(plus) = plus {
+            return match self.international(&groups[at..], 0) {
+                Some(end) => Some(self.found(plus, self.extension_end(end), Label::Phone)),
+                None => self.national(groups, at, plus, context),
+            };
+        }
+        let follows = at > 0 && !group.gap.has(PLUS) && !(group.gap.length > 1);
+        if self.bytes[group.start..group.end].starts_with(b"00")
+            && !follows
+            && group.len() >= 3
+            && let Some(end) = self.international(&groups[at..], 2)
+        {
+            let many = end > group.end;
+            let near = context.near(self);
+            if matches!(near, Near::Phone | Near::Reach) || (many && near != Near::Other) {
+                return Some(self.found(start, self.extension_end(end), Label::Phone));
+            }
+        }
+        if let Some(end) = self.american(&groups[at..], start)
+            && context.near(self) != Near::Other
+        {
+            return Some(self.found(start, self.extension_end(end), Label::Phone));
+        }
+        self.national(groups, at, start, context)
+    }
+
+    /// Where the number really begins: an opening bracket and a plus, also `%2B`, belong to it.
+    fn beginning(&self, digit: usize) -> (usize, Option<usize>) {
+        let least = self.last().map_or(0, |last| last.end).min(digit);
+        let before = &self.bytes[least..digit];
+        let bracket = usize::from(before.last() == Some(&b'('));
+        let outer = &before[..before.len() - bracket];
+        let blank = usize::from(bracket == 0 && outer.last() == Some(&b' ') && outer.ends_with(b"+ "));
+        let outer = &outer[..outer.len() - blank];
+        let start = digit - bracket;
+        let plus = match outer {
+            [.., b'%', b'2', b'B' | b'b'] => Some(start - blank - 3),
+            [.., front, b'+'] if front.is_ascii_alphanumeric() => None,
+            [.., b'+'] => Some(start - blank - 1),
+            _ if self.text[least..start].ends_with('＋') => Some(start - 3),
+            _ => None,
+        };
+        (start, plus)
+    }
+
+    /// The end of the longest number with a calling code, behind `skip` digits of an international prefix.
+    fn international(&self, groups: &[Group], skip: usize) -> Option<usize> {
+        let mut digits = Digits::of(self.bytes, &groups[..0])?;
+        let mut best = None;
+        let mut shape = Shape::default();
+        for (position, group) in groups.iter().take(MOST_GROUPS).enumerate() {
+            if position > 0 && (!joins(group.gap) || (best.is_some() && shape.ends_before(group))) {
+                break;
+            }
+            // The national prefix that is left out from abroad: +44 (0)20 …
+            let text = &self.bytes[group.start..group.end];
+            let is_trunk = text == b"0" && group.gap.has(BRACKET);
+            if !is_trunk && digits.push(&text[if position == 0 { skip } else { 0 }..]).is_none() {
+                break;
+            }
+            shape.add(group, position);
+            if group.clean && digits.as_slice().len() >= 7 && self.rule.dialling.is_possible(digits.as_slice()) {
+                best = Some(group.end);
+            }
+        }
+        best
+    }
+
+    /// `(415) 555-2671`: nothing else looks like it.
+    fn american(&self, groups: &[Group], start: usize) -> Option<usize> {
+        let [area, exchange, line, ..] = groups else { return None };
+        let bracketed = self.bytes[start] == b'(' && exchange.gap.has(BRACKET) && exchange.gap.length <= 2;
+        let sized = (area.len(), exchange.len(), line.len()) == (3, 3, 4) && line.gap.length == 1 && line.clean;
+        let given = matches!(self.bytes[area.start], b'2'..=b'9') && matches!(self.bytes[exchange.start], b'2'..=b'9');
+        (bracketed && sized && given).then_some(line.end)
+    }
+
+    /// A number without a calling code, or one that no plan has, where the words in front say that it is one.
+    fn national(&mut self, groups: &[Group], at: usize, start: usize, context: &mut Context) -> Option<usize> {
+        let group = groups[at];
+        if at > 0 && (groups[at - 1].clean && joins(group.gap) && group.gap.length == 1) {
+            return None;
+        }
+        let (end, count, total) = self.national_end(&groups[at..])?;
+        if total < LEAST && count < 3 {
+            return None;
+        }
+        let near = context.near(self);
+        let parts = &groups[at..at + count];
+        let is_one = match near {
+            Near::Phone => total >= LEAST - 1,
+            Near::Reach => total >= LEAST && (total >= 9 || count > 1 || self.bytes[group.start] == b'0'),
+            Near::Nothing | Near::Device | Near::SocialSecurity | Near::Mac | Near::National | Near::Version | Near::Other => {
+                false
+            }
+        };
+        if !is_one || self.is_glued(start, near) || self.is_date(parts) || self.goes_on(end) {
+            return None;
+        }
+        Some(self.found(start, self.extension_end(end), Label::Phone))
+    }
+
+    /// The end of the groups that are one number, how many they are, and their digits.
+    fn national_end(&self, groups: &[Group]) -> Option<(usize, usize, usize)> {
+        let mut shape = Shape::default();
+        let mut best = None;
+        let mut total = 0;
+        for (position, group) in groups.iter().take(MOST_GROUPS).enumerate() {
+            if position > 0 && (!joins(group.gap) || shape.ends_before(group)) {
+                break;
+            }
+            total += group.len();
+            if total > MOST {
+                break;
+            }
+            shape.add(group, position);
+            if group.clean {
+                best = Some((group.end, position + 1, total));
+            }
+        }
+        best
+    }
+
+    /// Whether a letter, a sign of money or a digit stands at once before the number: `ORD-7454`, `#930`, `$117`.
+    fn is_glued(&self, start: usize, near: Near) -> bool {
+        let before = &self.text[self.floor.min(start)..start];
+        if before.is_empty() && start > 0 && self.floor == start {
+            return false;
+        }
+        match before.chars().next_back() {
+            Some('#' | '_' | '$' | '€' | '£' | '¥' | '₹' | '@' | '*' | '~') => true,
+            Some('-' | '/' | '.') => {
+                let name = before[..before.len() - 1].chars().next_back();
+                let known = near == Near::Phone && !before.ends_with('-') && !before.ends_with('/');
+                name.is_some_and(char::is_alphanumeric) && !known && !before.ends_with("wa.me/")
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether what follows makes it something else: `5,000.00`, `12%`, `10:30`.
+    fn goes_on(&self, end: usize) -> bool {
+        match self.bytes.get(end..).unwrap_or_default() {
+            [b':', next, ..] => next.is_ascii_digit(),
+            [b'%', next, other, ..] => !(next.is_ascii_hexdigit() && other.is_ascii_hexdigit()),
+            [b'%', ..] => true,
+            _ => false,
+        }
+    }
+
+    /// `2020-01-14`, `12/05/2022`, `20200114`, `20200114093055`.
+    fn is_date(&self, parts: &[Group]) -> bool {
+        let value =
+            |group: &Group| self.bytes[group.start..group.end].iter().fold(0u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+        let is_year = |year: u64| (1900..2100).contains(&year);
+        match parts {
+            [whole] if matches!(whole.len(), 8 | 14) => {
+                let day = value(whole) / if whole.len() == 14 { 1_000_000 } else { 1 };
+                is_year(day / 10_000) && (1..=12).contains(&(day / 100 % 100)) && (1..=31).contains(&(day % 100))
+            }
+            [a, b, c, rest @ ..] if rest.len() < 2 && b.gap.kinds == c.gap.kinds => {
+                let (first, second, third) = (value(a), value(b), value(c));
+                let is_day = |one: u64, other: u64| one.min(other) <= 12 && one.max(other) <= 31 && one.min(other) > 0;
+                (a.len() == 4 && is_year(first) && is_day(second, third) && b.len() <= 2 && c.len() <= 2)
+                    || (c.len() == 4 && is_year(third) && is_day(first, second) && a.len() <= 2 && b.len() <= 2)
+            }
+            _ => false,
+        }
+    }
+
+    /// Where the extension behind a number ends, if it has one: `x123`, `ext. 12`, `extension 3888`.
+    fn extension_end(&self, end: usize) -> usize {
+        const WORDS: [&str; 10] = ["extension", "extn", "ext", "x", "durchwahl", "dw", "poste", "anexo", "ramal", "доб"];
+        let rest = &self.text[end..];
+        let word = rest.trim_start_matches([' ', ',', ';', '\u{A0}', '(']);
+        if rest.len() - word.len() > 2 {
+            return end;
+        }
+        let known = WORDS.iter().find(|known| word.get(..known.len()).is_some_and(|start| start.to_lowercase_eq(known)));
+        let Some(known) = known else { return end };
+        let number = word[known.len()..].trim_start_matches(['.', ':', ' ', '=', '\u{A0}']);
+        let digits = number.bytes().take_while(u8::is_ascii_digit).count();
+        let gap = word.len() - known.len() - number.len();
+        let close = end + (rest.len() - number.len()) + digits;
+        let alone = !self.bytes.get(close).is_some_and(|next| is_word(*next));
+        if (1..=LONGEST_EXTENSION).contains(&digits) && gap <= 3 && alone { close } else { end }
+    }
+}
+
+/// Compares without regard to case, and without allocating.
+trait LowerEq {
+    fn to_lowercase_eq(&self, lower: &str) -> bool;
+}
+
+impl LowerEq for str {
+    fn to_lowercase_eq(&self, lower: &str) -> bool {
+        self.chars().flat_map(char::to_lowercase).eq(lower.chars())
+    }
+}
+
+/// How the groups of a number are set so far.
+#[derive(Default)]
+struct Shape {
+    kinds: u8,
+    total: usize,
+    count: usize,
+}
+
+impl Shape {
+    fn add(&mut self, group: &Group, position: usize) {
+        if position > 0 {
+            self.kinds |= group.gap.kinds;
+        }
+        self.total += group.len();
+        self.count += 1;
+    }
+
+    /// Whether a number that is long enough ends where its separators change: `0701240056 20`, `555-123-4567 2`.
+    fn ends_before(&self, group: &Group) -> bool {
+        let changes = group.gap.kinds & !BRACKET & !self.kinds != 0;
+        (self.total >= 9 && changes && (self.count > 2 || self.count == 1))
+            || (self.total >= 10 && group.gap.length > 1 && !group.gap.has(BRACKET))
+    }
+}
+
+/// What may stand inside a number.
+fn joins(gap: Gap) -> bool {
+    let bracketed = gap.has(BRACKET) && gap.length <= 3 && gap.kinds & !(BRACKET | BLANK | super::groups::DASH | DOT) == 0;
+    !gap.has(PLUS) && (bracketed || gap.length == 1 || (gap.length == 3 && gap.kinds == BLANK | SLASH))
+}

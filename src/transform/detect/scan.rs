@@ -1,0 +1,179 @@
+//! The one pass: skips what can begin nothing, and asks the validators about the rest.
+
+use super::context::Context;
+use super::groups::{self, Group};
+use super::{Find, What};
+use crate::plan::{DetectRule, Label};
+
+/// A text being searched.
+pub(super) struct Scan<'a> {
+    pub(super) text: &'a str,
+    pub(super) bytes: &'a [u8],
+    pub(super) rule: &'a DetectRule,
+    /// Nothing begins before this byte: the end of the last find, or of an escape.
+    pub(super) floor: usize,
+    /// The end of a run of hexadecimal digits and colons that was looked at.
+    pub(super) colons_until: usize,
+    finds: &'a mut Vec<Find>,
+}
+
+/// What may begin, or be, at a byte.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Class {
+    Nothing,
+    Digit,
+    /// `@`
+    At,
+    /// `%`: an escape.
+    Percent,
+    /// `:`: an address, or `://`.
+    Colon,
+    /// `J`: the third letter of a token's header, `eyJ`.
+    Token,
+    /// `b`: the first letter of `bearer`.
+    Bearer,
+    /// The first byte of a full-width `@` or digit.
+    FullWidth,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Nothing; 256];
+    let mut digit = b'0';
+    while digit <= b'9' {
+        classes[digit as usize] = Class::Digit;
+        digit += 1;
+    }
+    classes[b'@' as usize] = Class::At;
+    classes[b'%' as usize] = Class::Percent;
+    classes[b':' as usize] = Class::Colon;
+    classes[b'J' as usize] = Class::Token;
+    classes[b'b' as usize] = Class::Bearer;
+    classes[b'B' as usize] = Class::Bearer;
+    classes[0xEF] = Class::FullWidth;
+    classes
+};
+
+/// Searches the whole text.
+pub(super) fn run(text: &str, rule: &DetectRule, finds: &mut Vec<Find>, groups: &mut Vec<Group>) {
+    let mut scan = Scan { text, bytes: text.as_bytes(), rule, floor: 0, colons_until: 0, finds };
+    let mut at = 0;
+    while let Some(next) = next_candidate(scan.bytes, at) {
+        at = scan.candidate(next, groups).max(next + 1);
+    }
+}
+
+/// The first byte from `at` on that may begin something.
+fn next_candidate(bytes: &[u8], mut at: usize) -> Option<usize> {
+    // Eight at a time: most of a text begins nothing.
+    while let Some(block) = bytes.get(at..at + 8) {
+        if block.iter().fold(0, |any, byte| any | CLASSES[usize::from(*byte)] as u8) != 0 {
+            break;
+        }
+        at += 8;
+    }
+    bytes.get(at..)?.iter().position(|byte| CLASSES[usize::from(*byte)] != Class::Nothing).map(|offset| at + offset)
+}
+
+impl Scan<'_> {
+    /// Looks at one candidate and says where to go on.
+    fn candidate(&mut self, at: usize, groups: &mut Vec<Group>) -> usize {
+        match CLASSES[usize::from(self.bytes[at])] {
+            Class::Nothing => at + 1,
+            Class::Digit => self.digits(at, groups),
+            Class::At => self.email(at, at + 1),
+            Class::Percent => self.escape(at, groups),
+            Class::Colon => self.colon(at),
+            Class::Token => self.web_token(at),
+            Class::Bearer => self.bearer(at),
+            Class::FullWidth if self.bytes[at..].starts_with("＠".as_bytes()) => self.email(at, at + 3),
+            Class::FullWidth => at + 3,
+        }
+    }
+
+    /// `%40` is an `@`, `%2B` a plus; any other escape is a border.
+    fn escape(&mut self, at: usize, groups: &mut Vec<Group>) -> usize {
+        let rest = &self.bytes[at..];
+        if rest.starts_with(b"%40") {
+            return self.email(at, at + 3);
+        }
+        if rest.starts_with(b"%2540") {
+            return self.email(at, at + 5);
+        }
+        if rest.starts_with(b"%2B") || rest.starts_with(b"%2b") {
+            self.floor = self.floor.max(at + 3);
+            return if rest.get(3).is_some_and(u8::is_ascii_digit) { self.digits(at + 3, groups) } else { at + 3 };
+        }
+        if is_escape(rest) {
+            self.floor = self.floor.max(at + 3);
+            return at + 3;
+        }
+        at + 1
+    }
+
+    /// A digit: the word that it stands in, or the groups of digits that it begins.
+    fn digits(&mut self, at: usize, groups: &mut Vec<Group>) -> usize {
+        let start = self.word_start(at);
+        if start < at {
+            let end = self.word_end(at);
+            return self.word(start, end).unwrap_or(end);
+        }
+        groups.clear();
+        let end = groups::read(self.bytes, start, groups);
+        let mut context = Context::new(start);
+        let mut next = 0;
+        while next < groups.len() {
+            let begins = groups[next].start;
+            match self.number(groups, next, &mut context) {
+                Some(found) if found > end => return found,
+                Some(found) => {
+                    next += groups[next..].iter().take_while(|group| group.start < found).count().max(1);
+                    context = Context::new(groups.get(next).map_or(end, |group| group.start));
+                }
+                None => next += 1,
+            }
+            debug_assert!(groups.get(next).is_none_or(|group| group.start > begins));
+        }
+        self.word_end(end)
+    }
+
+    /// The first byte of the word in which `at` stands, not before the floor.
+    pub(super) fn word_start(&self, at: usize) -> usize {
+        let before = self.bytes[self.floor.min(at)..at].iter().rev();
+        at - before.take_while(|byte| is_word(**byte)).count()
+    }
+
+    /// The byte behind the word in which `at` stands.
+    pub(super) fn word_end(&self, at: usize) -> usize {
+        at + self.bytes[at..].iter().take_while(|byte| is_word(**byte)).count()
+    }
+
+    /// Whether it is asked for.
+    pub(super) fn wants(&self, label: Label) -> bool {
+        self.rule.find.has(label)
+    }
+
+    /// Notes a find; the search goes on behind it.
+    pub(super) fn found(&mut self, start: usize, end: usize, label: Label) -> usize {
+        debug_assert!(start >= self.finds.last().map_or(0, |last| last.end) && start < end);
+        debug_assert!(self.text.is_char_boundary(start) && self.text.is_char_boundary(end));
+        self.finds.push(Find { start, end, what: What::Label(label) });
+        self.floor = end;
+        end
+    }
+
+    /// The find that ends last, if any.
+    pub(super) fn last(&self) -> Option<&Find> {
+        self.finds.last()
+    }
+}
+
+/// A letter, digit or underscore: what makes one word with a digit beside it.
+pub(super) fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// `%` and two hexadecimal digits.
+pub(super) fn is_escape(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+}

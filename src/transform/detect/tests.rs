@@ -1,0 +1,309 @@
+//! What is found and what is left: texts with the finds marked by their labels.
+
+use super::Finder;
+use crate::plan::{DetectRule, Dialling, Label, OnFind, Pattern};
+use proptest::prelude::*;
+use regex::Regex;
+use std::sync::Arc;
+
+fn rule() -> DetectRule {
+    DetectRule {
+        find: Label::ALL.into_iter().collect(),
+        patterns: Vec::new(),
+        with: OnFind::Redact,
+        dialling: Dialling::shared(),
+    }
+}
+
+/// The text with its finds as `[label]`.
+fn redacted(text: &str, rule: &DetectRule) -> String {
+    let mut finder = Finder::default();
+    let mut out = Vec::new();
+    let mut output = crate::transform::output::Output::bare(&mut out);
+    super::write(text, rule, finder.search(text, rule), &mut output);
+    String::from_utf8(out).unwrap()
+}
+
+#[track_caller]
+fn check(cases: &[(&str, &str)]) {
+    let rule = rule();
+    for (text, expected) in cases {
+        assert_eq!(redacted(text, &rule), *expected, "{text}");
+    }
+}
+
+#[track_caller]
+fn check_nothing(texts: &[&str]) {
+    let rule = rule();
+    for text in texts {
+        assert_eq!(redacted(text, &rule), *text);
+    }
+}
+
+#[test]
+fn e_mail_addresses() {
+    check(&[
+        ("<ann.lee+shop@mail.example.org>.", "<[email]>."),
+        ("?q=ann%40example.com&page=2", "?q=[email]&page=2"),
+        ("?q=ann%2Bnews%40example.com%26x", "?q=[email]%26x"),
+        ("to:jürgen@müller-söhne.de, z", "to:[email], z"),
+        ("x@例え.テスト", "[email]"),
+        ("メールはhanako@example.jpです", "メールは[email]です"),
+        ("{'to': 'o'neil@x.io'}", "{'to': '[email]'}"),
+        (r"line\nann@x.io", r"line\n[email]"),
+        (r#"\"ann@x.io\""#, r#"\"[email]\""#),
+        ("mailto:a@b.museum?subject=x", "mailto:[email]?subject=x"),
+        ("ann@xn--mller-kva.de!", "[email]!"),
+        ("a@b.co;c@d.co", "[email];[email]"),
+        (r#""ann lee"@x.io"#, "[email]"),
+        ("ann＠x.io", "[email]"),
+    ]);
+    check_nothing(&[
+        "logo@2x.png",
+        "lodash@4.9.8-rc.2",
+        "@angular/core@19.0.2",
+        "user@localhost",
+        "meet @ 10, gate 4",
+        "@handle",
+        "maps/@99.32,49.6,15z",
+        "git@github.com:org/repo.git",
+        "a@",
+        "@b.com",
+        "x@.com",
+        "5 @ 3.50 each",
+        "Class@4243b0f",
+    ]);
+}
+
+#[test]
+fn telephone_numbers() {
+    check(&[
+        ("call +1 (415) 555-2671 x12 now", "call [phone] now"),
+        ("tel=%2B442079460958&x=1", "tel=[phone]&x=1"),
+        ("+44 (0)20 7946 0958", "[phone]"),
+        ("+49-30-123456, room 7", "[phone], room 7"),
+        ("(415) 555-2671", "[phone]"),
+        ("my phone is 0151 12345678.", "my phone is [phone]."),
+        (r#"{"mobile_number":"12345678","lat":80.95}"#, r#"{"mobile_number":"[phone]","lat":80.95}"#),
+        ("phoneNumber: 555.123.4567", "phoneNumber: [phone]"),
+        ("電話番号は03-1234-5678です。注文番号23494376755", "電話番号は[phone]です。注文番号23494376755"),
+        ("Call me at 6014248522 after 5pm about order 8796-9599", "Call me at [phone] after 5pm about order 8796-9599"),
+        ("Tel. 030 123456, Fax 030 123457", "Tel. [phone], Fax [phone]"),
+        ("phones: 555-123-4567, 555-123-4568", "phones: [phone], [phone]"),
+        ("<phone>0301234567</phone>", "<phone>[phone]</phone>"),
+        ("телефон 8 495 123-45-67", "телефон [phone]"),
+        ("0049 151 12345678", "[phone]"),
+    ]);
+    check_nothing(&[
+        "order 4155552671",
+        "Where is my order 1138378737?",
+        "2020-01-01T10:00:00+0200",
+        "+100 points",
+        "SMS sent at 2020-01-14",
+        "ts=1584789008599",
+        "ISBN 978-3-84-449670-8",
+        "phone 12345",
+        "UTC+05:30",
+        r#"{"phone":"","order":"4155552671"}"#,
+        "tracking 00212827336495520154",
+        "call id=ORD-74549086",
+        "heap 0835K->(658382K)",
+    ]);
+}
+
+#[test]
+fn cards_and_accounts() {
+    check(&[
+        ("4111 1111 1111 1111", "[credit_card]"),
+        ("card 3782-822463-10005 exp 12/27", "card [credit_card] exp 12/27"),
+        ("2223003122003222", "[credit_card]"),
+        ("02|5555555555554444|99", "02|[credit_card]|99"),
+        ("cc=4111+1111+1111+1111&x", "cc=[credit_card]&x"),
+        ("4111\u{a0}1111\u{a0}1111\u{a0}1111", "[credit_card]"),
+        ("4111‑1111‑1111‑1111", "[credit_card]"),
+        ("IBAN DE89 3704 0044 0532 0130 00 thanks", "IBAN [iban] thanks"),
+        ("gb29nwbk60161331926819", "[iban]"),
+        ("imei=490154203237518", "imei=[imei]"),
+        ("49-015420-323751-8", "[imei]"),
+    ]);
+    check_nothing(&[
+        "4111 1111 1111 1112",
+        "DE88370400440532013000",
+        "00490154203237518000",
+        "490154203237518",
+        "41111111111111111111",
+        "a4111111111111111",
+        "4111111111111111a",
+    ]);
+}
+
+#[test]
+fn official_numbers() {
+    check(&[
+        ("my SSN is 078-05-1120.", "my SSN is [us_ssn]."),
+        ("ssn=078051120&x", "ssn=[us_ssn]&x"),
+        ("AB 12 34 56 C", "[uk_nino]"),
+        ("nino=AB123456C;", "nino=[uk_nino];"),
+        ("CPF 529.982.247-25", "CPF [national_id]"),
+        ("cpf: 52998224725", "cpf: [national_id]"),
+        ("PESEL 44051401359", "PESEL [national_id]"),
+        ("RSSMRA85T10A562S", "[national_id]"),
+        ("DNI 12345678Z", "DNI [national_id]"),
+        ("19640823-3234", "[national_id]"),
+        ("131052-308T", "[national_id]"),
+    ]);
+    check_nothing(&[
+        "666-05-1120",
+        "900-05-1120",
+        "078-00-1120",
+        "078-05-0000",
+        "4078-05-1120",
+        "078-05-1120-1",
+        "078051120",
+        "44051401359",
+        "BG123456C",
+        "AB123456E",
+        "QQ123456C",
+        "12345678A",
+        "AB1234567C",
+    ]);
+}
+
+#[test]
+fn addresses_of_the_network() {
+    check(&[
+        ("from 203.0.113.9:8080.", "from [ip_address]:8080."),
+        ("http://[2001:db8::5]:443/", "http://[[ip_address]]:443/"),
+        ("fe80::ecbf:62ff:fe28:ea24%eth0, rule 3", "[ip_address], rule 3"),
+        ("from ::ffff:203.0.113.9: no", "from [ip_address]: no"),
+        ("mac 3e-57-7c-fc-33-36", "mac [mac]"),
+        ("3e:57:7C:fc:33:36", "[mac]"),
+        ("de:ad:be:ef:ca:f0", "[mac]"),
+        ("24e3.1453.9d98", "[mac]"),
+        ("https://x.io/lookup/203.0.113.9", "https://x.io/lookup/[ip_address]"),
+    ]);
+    check_nothing(&[
+        "Chrome/120.0.0.0",
+        "version 1.2.3.4",
+        "app v3.5.150.43",
+        "Section 302.326.183.0",
+        "1.2.3.4.5",
+        "256.1.1.1",
+        "10:42:33",
+        "std::map",
+        "Foo::Bar",
+        "5F:59:02:56:5B:9C:7E:3B:99:4A:90:72",
+        "add::fade",
+        "::1",
+        "lib-1.2.3.4.jar",
+        "1.3.6.1.4.1.311",
+    ]);
+}
+
+#[test]
+fn secrets() {
+    check(&[
+        ("Authorization: Bearer qZ1lX0pXXczevH5ozF", "Authorization: Bearer [bearer_token]"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "[bearer_token]"),
+        ("mysql://root:s3cret%21@db/x", "mysql://[url_credentials]@db/x"),
+        ("redis://:pw@web:6379", "redis://[url_credentials]@web:6379"),
+    ]);
+    check_nothing(&[
+        "bearer authentication",
+        "the bearer of this",
+        "https://medium.example/@ann/post",
+        "eyJ",
+        "https://x.io/a@b",
+    ]);
+}
+
+#[test]
+fn patterns_of_the_policy() {
+    let pattern = |name: &str, regex: &str| Arc::new(Pattern { name: name.into(), regex: Regex::new(regex).unwrap() });
+    let mut rule = DetectRule { patterns: vec![pattern("ticket", "T-[0-9]+"), pattern("word", "[a-z]*")], ..rule() };
+    assert_eq!(redacted("T-12 A a@b.co", &rule), "[ticket] A [email]");
+    rule.find = Default::default();
+    assert_eq!(redacted("T-12 A a@b.co", &rule), "[ticket] A [word]@[word].[word]");
+}
+
+#[test]
+fn only_what_is_asked_for() {
+    let text = "a@b.co 203.0.113.9 4111111111111111";
+    for (label, expected) in [
+        (Label::Email, "[email] 203.0.113.9 4111111111111111"),
+        (Label::IpAddress, "a@b.co [ip_address] 4111111111111111"),
+        (Label::CreditCard, "a@b.co 203.0.113.9 [credit_card]"),
+        (Label::Iban, text),
+    ] {
+        let rule = DetectRule { find: [label].into_iter().collect(), ..rule() };
+        assert_eq!(redacted(text, &rule), expected);
+    }
+}
+
+/// Pieces of which hostile texts are made: whatever begins something, and what breaks it off.
+const PIECES: &[&str] = &[
+    "@",
+    "%40",
+    "%2B",
+    "%",
+    "+",
+    "(",
+    ")",
+    "-",
+    ".",
+    ":",
+    "::",
+    "://",
+    "eyJ",
+    "Bearer ",
+    "tel ",
+    "1",
+    "12",
+    "4111 1111",
+    "0049",
+    "DE89",
+    "AB",
+    "é",
+    "例",
+    "\u{a0}",
+    "＠",
+    "x",
+    "\"",
+    "\\",
+    "\\u0040",
+    "fe80",
+    "/",
+    "=",
+    "&",
+    " ",
+    "\n",
+    "７",
+    "😀",
+    "phone:",
+    "imei ",
+    "[",
+    "]",
+];
+
+proptest! {
+    /// Finds stand in order, do not overlap, are not empty and lie at borders of characters.
+    #[test]
+    fn finds_are_well_formed(pieces in prop::collection::vec(prop::sample::select(PIECES), 0..40)) {
+        let text = pieces.concat();
+        let rule = rule();
+        let mut finder = Finder::default();
+        let mut end = 0;
+        for find in finder.search(&text, &rule) {
+            prop_assert!(find.start >= end && find.start < find.end, "{text:?}");
+            prop_assert!(text.is_char_boundary(find.start) && text.is_char_boundary(find.end), "{text:?}");
+            end = find.end;
+        }
+    }
+
+    #[test]
+    fn any_text_is_searched(text in "\\PC{0,60}") {
+        let mut finder = Finder::default();
+        let found = finder.search(&text, &rule()).to_vec();
+        prop_assert_eq!(finder.search(&text, &rule()), found.as_slice());
+    }
+}
