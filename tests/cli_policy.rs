@@ -191,3 +191,11 @@ fn colour_is_for_terminals_only() {
     let dir = folder(&[("wrong.yaml", "privet: 2\n")]);
     assert!(!privet(dir.path(), &["check", "wrong.yaml"]).err.contains('\u{1b}'));
 }
+
+#[test]
+fn the_examples_pass_their_tests() {
+    let said = privet(Path::new(env!("CARGO_MANIFEST_DIR")), &["test", "examples"]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    let files = said.out.lines().filter(|line| line.ends_with(".test.yaml")).count();
+    assert!(files >= 6, "only {files} files of tests were found");
+}

@@ -93,9 +93,13 @@ fn print(explanation: &Explanation, out: &mut impl Write) -> std::io::Result<()>
         }
         for statement in &event.statements {
             let purposes: Vec<String> = statement.purposes.iter().map(|(name, word)| format!("{name} {word}")).collect();
-            write!(out, "  {} (line {}): {}", statement.signal, statement.line, purposes.join(", "))?;
-            if let Some(age) = statement.age_seconds {
-                write!(out, ", {age} s old")?;
+            write!(out, "  {} at {} (line {})", statement.signal, statement.source, statement.line)?;
+            if let Some(sink) = &statement.sink {
+                write!(out, " for {sink}")?;
+            }
+            write!(out, ": {}", purposes.join(", "))?;
+            if let (Some(at), Some(age)) = (&statement.at, statement.age_seconds) {
+                write!(out, ", of {at}, {}", age_in_words(age))?;
             }
             if let Some(expires) = &statement.expires {
                 write!(out, ", until {expires}")?;
@@ -104,8 +108,13 @@ fn print(explanation: &Explanation, out: &mut impl Write) -> std::io::Result<()>
         }
     }
     for sink in &explanation.sinks {
-        let purpose = sink.purpose.as_deref().map(|purpose| format!(" ({purpose})")).unwrap_or_default();
-        writeln!(out, "\n{}: {} {}, decided by {}{purpose}", sink.sink, sink.outcome, sink.reason, sink.step)?;
+        let line = sink.line.map(|line| format!(" (line {line})")).unwrap_or_default();
+        writeln!(out, "\n{}: {} {}, decided by {}{line}", sink.sink, sink.outcome, sink.reason, sink.step)?;
+        if let (Some(purpose), Some(line)) = (&sink.purpose, sink.purpose_line) {
+            let from: Vec<String> = sink.statements.iter().map(u32::to_string).collect();
+            let from = if from.is_empty() { String::new() } else { format!(", by the source at line {}", from.join(", ")) };
+            writeln!(out, "  purpose {purpose} (line {line}){from}")?;
+        }
         for field in &sink.fields {
             let line = field.line.map_or("default".to_owned(), |line| format!("line {line}"));
             let fate = if field.removed && field.transform != "drop" { ", removed" } else { "" };
@@ -113,4 +122,14 @@ fn print(explanation: &Explanation, out: &mut impl Write) -> std::io::Result<()>
         }
     }
     Ok(())
+}
+
+/// An age as a person says it.
+fn age_in_words(seconds: i64) -> String {
+    match seconds {
+        ..0 => "in the future".into(),
+        0..7_200 => format!("{} min old", seconds / 60),
+        7_200..172_800 => format!("{} h old", seconds / 3_600),
+        _ => format!("{} days old", seconds / 86_400),
+    }
 }

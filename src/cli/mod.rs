@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod common;
 mod demo;
+mod diff;
 mod explain;
 mod filter;
 mod inspect;
@@ -49,9 +50,8 @@ enum Command {
     Schema(schema::Args),
     /// Engine throughput on this machine, with this policy and these events
     Bench(bench::Args),
-    /// What a policy change does
-    #[command(hide = true)]
-    Diff(Later),
+    /// What a policy change does, in words and on sample events
+    Diff(diff::Args),
     /// Tokens and encrypted fields back to values
     #[command(hide = true)]
     Reveal(Later),
@@ -71,7 +71,7 @@ struct Later {
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start here", &["demo"]),
     ("Run", &["run", "filter", "bench"]),
-    ("Policy", &["check", "test", "explain", "inspect", "schema"]),
+    ("Policy", &["check", "test", "explain", "diff", "inspect", "schema"]),
     ("Keys and records", &["keys", "quarantine"]),
 ];
 
@@ -113,7 +113,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Quarantine(args) => quarantine::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Bench(args) => bench::run(args),
-        Command::Diff(_) => later("diff"),
+        Command::Diff(args) => diff::run(args),
         Command::Reveal(_) => later("reveal"),
         Command::Receipts(_) => later("receipts"),
     }
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_a_later_version_brings_is_refused_by_name() {
-        for words in [vec!["privet", "diff", "a", "b"], vec!["privet", "receipts", "verify", "-"]] {
+        for words in [vec!["privet", "reveal", "a", "b"], vec!["privet", "receipts", "verify", "-"]] {
             let matches = command().try_get_matches_from(&words).expect("any arguments are taken");
             let cli = Cli::from_arg_matches(&matches).expect("a command");
             let failure = dispatch(cli.command).expect_err("not supported yet");

@@ -34,6 +34,7 @@ pub(super) fn purpose(basis: LegalBasis) -> Purpose {
         silence_denies: false,
         special_categories: Vec::new(),
         max_age: None,
+        line: 1,
     }
 }
 

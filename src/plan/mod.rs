@@ -18,7 +18,7 @@ pub use rules::{
     Action, EmptyParents, KeyedPseudonym, Normalize, PlaceRule, Scope, SinkRules, TimeUnit, UrlParams, UrlPart, UrlRule,
 };
 pub use share::{Share, share_rules};
-pub use sink::{Denied, KeyRule, PurposeNeed, Sink, TcfNeed, Tombstones};
+pub use sink::{Denied, KeyRule, PurposeNeed, Sink, SinkLines, TcfNeed, Tombstones};
 pub use stream::{
     Categories, Conflicts, Duplicates, Format, IdentityKind, Named, Route, Signal, SignalKind, Silence, Source, Stream,
     SubjectRule, TimeFormat, TimeRule, TopicMatch, WherePaths,
@@ -218,6 +218,8 @@ pub struct Purpose {
     pub special_categories: Vec<Box<str>>,
     /// A grant older than this is no grant.
     pub max_age: Option<jiff::Span>,
+    /// Line in the policy file, counted from 1.
+    pub line: u32,
 }
 
 /// What silence means somewhere.

@@ -27,6 +27,23 @@ pub struct Sink {
     /// What a TC string must permit for its purposes, and for those of its profile. A purpose that is not here is one
     /// about which such strings say nothing.
     pub tcf: Vec<(PurposeId, TcfNeed)>,
+    /// Lines in the policy file, counted from 1.
+    pub lines: SinkLines,
+}
+
+/// Where in the policy file the parts of a sink stand that decide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SinkLines {
+    /// The sink's name.
+    pub name: u32,
+    /// Its `when`, or its name.
+    pub when: u32,
+    /// Where transfers to it are settled: its vendor, its `transfers` or `location`, or its name.
+    pub transfers: u32,
+    /// Its `purposes`, or its name.
+    pub purposes: u32,
+    /// Its `denied`, or its name.
+    pub denied: u32,
 }
 
 /// What a TC string must permit for one purpose. Sets of numbers: the lowest bit is number 1.

@@ -236,7 +236,15 @@ static STREAM: Object = Object {
             ]),
             "How records are written; default `json`.",
         ),
-        not_yet("shape"),
+        may(
+            "shape",
+            &Shape::Word(&[
+                word("segment@1", "Segment's events"),
+                word("rudderstack@1", "RudderStack's events"),
+                word("mparticle@1", "mParticle's batches"),
+            ]),
+            "A preset of `subject`, `time` and `classes` for a known event shape; own lines stand before it.",
+        ),
         may(
             "subject",
             &Shape::List { of: &Shape::Map(&SUBJECT), least: 0 },

@@ -11,6 +11,7 @@ mod lower;
 mod read;
 mod reference;
 mod schema;
+mod shapes;
 pub mod yaml;
 
 pub use canonical::canonical_hash;
@@ -47,7 +48,8 @@ pub fn compile(source: &str, file_name: &str, keys: &KeySet) -> Compiled {
     let source = SourceMap::new(file_name, source);
     let mut diagnostics = Diagnostics::default();
     let (mut plan, mut written) = (None, ast::Policy::default());
-    if let Some(document) = read::read(&source, &mut diagnostics) {
+    if let Some(mut document) = read::read(&source, &mut diagnostics) {
+        shapes::expand(&mut document.policy);
         let faults_of_form = diagnostics.has_errors();
         let so_far = diagnostics.added();
         plan = lower::lower(&document.policy, &source, keys, &mut diagnostics);

@@ -93,7 +93,9 @@ impl<'p> Coverage<'p> {
             diagnostics.warning(Code::EventUnread, &name.span, found).hint("in `run` they would be quarantined");
         }
         let index = &self.plan.stream(self.stream).index;
-        for path in self.paths(stream) {
+        // A preset covers calls and fields that a sample need not have.
+        let preset = stream.shape.as_ref().map(|shape| &shape.span);
+        for path in self.paths(stream).into_iter().filter(|path| Some(&path.span) != preset) {
             if id_of(index, &path.value).is_some_and(|id| !self.met[id.index()]) {
                 let found = format!("no sample event of stream `{}` has `{}`", name.value, path.value);
                 diagnostics.warning(Code::PathUnmatched, &path.span, found);

@@ -1,9 +1,10 @@
 //! One event explained: what was found, which step decided, which rule touched what. Nothing here is a value, or a
 //! name, taken from the event.
 
-use crate::event::{Jurisdiction, PurposeId, Record, SinkId, StreamId, Timestamp};
+use crate::event::{Jurisdiction, PathId, PurposeId, PurposeSet, Record, SinkId, StreamId, Timestamp};
+use crate::outcome::{Outcome, Reason};
 use crate::pipeline::{Decision, Engine, Facts, Judgement, Limits, Statement, Step, Touched};
-use crate::plan::Plan;
+use crate::plan::{Plan, SinkLines, Source};
 use serde::Serialize;
 
 /// Everything that led to the verdicts on one event.
@@ -52,8 +53,14 @@ pub struct StatementFacts {
     pub signal: &'static str,
     /// Line of the source in the policy.
     pub line: u32,
-    /// Purpose → `granted`, `denied`, `withdrawn`, `opted_out` or `invalid`.
+    /// Where it stands: the path, or the header, as the policy names it.
+    pub source: String,
+    /// The sink that it is about, where what it says depends on the vendor; absent: all.
+    pub sink: Option<String>,
+    /// Purpose → `granted`, `denied`, `withdrawn`, `opted_out`, `invalid` and the like: the strictest that is said.
     pub purposes: Vec<(String, &'static str)>,
+    /// The statement's own time, where it has one.
+    pub at: Option<String>,
     /// How old the statement is by its own time, in seconds, where it has one.
     pub age_seconds: Option<i64>,
     /// When its grants end.
@@ -71,8 +78,14 @@ pub struct SinkExplanation {
     pub reason: &'static str,
     /// The step of the decision that decided.
     pub step: &'static str,
+    /// The line of the policy that the step went by.
+    pub line: Option<u32>,
     /// The purpose that decided, where one did.
     pub purpose: Option<String>,
+    /// The line of that purpose in the policy.
+    pub purpose_line: Option<u32>,
+    /// The lines of the sources whose statements gave the reason.
+    pub statements: Vec<u32>,
     /// The rules that met fields, in the event's order; of a released event only.
     pub fields: Vec<FieldExplanation>,
 }
@@ -96,9 +109,16 @@ pub struct FieldExplanation {
 pub fn explain(plan: &Plan, stream: StreamId, record: &Record<'_>, now: Timestamp) -> Explanation {
     let mut engine = Engine::new(Limits::default());
     let mut sinks = Vec::new();
-    engine.explain(plan, stream, record, now, &mut |sink, judgement| sinks.push(explain_sink(plan, sink, &judgement)));
+    engine.explain(plan, stream, record, now, &mut |sink, judgement| sinks.push((sink, explain_sink(plan, sink, &judgement))));
     let refused = engine.refusal().map(|refusal| Refused { reason: refusal.reason.as_str(), at_byte: refusal.at });
     let readable = refused.is_none() && record.value.is_some();
+    let sinks = sinks.into_iter().map(|(id, (mut sink, decision))| {
+        if let Some(decision) = decision.filter(|_| readable) {
+            sink.statements = witnesses(plan, stream, id, &decision, engine.facts());
+        }
+        sink
+    });
+    let sinks = sinks.collect();
     Explanation {
         policy: plan.hash.to_string(),
         stream: plan.stream(stream).name.to_string(),
@@ -151,20 +171,78 @@ fn explain_statement(plan: &Plan, stream: StreamId, statement: &Statement, now: 
     StatementFacts {
         signal: signal.kind.word(),
         line: signal.line,
+        source: source(plan, stream, &signal.source),
+        sink: statement.sink.map(|sink| plan.sink(sink).name.to_string()),
         purposes,
+        at: statement.at.map(|at| at.to_string()),
         age_seconds: statement.at.map(|at| now.as_second() - at.as_second()),
         expires: statement.expires.map(|expires| expires.to_string()),
     }
 }
 
-fn explain_sink(plan: &Plan, sink: SinkId, judgement: &Judgement<'_>) -> SinkExplanation {
-    SinkExplanation {
+/// Where a source stands, in the policy's words.
+fn source(plan: &Plan, stream: StreamId, source: &Source) -> String {
+    match source {
+        Source::Slot(slot) => {
+            let index = &plan.stream(stream).index;
+            let mut paths = (0..index.path_count()).map(|id| PathId(id as u16));
+            paths.find(|id| index.slots(*id).contains(slot)).map(|id| index.path(id).to_string()).unwrap_or_default()
+        }
+        Source::Header(name) => format!("header {name}"),
+        Source::Key => "the record key".into(),
+    }
+}
+
+/// The lines of the sources whose statements about the deciding purpose are of the kind that the reason names.
+fn witnesses(plan: &Plan, stream: StreamId, sink: SinkId, decision: &Decision, facts: &Facts) -> Vec<u32> {
+    let Some(purpose) = decision.purpose else { return Vec::new() };
+    let says = |statement: &&Statement| {
+        let said: [(Reason, PurposeSet); 10] = [
+            (Reason::SignalInvalid, statement.invalid),
+            (Reason::OptedOut, statement.opted_out),
+            (Reason::OptedOut, statement.gpc),
+            (Reason::ConsentWithdrawn, statement.withdrawn),
+            (Reason::ConsentDenied, statement.denied),
+            (Reason::VendorNotPermitted, statement.vendor_refused),
+            (Reason::VendorNotPermitted, statement.granted),
+            (Reason::ConsentGranted, statement.granted),
+            (Reason::ConsentExpired, statement.granted),
+            (Reason::LegitimateInterests, statement.permitted),
+        ];
+        let about_it = statement.sink.is_none_or(|about| about == sink);
+        about_it && said.iter().any(|(reason, set)| *reason == decision.reason && set.contains(purpose))
+    };
+    let mut lines: Vec<u32> =
+        facts.statements.iter().filter(says).map(|statement| plan.stream(stream).signals[statement.signal].line).collect();
+    lines.dedup();
+    lines
+}
+
+fn explain_sink(plan: &Plan, sink: SinkId, judgement: &Judgement<'_>) -> (SinkExplanation, Option<Decision>) {
+    let decision = judgement.decision;
+    let purpose = decision.and_then(|decision| decision.purpose).map(|purpose| plan.purpose(purpose));
+    let explanation = SinkExplanation {
         sink: plan.sink(sink).name.to_string(),
         outcome: judgement.verdict.outcome.as_str(),
         reason: judgement.verdict.reason.as_str(),
         step: judgement.decision.as_ref().map_or("reading the record", step_name),
-        purpose: judgement.decision.and_then(|decision| decision.purpose).map(|purpose| plan.purpose(purpose).name.to_string()),
+        line: decision.map(|decision| line(&plan.sink(sink).lines, &decision)),
+        purpose: purpose.map(|purpose| purpose.name.to_string()),
+        purpose_line: purpose.map(|purpose| purpose.line),
+        statements: Vec::new(),
         fields: judgement.touched.iter().map(|touched| explain_field(plan, touched)).collect(),
+    };
+    (explanation, decision)
+}
+
+/// The line of the policy that the deciding step goes by.
+fn line(lines: &SinkLines, decision: &Decision) -> u32 {
+    match (decision.step, decision.outcome) {
+        (Step::Routing, _) => lines.when,
+        (Step::Identity, _) => lines.name,
+        (Step::Transfer, _) => lines.transfers,
+        (Step::Released, Outcome::Degrade) => lines.denied,
+        (Step::Purpose | Step::Released, _) => lines.purposes,
     }
 }
 

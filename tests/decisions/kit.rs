@@ -9,8 +9,8 @@ use privet::pipeline::Engine;
 use privet::plan::{
     Categories, Condition, Conflicts, ConsentTypes, Denied, Duplicates, EmptyParents, Format, Ground, KeyRule, LegalBasis, Named,
     Normalize, OptOuts, PathIndex, Plan, PolicyHash, Purpose, PurposeNeed, Regime, Route, Scope, Signal, SignalKind, Silence,
-    Sink, SinkRules, Source, Stream, SubjectRule, TimeFormat, TimeRule, Tombstones, TopicMatch, Transfer, Vendor, VendorRole,
-    WherePaths,
+    Sink, SinkLines, SinkRules, Source, Stream, SubjectRule, TimeFormat, TimeRule, Tombstones, TopicMatch, Transfer, Vendor,
+    VendorRole, WherePaths,
 };
 
 pub(crate) const NOW: &str = "2026-11-22T12:00:00Z";
@@ -43,6 +43,7 @@ pub(crate) fn purpose(name: &str, basis: LegalBasis) -> Purpose {
         silence_denies: false,
         special_categories: Vec::new(),
         max_age: None,
+        line: 1,
     }
 }
 
@@ -218,6 +219,7 @@ impl Setup {
             tombstones: Tombstones::Drop,
             denied: self.denied,
             tcf: Vec::new(),
+            lines: SinkLines::default(),
         };
         Plan {
             hash: PolicyHash::default(),

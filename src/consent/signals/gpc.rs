@@ -30,7 +30,6 @@ pub(super) fn read(plan: &Plan, value: Value<'_>, buffer: &mut Vec<u8>, out: &mu
 #[cfg(test)]
 mod tests {
     use super::super::super::tests::{Case, purpose};
-    use super::*;
     use crate::event::{PurposeSet, SlotId};
     use crate::plan::{LegalBasis, OptOuts, Purpose, SignalKind, Source};
 

@@ -7,8 +7,6 @@
 mod bits;
 pub mod gcd;
 pub mod gpp;
-#[cfg(test)]
-mod hostile;
 pub mod tcf;
 pub mod usp;
 mod vendors;

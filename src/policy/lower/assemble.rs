@@ -224,5 +224,6 @@ fn freeze_sink(sink: SinkDraft<'_>) -> Sink {
         tombstones: sink.tombstones,
         denied: sink.denied,
         tcf: sink.tcf,
+        lines: sink.lines,
     }
 }

@@ -66,6 +66,7 @@ fn one(cx: &mut Cx<'_>, name: &Text, purpose: &ast::Purpose) -> Purpose {
         silence_denies,
         special_categories: purpose.special_categories.iter().map(|category| category.value.as_str().into()).collect(),
         max_age: purpose.max_age.as_ref().and_then(|text| cx.duration(text)),
+        line: cx.source.line(&name.span),
     }
 }
 

@@ -10,7 +10,7 @@ use super::topics::check_name;
 use super::transforms::{self, Compiled};
 use crate::event::{CountrySet, PurposeId, PurposeSet};
 use crate::outcome::Reason;
-use crate::plan::{Denied, EmptyParents, PurposeNeed, Scope, TcfNeed, Tombstones, Transfer, Vendor};
+use crate::plan::{Denied, EmptyParents, PurposeNeed, Scope, SinkLines, TcfNeed, Tombstones, Transfer, Vendor};
 use crate::policy::ast::{self, Section, SinkPurposes, Spanned, Text, Transform};
 use crate::policy::diagnostic::Code;
 
@@ -35,6 +35,8 @@ pub(super) struct SinkDraft<'a> {
     pub(super) denied: Denied,
     /// The profile that it degrades to.
     pub(super) profile: Option<usize>,
+    /// Where its parts stand.
+    pub(super) lines: SinkLines,
     /// What a TC string must permit.
     pub(super) tcf: Vec<(PurposeId, TcfNeed)>,
 }
@@ -88,6 +90,7 @@ fn one<'a>(cx: &mut Cx<'a>, sink: MergedSink<'a>, known: &Known<'_, 'a>) -> Sink
     let (denied, profile) = denied(cx, &sink);
     check_headers(cx, &sink);
     let mut draft = SinkDraft {
+        lines: lines(cx, &sink),
         tcf: Vec::new(),
         purposes: purposes(cx, &sink),
         empty_parents: cx.word_or(sink.empty_parents(), PARENTS, emptied),
@@ -105,6 +108,21 @@ fn one<'a>(cx: &mut Cx<'a>, sink: MergedSink<'a>, known: &Known<'_, 'a>) -> Sink
     };
     draft.tcf = tcf::needs(cx, &draft);
     draft
+}
+
+/// Where the parts of a sink stand that decide.
+fn lines(cx: &Cx<'_>, sink: &MergedSink<'_>) -> SinkLines {
+    let name = cx.source.line(&sink.name.span);
+    let line = |span: Option<&ast::Span>| span.map_or(name, |span| cx.source.line(span));
+    let grounds = sink.transfers().first().map(|one| &one.span).or(sink.location().map(|text| &text.span));
+    let vendor = sink.vendor().and_then(|vendor| cx.policy.vendors.iter().find(|(known, _)| known.value == vendor.value));
+    SinkLines {
+        name,
+        when: line(sink.when().map(|when| &when.span)),
+        transfers: line(vendor.map(|(name, _)| &name.span).or(grounds)),
+        purposes: line(sink.purposes().map(|purposes| &purposes.span)),
+        denied: line(sink.denied().map(|denied| &denied.span)),
+    }
 }
 
 fn missing(cx: &mut Cx<'_>, sink: &MergedSink<'_>, key: &str) {

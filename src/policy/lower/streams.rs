@@ -66,9 +66,6 @@ fn one<'a>(cx: &mut Cx<'a>, regions: &Regions<'a>, name: &'a Text, stream: &'a a
     let mut paths = PathTable::default();
     let folds = cx.word_or(stream.matching.as_ref(), &[("folded", true), ("exact", false)], true);
     let _: Option<Format> = cx.word(&stream.format, &[("json", Format::Json)]);
-    if let Some(shape) = &stream.shape {
-        cx.diagnostics.error(Code::NotYet, &shape.span, format!("shape `{}` is not supported yet", shape.value));
-    }
     let classed = classes(cx, stream, folds, &mut paths);
     StreamDraft {
         name,

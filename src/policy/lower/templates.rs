@@ -172,6 +172,11 @@ impl<'a> MergedSink<'a> {
         self.either(|sink| sink.tcf.as_ref())
     }
 
+    /// `tcf` of the sink itself: a template's may serve other sinks.
+    pub(super) fn own_tcf(&self) -> Option<&'a Spanned<Vec<Spanned<u8>>>> {
+        self.own.tcf.as_ref()
+    }
+
     /// `when`
     pub(super) fn when(&self) -> Option<&'a Spanned<ast::When>> {
         self.either(|sink| sink.when.as_ref())

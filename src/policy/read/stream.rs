@@ -14,7 +14,7 @@ pub(super) fn stream(node: &Node) -> Option<Stream> {
     Some(Stream {
         topics: fields.spanned("topics", topics)?,
         format: fields.text_or("format", "json").unwrap_or_else(|| Text { value: "json".into(), span: node.span.clone() }),
-        shape: None,
+        shape: fields.text("shape"),
         subject: fields.spanned_list("subject", subject),
         time: fields.spanned("time", time),
         jurisdiction: fields.spanned("jurisdiction", jurisdiction),

@@ -55,7 +55,7 @@ fn the_complete_example_reads_whole() {
     let warehouse = &policy.sinks[2].1;
     assert!(matches!(&warehouse.purposes.as_ref().expect("purposes").value, SinkPurposes::Any(any) if any.len() == 2));
     assert!(matches!(&warehouse.denied.as_ref().expect("denied").value, Denied::Degrade { on, .. } if on.len() == 2));
-    assert_eq!(warehouse.fields.len(), 9);
+    assert_eq!(warehouse.fields.len(), 12);
     let nulls = warehouse.fields.iter().filter(|(_, rule)| matches!(rule.value, Transform::Null)).count();
     assert_eq!(nulls, 2, "`null` counts quoted and plain");
 }
@@ -279,7 +279,7 @@ streams:
   web:
     topics: events
     format: avro
-    consent: [{signal: tcf, path: $.tcf}, {signal: gcp, path: $.gpc}, {path: $.x}]
+    consent: [{signal: ledger}, {signal: gcp, path: $.gpc}, {path: $.x}]
     classes: {c: [$.ok, '$.a[-1]', '$.b.[0]'], .d: [$.x]}
     when: {path: $.a, equals: 1, in: [1]}
 sinks:
@@ -298,7 +298,7 @@ patterns: {p: 7}
         (Code::BadDate, "2026-02-30"),
         (Code::WrongType, "events"),
         (Code::NotYet, "avro"),
-        (Code::NotYet, "tcf"),
+        (Code::NotYet, "ledger"),
         (Code::UnknownWord, "gcp"),
         (Code::MissingKey, "path"),
         (Code::BadPath, "-"),

@@ -151,3 +151,43 @@ fn other_bases_towards_a_controller() {
     warnings(&role("controller"), &["P1015@[operations]"]);
     warnings(&role("processor"), &[]);
 }
+
+/// A first-party sink with these purposes and keys, on a stream with these signals.
+fn asking(signals: &str, purposes: &str, keys: &str) -> String {
+    format!(
+        "purposes: {{ads: {{legal_basis: consent, tcf: [1], opt_outs: [sale], max_age: P1Y}}, \
+         reach: {{legal_basis: legitimate_interests, tcf: none, opt_outs: none}}, ops: {{legal_basis: contract, because: x}}}}\n\
+         profiles: {{p: {{fields: {{$.n: keep}}}}}}\n\
+         streams: {{web: {{topics: [in], jurisdiction: {{otherwise: DE}}, consent: [{signals}]}}}}\n\
+         sinks: {{out: {{topic: out, purposes: [{purposes}]{keys}}}}}\n"
+    )
+}
+
+#[test]
+fn a_list_for_tc_strings_that_nothing_reads() {
+    let boolean = "{signal: boolean, path: $.c, true_means: granted, purposes: {ads: all, reach: none}}";
+    warnings(&asking(boolean, "ads", ", tcf: [1, 2]"), &["P1006@[1, 2]"]);
+    let both = format!("{boolean}, {{signal: tcf, path: $.tc}}");
+    warnings(&asking(&both, "ads", ", tcf: [1, 2]"), &[]);
+    let gpp = format!("{boolean}, {{signal: gpp, path: $.gpp}}");
+    warnings(&asking(&gpp, "ads", ", tcf: [1, 2]"), &[]);
+}
+
+#[test]
+fn a_degradation_that_nothing_leads_to() {
+    let boolean = "{signal: boolean, path: $.c, true_means: granted, purposes: {ads: all, reach: all}}";
+    let degrade = |on: &str| format!(", denied: {{degrade: p, purposes: [ops], on: [{on}]}}");
+    let never = |purposes: &str, on: &str| {
+        let written = format!("P1006@{{degrade: p, purposes: [ops], on: [{on}]}}");
+        warnings(&asking(boolean, purposes, &degrade(on)), &[&written]);
+    };
+    never("ops", "no_consent, consent_denied");
+    never("reach", "no_consent");
+    never("ads", "opted_out");
+    never("ads", "consent_withdrawn, vendor_not_permitted");
+    for on in ["no_consent", "consent_expired", "consent_denied", "opted_out, consent_denied"] {
+        warnings(&asking(boolean, "ads", &degrade(on)), &[]);
+    }
+    let usp = format!("{boolean}, {{signal: usp, path: $.usp}}");
+    warnings(&asking(&usp, "ads", &degrade("opted_out")), &[]);
+}

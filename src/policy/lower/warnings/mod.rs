@@ -1,5 +1,6 @@
 //! Warnings: what is allowed and probably not meant, or should be known before it runs.
 
+mod denied;
 mod places;
 mod trajectory;
 mod transfers;
@@ -19,6 +20,7 @@ pub(super) fn of_policy(cx: &mut Cx<'_>, draft: &Draft<'_>) {
         otherwise_allows(cx, draft, stream);
     }
     for sink in &draft.sinks {
+        denied::check(cx, draft, sink);
         if let Some(vendor) = sink.vendor {
             vendors::check(cx, draft, sink, vendor);
         }

@@ -50,7 +50,10 @@ fn untreated_classes(cx: &mut Cx<'_>, stream: &StreamDraft<'_>, routes: &[&Route
     if routes.is_empty() {
         return;
     }
-    for (class, _) in stream.written.classes.iter().filter(|(class, _)| !treated.contains(class.value.as_str())) {
+    // What a preset classes is dropped where nobody asks for it, and that is what a preset is for.
+    let preset = stream.written.shape.as_ref().map(|shape| &shape.span);
+    let own = stream.written.classes.iter().filter(|(class, _)| Some(&class.span) != preset);
+    for (class, _) in own.filter(|(class, _)| !treated.contains(class.value.as_str())) {
         cx.diagnostics
             .warning(Code::ClassUntreated, &class.span, format!("no sink has a rule for class `{}`", class.value))
             .hint("it is dropped everywhere; say `drop` in a sink if that is meant");
