@@ -15,21 +15,59 @@ pub struct NameMatch {
     pub exact: bool,
 }
 
-/// Names of this length or longer share a row of the filter.
-const FILTER_LENGTHS: usize = 32;
-
 /// The names.
 pub struct NameTable {
     fold: bool,
     spellings: Vec<Box<str>>,
-    /// By length (the longest together), which first letters occur: most names of an event end here.
-    filter: [u64; FILTER_LENGTHS],
-    /// Open addressing by [`fold_hash`] of ASCII names: position of a group + 1, or 0.
+    /// Their beginnings.
+    starts: Vec<NameStart>,
+    /// Open addressing by [`NameHash`] of ASCII names: position of a group + 1, or 0.
     slots: Vec<u16>,
-    /// Names that are equal once folded, with that fold.
-    groups: Vec<(Box<str>, Vec<NameId>)>,
+    /// Names that are equal once folded.
+    groups: Vec<Group>,
     /// By confusable fold: the names that letters beyond ASCII may imitate.
     confusables: HashMap<Box<str>, Vec<NameId>>,
+}
+
+/// Names that are equal once folded.
+struct Group {
+    hash: NameHash,
+    folded: Box<str>,
+    names: Vec<NameId>,
+}
+
+impl Group {
+    /// Whether the group's fold is the name's: usually one of them is spelled so, and most of the rest in lower case.
+    #[inline]
+    fn is(&self, name: &[u8]) -> bool {
+        self.folded.len() == name.len() && self.folded.bytes().zip(name).all(|(ours, theirs)| ours == theirs.to_ascii_lowercase())
+    }
+}
+
+/// What an ASCII name is found by: the same for names that differ only in case. Not keyed: the table holds the policy's
+/// names only, so an event cannot make it collide more than the policy does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NameHash(u64);
+
+/// The beginning of a name: up to sixteen bytes, behind which zeros stand.
+pub type NameStart = u128;
+
+impl NameHash {
+    /// The hash of a name by its beginning and its length.
+    #[inline(always)]
+    pub fn of(start: NameStart, length: usize) -> NameHash {
+        let folded = start | NameStart::from_ne_bytes([0x20; 16]);
+        let (low, high) = (folded as u64, (folded >> 64) as u64);
+        NameHash(mix(low ^ length as u64, high))
+    }
+}
+
+/// The beginning of a name.
+pub fn name_start(name: &[u8]) -> NameStart {
+    let mut start = [0; size_of::<NameStart>()];
+    let length = name.len().min(start.len());
+    start[..length].copy_from_slice(&name[..length]);
+    NameStart::from_le_bytes(start)
 }
 
 impl NameTable {
@@ -38,7 +76,7 @@ impl NameTable {
         NameTable {
             fold,
             spellings: Vec::new(),
-            filter: [0; FILTER_LENGTHS],
+            starts: Vec::new(),
             slots: Vec::new(),
             groups: Vec::new(),
             confusables: HashMap::new(),
@@ -52,6 +90,7 @@ impl NameTable {
         }
         let id = NameId::try_from(self.spellings.len()).expect("the policy compiler bounds the names of a stream");
         self.spellings.push(name.into());
+        self.starts.push(name_start(name.as_bytes()));
         id
     }
 
@@ -61,29 +100,29 @@ impl NameTable {
             let id = id as NameId;
             let mut folded = String::new();
             fold::fold_case(spelling, &mut folded);
-            if let Some(first) = folded.as_bytes().first() {
-                self.filter[folded.len().min(FILTER_LENGTHS - 1)] |= letter_bit(*first);
-            } else {
-                self.filter[0] = u64::MAX;
-            }
-            match self.groups.iter_mut().find(|(known, _)| **known == *folded) {
-                Some((_, members)) => members.push(id),
-                None => self.groups.push((folded.into(), vec![id])),
+            let hash = NameHash::of(name_start(folded.as_bytes()), folded.len());
+            match self.groups.iter_mut().find(|group| *group.folded == *folded) {
+                Some(group) => group.names.push(id),
+                None => self.groups.push(Group { hash, folded: folded.into(), names: vec![id] }),
             }
             let mut confusable = String::new();
             fold::fold_confusable(spelling, &mut confusable);
             self.confusables.entry(confusable.into()).or_default().push(id);
         }
-        // Load at most one half, so that a miss usually ends at the first empty slot.
-        self.slots = vec![0; (self.groups.len() * 2).next_power_of_two().max(8)];
-        let mask = self.slots.len() - 1;
-        for (position, (folded, _)) in self.groups.iter().enumerate() {
-            let mut slot = fold_hash(folded.as_bytes()) as usize & mask;
+        // An eighth full at most: most names of an event mean none of the policy's, and end at an empty slot.
+        self.slots = vec![0; (self.groups.len() * 8).next_power_of_two().max(64)];
+        for (position, group) in self.groups.iter().enumerate() {
+            let mut slot = self.slot(group.hash);
             while self.slots[slot] != 0 {
-                slot = (slot + 1) & mask;
+                slot = (slot + 1) & (self.slots.len() - 1);
             }
             self.slots[slot] = position as u16 + 1;
         }
+    }
+
+    #[inline(always)]
+    fn slot(&self, hash: NameHash) -> usize {
+        hash.0 as usize & (self.slots.len() - 1)
     }
 
     /// Whether no path names a member.
@@ -91,29 +130,29 @@ impl NameTable {
         self.spellings.is_empty()
     }
 
-    /// The policy's names that an ASCII name of an event means.
-    #[inline]
-    pub fn find_ascii(&self, name: &[u8]) -> &[NameId] {
-        let row = self.filter[name.len().min(FILTER_LENGTHS - 1)];
-        let bit = name.first().map_or(u64::MAX, |first| letter_bit(*first));
-        if row & bit == 0 { &[] } else { self.find_hashed(name, fold_hash(name)) }
+    /// Whether an ASCII name of that hash can mean one of the policy's: a quick no for most.
+    #[inline(always)]
+    pub fn may_mean(&self, hash: NameHash) -> bool {
+        self.slots.get(self.slot(hash)).is_some_and(|slot| *slot != 0)
     }
 
-    fn find_hashed(&self, name: &[u8], hash: u64) -> &[NameId] {
-        let mask = self.slots.len() - 1;
-        let mut slot = hash as usize & mask;
-        loop {
-            match self.slots[slot] {
-                0 => return &[],
-                group => {
-                    let (folded, members) = &self.groups[usize::from(group) - 1];
-                    if folded.as_bytes().eq_ignore_ascii_case(name) {
-                        return members;
-                    }
-                }
+    /// The policy's names that an ASCII name of an event means.
+    pub fn find_ascii(&self, name: &[u8]) -> &[NameId] {
+        self.find_hashed(name, NameHash::of(name_start(name), name.len()))
+    }
+
+    /// The same for a name whose hash is known.
+    #[inline]
+    pub fn find_hashed(&self, name: &[u8], hash: NameHash) -> &[NameId] {
+        let mut slot = self.slot(hash);
+        while let Some(position) = usize::from(self.slots[slot]).checked_sub(1) {
+            let group = &self.groups[position];
+            if group.hash == hash && group.is(name) {
+                return &group.names;
             }
-            slot = (slot + 1) & mask;
+            slot = (slot + 1) & (self.slots.len() - 1);
         }
+        &[]
     }
 
     /// The policy's names that a name with letters beyond ASCII may mean; `compatible` went through
@@ -131,52 +170,27 @@ impl NameTable {
         (exact || self.fold).then_some(NameMatch { name, exact })
     }
 
+    /// The same by a name's beginning, which `decoded` has.
+    #[inline(always)]
+    pub fn compare_started(&self, name: NameId, decoded: &[u8], start: NameStart) -> Option<NameMatch> {
+        let spelling = &self.spellings[usize::from(name)];
+        let is_whole = spelling.len() <= size_of::<NameStart>();
+        let exact = self.starts[usize::from(name)] == start
+            && spelling.len() == decoded.len()
+            && (is_whole || spelling.as_bytes() == decoded);
+        (exact || self.fold).then_some(NameMatch { name, exact })
+    }
+
     /// Whether names match folded.
     pub fn folds(&self) -> bool {
         self.fold
     }
 }
 
-/// One bit for a letter, the same in both cases.
-fn letter_bit(letter: u8) -> u64 {
-    1 << ((letter | 0x20) & 0x3F)
-}
-
-/// A hash that ASCII names which differ only in case share. Not keyed: the table holds the policy's names only, so
-/// an event cannot make it collide more than the policy does.
-fn fold_hash(name: &[u8]) -> u64 {
-    const LOWER: u64 = 0x2020_2020_2020_2020;
-    let mut hash = name.len() as u64;
-    let mut words = name.chunks_exact(8);
-    for word in &mut words {
-        let word = u64::from_le_bytes(word.try_into().expect("a chunk of eight bytes"));
-        hash = mix(hash ^ (word | LOWER));
-    }
-    let rest = words.remainder();
-    if !rest.is_empty() {
-        hash = mix(hash ^ (short_word(rest) | LOWER));
-    }
-    hash
-}
-
-/// One to seven bytes as a little-endian word, the rest zero; nothing for more or less.
-#[inline]
-pub fn short_word(bytes: &[u8]) -> u64 {
-    match *bytes {
-        [a] => u64::from(a),
-        [a, b] => u64::from(u16::from_le_bytes([a, b])),
-        [a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
-        [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
-        [a, b, c, d, e] => u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]),
-        [a, b, c, d, e, f] => u64::from_le_bytes([a, b, c, d, e, f, 0, 0]),
-        [a, b, c, d, e, f, g] => u64::from_le_bytes([a, b, c, d, e, f, g, 0]),
-        _ => 0,
-    }
-}
-
-/// One round of multiplication folded onto itself.
-fn mix(value: u64) -> u64 {
-    let product = u128::from(value ^ 0xF39C_C060_5CED_C835) * 0x9E37_79B9_7F4A_7C15;
+/// One multiplication folded onto itself.
+#[inline(always)]
+fn mix(low: u64, high: u64) -> u64 {
+    let product = u128::from(low ^ 0xF39C_C060_5CED_C835) * u128::from(high ^ 0x9E37_79B9_7F4A_7C15);
     (product as u64) ^ ((product >> 64) as u64)
 }
 

@@ -2,7 +2,11 @@
 
 mod names;
 mod scan;
+mod sets;
 mod skip;
+mod structure;
 mod text;
+mod walk;
 
 pub use scan::Scanner;
+pub use structure::Path;

@@ -1,112 +1,139 @@
 //! Member names of one record: their decoded spelling, whether two in one object are equal, and what they may mean.
 
-use super::text::special_bytes;
-use crate::plan::short_word;
+use crate::plan::{NameStart, name_start};
 use std::hash::{BuildHasher, RandomState};
+use wide::u8x16;
 
 /// What one pass over a decoded name shows.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub(super) struct Traits {
-    /// A keyed hash of the exact spelling.
-    pub(super) hash: u64,
     /// Holds letters beyond ASCII.
     pub(super) beyond_ascii: bool,
     /// Holds a dot, or begins with a slash: also counts as its segments.
     pub(super) segmented: bool,
-    /// Holds a control character (C0 or DEL; C1 is looked for where `beyond_ascii`).
+    /// Holds a control character: C0, DEL or C1.
     pub(super) control: bool,
 }
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
-
-/// Spaces behind the last `length` bytes of a name, so that the filler does not look like control characters.
-fn padding(length: usize) -> u64 {
-    (ONES * 0x20) << (length * 8)
-}
-
-/// A look at a name, word by word; the high bits of each mask tell in which bytes something was seen.
-struct Look {
-    seeds: [u64; 2],
-    hash: u64,
-    beyond: u64,
-    dots: u64,
-    controls: u64,
-}
-
-impl Look {
-    #[inline]
-    fn new(seeds: [u64; 2]) -> Look {
-        Look { seeds, hash: seeds[0], beyond: 0, dots: 0, controls: 0 }
-    }
-
-    /// Takes up to eight bytes; behind the name's end the word is zero and `padding` has spaces.
-    #[inline]
-    fn word(&mut self, word: u64, padding: u64) {
-        self.beyond |= word;
-        self.dots |= (word ^ (ONES * b'.' as u64)).wrapping_sub(ONES) & !word;
-        let visible = word | padding;
-        let delete = (visible ^ (ONES * 0x7F)).wrapping_sub(ONES);
-        self.controls |= (visible.wrapping_sub(ONES * 0x20) | delete) & !visible;
-        let product = u128::from(self.hash ^ word) * u128::from(self.seeds[1] | 1);
-        self.hash = (product as u64) ^ ((product >> 64) as u64);
-    }
-
-    #[inline]
-    fn finish(self, first: Option<u8>, length: usize) -> Traits {
+impl Traits {
+    /// Looks at every byte.
+    pub(super) fn of(name: &[u8]) -> Traits {
+        let beyond_ascii = !name.is_ascii();
+        // C1 (U+0080–U+009F) is `C2 80`–`C2 9F` in UTF-8.
+        let has_c1 = || name.windows(2).any(|pair| pair[0] == 0xC2 && (0x80..=0x9F).contains(&pair[1]));
         Traits {
-            hash: self.hash.wrapping_add(length as u64),
-            beyond_ascii: self.beyond & HIGHS != 0,
-            segmented: self.dots & HIGHS != 0 || first == Some(b'/'),
-            control: self.controls & HIGHS != 0,
+            beyond_ascii,
+            segmented: name.first() == Some(&b'/') || name.contains(&b'.'),
+            control: name.iter().any(u8::is_ascii_control) || beyond_ascii && has_c1(),
         }
     }
+}
+
+/// Up to this many bytes of a name are looked at in one step.
+const SHORT: usize = size_of::<NameStart>();
+
+/// By length, what keeps the bytes of a name and clears those behind it.
+const MASKS: [[u8; SHORT]; SHORT + 1] = {
+    let mut masks = [[0; SHORT]; SHORT + 1];
+    let mut length = 0;
+    while length <= SHORT {
+        let mut position = 0;
+        while position < length {
+            masks[length][position] = 0xFF;
+            position += 1;
+        }
+        length += 1;
+    }
+    masks
+};
+
+/// Not zero if some byte is beyond ASCII, a dot or DEL.
+#[inline(always)]
+fn odd_bytes(bytes: u8x16) -> u32 {
+    (bytes | bytes.simd_eq(u8x16::splat(b'.')) | bytes.simd_eq(u8x16::splat(0x7F))).to_bitmask()
+}
+
+/// A quick look at a decoded name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Look {
+    /// A keyed hash of the exact spelling.
+    pub(super) hash: u64,
+    /// What the policy's names are found by.
+    pub(super) start: NameStart,
+    /// It is short and none of the [`Traits`] holds, C0 control characters aside: where they are, the quotes were not seen
+    /// right.
+    pub(super) is_plain: bool,
 }
 
 /// Where a decoded name stands: in the record, or among the names that had escapes.
 #[derive(Clone, Copy)]
 pub(super) struct Entry {
-    pub(super) hash: u64,
-    pub(super) start: u32,
-    pub(super) len: u32,
-    pub(super) unescaped: bool,
-    /// Whether a second member of this name makes the record malformed.
-    pub(super) counts: bool,
+    hash: u64,
+    start: u32,
+    /// The length, and in its highest bits what [`UNESCAPED`] and [`COUNTS`] say.
+    length: u32,
+}
+
+/// The name had escapes: it stands among the unescaped ones.
+const UNESCAPED: u32 = 1 << 31;
+/// A second member of this name makes the record malformed.
+const COUNTS: u32 = 1 << 30;
+
+impl Entry {
+    /// A name at (start, length), a length below 2³⁰.
+    #[inline(always)]
+    pub(super) fn new(hash: u64, place: (usize, usize), unescaped: bool, counts: bool) -> Entry {
+        let flags = if unescaped { UNESCAPED } else { 0 } | if counts { COUNTS } else { 0 };
+        Entry { hash, start: place.0 as u32, length: place.1 as u32 | flags }
+    }
+
+    fn counts(&self) -> bool {
+        self.length & COUNTS != 0
+    }
+
+    fn bytes<'a>(&self, text: &'a [u8], unescaped: &'a [u8]) -> &'a [u8] {
+        let source = if self.length & UNESCAPED != 0 { unescaped } else { text };
+        let length = self.length & !(UNESCAPED | COUNTS);
+        &source[self.start as usize..(self.start + length) as usize]
+    }
 }
 
 /// Up to this many members are compared with each other; above, they are sorted by hash first.
 const FEW: usize = 16;
 
+/// The names of one open object.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Siblings {
+    /// Where they begin among the names of all open objects.
+    first: usize,
+    /// A bit for each hash that was seen.
+    seen: u64,
+    /// Two of the first names had the same hash.
+    met: bool,
+}
+
 /// The names of all open objects of one record.
 pub(super) struct Names {
     seeds: [u64; 2],
     entries: Vec<Entry>,
-    /// The hashes of `entries` again, side by side: the search through a small object reads nothing else.
-    hashes: Vec<u64>,
     unescaped: Vec<u8>,
 }
 
 impl Names {
     pub(super) fn new() -> Names {
         let random = RandomState::new();
-        Names {
-            seeds: [random.hash_one(1u8), random.hash_one(2u8)],
-            entries: Vec::new(),
-            hashes: Vec::new(),
-            unescaped: Vec::new(),
-        }
+        Names { seeds: [random.hash_one(1u8), random.hash_one(2u8)], entries: Vec::new(), unescaped: Vec::new() }
     }
 
     /// Forgets the last record.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
-        self.hashes.clear();
         self.unescaped.clear();
     }
 
-    /// Where the next object's names begin.
-    pub(super) fn mark(&self) -> usize {
-        self.entries.len()
+    /// Opens an object.
+    pub(super) fn open(&self) -> Siblings {
+        Siblings { first: self.entries.len(), seen: 0, met: false }
     }
 
     /// Decodes a name that has escapes and keeps it until the record ends; answers with its place.
@@ -121,70 +148,77 @@ impl Names {
         &self.unescaped[place.0..place.0 + place.1]
     }
 
-    /// Looks at a decoded name once. Keyed by random seeds, so that an event cannot choose names that collide.
-    pub(super) fn traits(&self, name: &[u8]) -> Traits {
-        let mut look = Look::new(self.seeds);
-        let mut words = name.chunks_exact(8);
-        for word in &mut words {
-            look.word(u64::from_le_bytes(word.try_into().unwrap_or_default()), 0);
-        }
-        let rest = words.remainder();
-        if !rest.is_empty() {
-            look.word(short_word(rest), padding(rest.len()));
-        }
-        look.finish(name.first().copied(), name.len())
-    }
-
-    /// Reads a name whose first byte is at `start` and looks at it in the same pass; answers with the place of its
-    /// closing quote. Nothing for a name with escapes or faults, or close to the input's end: those are read the long way.
-    #[inline]
-    pub(super) fn plain(&self, text: &[u8], start: usize) -> Option<(usize, Traits)> {
-        let mut look = Look::new(self.seeds);
-        let mut at = start;
-        loop {
-            let word = u64::from_le_bytes(text.get(at..at + 8)?.try_into().ok()?);
-            let special = special_bytes(word);
-            if special == 0 {
-                look.word(word, 0);
-                at += 8;
-                continue;
-            }
-            let length = (special.trailing_zeros() / 8) as usize;
-            let end = at + length;
-            if text.get(end) != Some(&b'"') {
-                return None;
-            }
-            if length > 0 {
-                look.word(word & !(u64::MAX << (length * 8)), padding(length));
-            }
-            return Some((end, look.finish(text.get(start).copied(), end - start)));
+    /// Looks at a name that stands in the text from `start` to `end`. Keyed by random seeds, so that an event cannot
+    /// choose names that collide.
+    #[inline(always)]
+    pub(super) fn look(&self, text: &[u8], start: usize, end: usize) -> Look {
+        let bytes = text.get(start..).and_then(|text| text.first_chunk::<SHORT>());
+        match (bytes, MASKS.get(end - start)) {
+            (Some(bytes), Some(mask)) => self.short(u8x16::new(*bytes) & u8x16::new(*mask), end - start),
+            _ => self.look_long(&text[start..end]),
         }
     }
 
-    /// Whether a name holds a C1 control character (U+0080–U+009F), in UTF-8 `C2 80`–`C2 9F`.
-    pub(super) fn has_c1_control(&self, text: &[u8], place: (usize, usize), unescaped: bool) -> bool {
-        let name = if unescaped { self.unescaped(place) } else { &text[place.0..place.0 + place.1] };
-        name.windows(2).any(|pair| pair[0] == 0xC2 && (0x80..=0x9F).contains(&pair[1]))
+    /// The same for any decoded name.
+    pub(super) fn look_long(&self, name: &[u8]) -> Look {
+        let mut look = self.short(u8x16::new(name_start(name).to_le_bytes()), name.len());
+        look.is_plain &= name.len() <= SHORT;
+        let mut take = |bytes: &[u8; SHORT]| {
+            let bytes = u8x16::new(*bytes);
+            look.hash = self.mix(bytes, look.hash);
+        };
+        if let Some(last) = name.last_chunk::<SHORT>().filter(|_| name.len() > SHORT) {
+            name[SHORT..].as_chunks::<SHORT>().0.iter().for_each(&mut take);
+            // The last bytes again, or for the first time.
+            take(last);
+        }
+        look
     }
 
-    /// Adds a name to the innermost open object, whose names begin at `first`: `start..start + len` of the record, or
-    /// of the unescaped names. True if another of the object's first names has the same hash.
-    #[inline]
-    pub(super) fn add(&mut self, first: usize, name: Entry) -> bool {
-        let siblings = &self.hashes[first..];
-        let met = siblings.len() < FEW && siblings.contains(&name.hash);
-        self.hashes.push(name.hash);
+    /// Looks at the beginning of a name.
+    #[inline(always)]
+    fn short(&self, bytes: u8x16, length: usize) -> Look {
+        let start = NameStart::from_le_bytes(bytes.to_array());
+        Look { hash: self.mix(bytes, length as u64), start, is_plain: odd_bytes(bytes) == 0 && start as u8 != b'/' }
+    }
+
+    #[inline(always)]
+    fn mix(&self, bytes: u8x16, hash: u64) -> u64 {
+        let both = u128::from_le_bytes(bytes.to_array());
+        let (low, high) = (both as u64, (both >> 64) as u64);
+        let product = u128::from(low ^ hash ^ self.seeds[0]) * u128::from(high ^ self.seeds[1]);
+        (product as u64) ^ ((product >> 64) as u64)
+    }
+
+    /// How many members the innermost open object has so far.
+    #[inline(always)]
+    pub(super) fn count(&self, siblings: &Siblings) -> usize {
+        self.entries.len() - siblings.first
+    }
+
+    /// Adds a name to the innermost open object.
+    #[inline(always)]
+    pub(super) fn add(&mut self, siblings: &mut Siblings, name: Entry) {
+        let bit = 1 << (name.hash >> 58);
+        if siblings.seen & bit != 0 && !siblings.met {
+            siblings.met = self.meets(siblings.first, name.hash);
+        }
+        siblings.seen |= bit;
         self.entries.push(name);
-        met
     }
 
-    /// Forgets the names of the object that begin at `first`, which is closed; true if two of them are equal and one
-    /// of the two counts. `met` tells whether [`Names::add`] saw a hash twice.
+    /// Whether one of the first names has the hash.
+    fn meets(&self, first: usize, hash: u64) -> bool {
+        let names = &self.entries[first..];
+        names.len() < FEW && names.iter().any(|name| name.hash == hash)
+    }
+
+    /// Forgets the names of an object that is closed; true if two of them are equal and one of the two counts.
     #[inline]
-    pub(super) fn close(&mut self, text: &[u8], first: usize, met: bool) -> bool {
+    pub(super) fn close(&mut self, text: &[u8], siblings: Siblings) -> bool {
+        let Siblings { first, seen: _, met } = siblings;
         let twice = (met || self.entries.len() - first > FEW) && self.has_twice(text, first);
         self.entries.truncate(first);
-        self.hashes.truncate(first);
         twice
     }
 
@@ -192,7 +226,7 @@ impl Names {
         let unescaped = &self.unescaped;
         let names = &mut self.entries[first..];
         let same = |a: &Entry, b: &Entry| {
-            a.hash == b.hash && (a.counts || b.counts) && a.bytes(text, unescaped) == b.bytes(text, unescaped)
+            a.hash == b.hash && (a.counts() || b.counts()) && a.bytes(text, unescaped) == b.bytes(text, unescaped)
         };
         if names.len() <= FEW {
             names.iter().enumerate().any(|(position, name)| names[..position].iter().any(|other| same(name, other)))
@@ -206,13 +240,6 @@ impl Names {
     }
 }
 
-impl Entry {
-    fn bytes<'a>(&self, text: &'a [u8], unescaped: &'a [u8]) -> &'a [u8] {
-        let source = if self.unescaped { unescaped } else { text };
-        &source[self.start as usize..(self.start + self.len) as usize]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,14 +247,14 @@ mod tests {
     fn twice(names: &[&str], counts: bool) -> bool {
         let mut table = Names::new();
         let text = names.concat();
-        let first = table.mark();
-        let (mut at, mut met) = (0, false);
+        let mut siblings = table.open();
+        let mut at = 0;
         for name in names {
-            let traits = table.traits(name.as_bytes());
-            met |= table.add(first, Entry { hash: traits.hash, start: at, len: name.len() as u32, unescaped: false, counts });
-            at += name.len() as u32;
+            let hash = table.look_long(name.as_bytes()).hash;
+            table.add(&mut siblings, Entry::new(hash, (at, name.len()), false, counts));
+            at += name.len();
         }
-        table.close(text.as_bytes(), first, met)
+        table.close(text.as_bytes(), siblings)
     }
 
     #[test]
@@ -244,19 +271,48 @@ mod tests {
     }
 
     #[test]
-    fn traits_are_seen_at_every_position() {
+    fn a_name_looks_the_same_wherever_it_stands() {
         let names = Names::new();
-        for pad in 0..20 {
-            let body = "x".repeat(pad);
-            let plain = names.traits(format!("{body}y").as_bytes());
-            assert!(!plain.beyond_ascii && !plain.segmented && !plain.control);
-            assert!(names.traits(format!("{body}.y").as_bytes()).segmented);
-            assert!(names.traits(format!("{body}é").as_bytes()).beyond_ascii);
-            for control in ["\u{0}", "\u{1}", "\u{1f}", "\u{7f}"] {
-                assert!(names.traits(format!("{body}{control}").as_bytes()).control, "{pad} {control:?}");
-                assert!(names.traits(format!("{body}{control}y").as_bytes()).control);
+        for length in 0..40 {
+            let name: String = ('a'..='z').cycle().take(length).collect();
+            let alone = names.look_long(name.as_bytes());
+            for (before, behind) in [("", ""), ("", "\": 1"), ("{\"", "\": 1, \"other\": true, \"third\": null}")] {
+                let text = format!("{before}{name}{behind}");
+                assert_eq!(names.look(text.as_bytes(), before.len(), before.len() + length), alone, "{length} bytes");
+            }
+            assert_ne!(names.look_long(format!("{name}\0").as_bytes()).hash, alone.hash);
+            assert_ne!(names.look_long(format!("{name}a").as_bytes()).hash, alone.hash);
+        }
+    }
+
+    #[test]
+    fn what_is_odd_is_seen_at_every_position() {
+        let names = Names::new();
+        for before in 0..40 {
+            for behind in 0..20 {
+                let [before, behind] = [before, behind].map(|count| "x".repeat(count));
+                let is_plain = |middle: &str| names.look_long(format!("{before}{middle}{behind}").as_bytes()).is_plain;
+                let is_short = |more: usize| before.len() + behind.len() + more <= SHORT;
+                assert_eq!(is_plain(""), is_short(0));
+                assert_eq!(is_plain("/"), is_short(1) && !before.is_empty());
+                for odd in [".", "é", "\u{7f}", "\u{85}"] {
+                    assert!(!is_plain(odd), "{odd:?} behind {} bytes", before.len());
+                }
             }
         }
-        assert!(names.traits(b"/a/b").segmented);
+    }
+
+    #[test]
+    fn traits_say_what_is_odd() {
+        let none = Traits { beyond_ascii: false, segmented: false, control: false };
+        assert_eq!(Traits::of(b"userId"), none);
+        assert_eq!(Traits::of(b"a/b"), none);
+        assert_eq!(Traits::of(b"a.b"), Traits { segmented: true, ..none });
+        assert_eq!(Traits::of(b"/a"), Traits { segmented: true, ..none });
+        assert_eq!(Traits::of("é".as_bytes()), Traits { beyond_ascii: true, ..none });
+        assert_eq!(Traits::of("a\u{85}".as_bytes()), Traits { beyond_ascii: true, control: true, ..none });
+        for control in ["\u{0}", "\u{1}", "\u{1f}", "\u{7f}"] {
+            assert_eq!(Traits::of(format!("ab{control}c").as_bytes()), Traits { control: true, ..none });
+        }
     }
 }

@@ -1,17 +1,17 @@
 //! Containers in which no path of the plan ends or goes on: checked like everything else, and nothing more.
 
-use super::names::{Entry, Names};
-use super::text;
-use crate::decode::{Limits, Refusal};
+use super::names::{Names, Siblings};
+use super::walk::{NAME_POSITIONS, Next, Walk, close_of, malformed};
+use crate::decode::Refusal;
 use crate::outcome::Reason;
 
 /// An open container.
 struct Open {
-    object: bool,
-    /// Where its names begin, and whether two of them had the same hash.
-    names: usize,
-    met: bool,
-    count: usize,
+    /// The bracket that ends it.
+    close: u8,
+    names: Siblings,
+    /// A value was read: a comma stands before the next.
+    begun: bool,
 }
 
 /// Checks containers; its stack is reused.
@@ -20,139 +20,66 @@ pub(super) struct Skipper {
     open: Vec<Open>,
 }
 
-/// What holds for one container and all in it.
-pub(super) struct Skip<'a> {
-    pub(super) input: &'a [u8],
-    pub(super) limits: &'a Limits,
-    /// How many containers are open around it.
-    pub(super) depth: usize,
-    /// Whether two equal names in one object make the record malformed.
-    pub(super) counts: bool,
-}
-
 impl Skipper {
-    /// Checks the container whose bracket is at `start`; answers with the byte behind it.
-    pub(super) fn skip(&mut self, names: &mut Names, skip: &Skip<'_>, start: usize) -> Result<usize, Refusal> {
+    /// Checks the container that begins at the walk's next position, inside `depth` others. `counts` tells whether two equal names in one object make the record malformed.
+    pub(super) fn skip(&mut self, names: &mut Names, walk: &mut Walk<'_>, depth: usize, counts: bool) -> Result<(), Refusal> {
         self.open.clear();
-        let mut at = self.enter(names, skip, start)?;
+        let mut current = self.enter(names, walk, walk.next(), depth)?;
+        let mut next = walk.next();
         loop {
-            // Here begins a value of the innermost container, or the container ends without one.
-            if !self.is_close(skip.input, at) {
-                at = self.value(names, skip, at)?;
-                if let Some(b'{' | b'[') = skip.input.get(at) {
-                    at = self.enter(names, skip, at)?;
-                    continue;
+            // Behind a value or an opening bracket: close what ends here.
+            while next.byte() == current.close {
+                if current.is_object() && names.close(walk.input, current.names) {
+                    return Err(malformed(next.at()));
                 }
-                at = scalar(skip.input, at)?;
+                walk.pass(next.behind(1));
+                match self.open.pop() {
+                    Some(outer) => current = outer,
+                    None => return Ok(()),
+                }
+                next = walk.next();
+                current.begun = true;
             }
-            match self.leave(names, skip, at)? {
-                (end, true) => return Ok(end),
-                (next, false) => at = next,
+            if current.begun {
+                if next.byte() != b',' {
+                    return Err(malformed(next.at()));
+                }
+                walk.pass(next.behind(1));
+                next = walk.next();
             }
-        }
-    }
-
-    /// Opens the container whose bracket is at `at`; answers with its first byte that is no white space.
-    fn enter(&mut self, names: &Names, skip: &Skip<'_>, at: usize) -> Result<usize, Refusal> {
-        if skip.depth + self.open.len() >= skip.limits.depth {
-            return Err(Refusal { reason: Reason::LimitExceeded, at });
-        }
-        let object = skip.input.get(at) == Some(&b'{');
-        self.open.push(Open { object, names: names.mark(), met: false, count: 0 });
-        Ok(text::skip_space(skip.input, at + 1))
-    }
-
-    #[inline]
-    fn is_close(&self, input: &[u8], at: usize) -> bool {
-        let object = self.open.last().is_some_and(|open| open.object);
-        input.get(at) == Some(if object { &b'}' } else { &b']' })
-    }
-
-    /// Past the member's name, if the innermost container is an object: where the value begins.
-    #[inline]
-    fn value(&mut self, names: &mut Names, skip: &Skip<'_>, at: usize) -> Result<usize, Refusal> {
-        match self.open.last_mut() {
-            Some(open) if open.object => member(open, names, skip, at),
-            _ => Ok(at),
-        }
-    }
-
-    /// Behind a value: closes what ends here. Answers with the next value's place, or the skipped container's end and true.
-    #[inline]
-    fn leave(&mut self, names: &mut Names, skip: &Skip<'_>, mut at: usize) -> Result<(usize, bool), Refusal> {
-        loop {
-            at = text::skip_space(skip.input, at);
-            if self.is_close(skip.input, at) {
-                let Some(closed) = self.open.pop() else { return Err(malformed(at)) };
-                if closed.object && names.close(skip.input, closed.names, closed.met) {
-                    return Err(malformed(at));
+            current.begun = true;
+            if current.is_object() {
+                if names.count(&current.names) >= walk.limits.members {
+                    return Err(Refusal { reason: Reason::LimitExceeded, at: next.at() });
                 }
-                at += 1;
-                if self.open.is_empty() {
-                    return Ok((at, true));
-                }
-            } else if skip.input.get(at) == Some(&b',') {
-                let next = text::skip_space(skip.input, at + 1);
-                // A comma is followed by a value; `is_close` must not take the bracket for an empty container.
-                return if self.is_close(skip.input, next) { Err(malformed(next)) } else { Ok((next, false)) };
+                let member = walk.member(next, names)?;
+                names.add(&mut current.names, member.entry(counts));
+                next = next.behind(NAME_POSITIONS);
+            }
+            if matches!(next.byte(), b'{' | b'[') {
+                self.open.push(current);
+                current = self.enter(names, walk, next, depth)?;
+                next = walk.next();
             } else {
-                return Err(malformed(at));
+                next = next.behind(walk.scalar(next)?.positions);
             }
         }
     }
-}
 
-/// Reads one member's name and colon.
-#[inline]
-fn member(open: &mut Open, names: &mut Names, skip: &Skip<'_>, start: usize) -> Result<usize, Refusal> {
-    open.count += 1;
-    if open.count > skip.limits.members {
-        return Err(Refusal { reason: Reason::LimitExceeded, at: start });
-    }
-    if skip.input.get(start) != Some(&b'"') {
-        return Err(malformed(start));
-    }
-    let (place, unescaped, traits, end) = match names.plain(skip.input, start + 1) {
-        Some((end, traits)) => ((start + 1, end - start - 1), false, traits, end + 1),
-        None => {
-            let read = text::string(skip.input, start).map_err(malformed)?;
-            let inner = &skip.input[start + 1..read.end - 1];
-            if read.escaped {
-                let place = names.unescape(inner);
-                (place, true, names.traits(names.unescaped(place)), read.end)
-            } else {
-                ((start + 1, inner.len()), false, names.traits(inner), read.end)
-            }
+    /// Opens the container that comes next.
+    fn enter(&self, names: &Names, walk: &mut Walk<'_>, next: Next<'_>, depth: usize) -> Result<Open, Refusal> {
+        // The innermost is not on the stack.
+        if depth + self.open.len() >= walk.limits.depth {
+            return Err(Refusal { reason: Reason::LimitExceeded, at: next.at() });
         }
-    };
-    if place.1 > skip.limits.name_bytes {
-        return Err(Refusal { reason: Reason::LimitExceeded, at: start });
+        walk.pass(next.behind(1));
+        Ok(Open { close: close_of(next.byte()), names: names.open(), begun: false })
     }
-    if traits.control || traits.beyond_ascii && names.has_c1_control(skip.input, place, unescaped) {
-        return Err(malformed(start));
-    }
-    let (first, len) = (place.0 as u32, place.1 as u32);
-    open.met |= names.add(open.names, Entry { hash: traits.hash, start: first, len, unescaped, counts: skip.counts });
-    let colon = text::skip_space(skip.input, end);
-    if skip.input.get(colon) != Some(&b':') {
-        return Err(malformed(colon));
-    }
-    Ok(text::skip_space(skip.input, colon + 1))
 }
 
-/// Reads a value that is no container.
-#[inline]
-fn scalar(input: &[u8], at: usize) -> Result<usize, Refusal> {
-    let end = match input.get(at) {
-        Some(b'"') => text::string(input, at).map(|read| read.end),
-        Some(b't') => text::literal(input, at, b"true"),
-        Some(b'f') => text::literal(input, at, b"false"),
-        Some(b'n') => text::literal(input, at, b"null"),
-        _ => text::number(input, at),
-    };
-    end.map_err(malformed)
-}
-
-fn malformed(at: usize) -> Refusal {
-    Refusal { reason: Reason::Malformed, at }
+impl Open {
+    #[inline(always)]
+    fn is_object(&self) -> bool {
+        self.close == b'}'
+    }
 }

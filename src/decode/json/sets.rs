@@ -1,0 +1,338 @@
+//! Which nodes of the automaton are active where: sets of nodes on a stack, and the steps from a container to what it holds.
+
+use super::names::Traits;
+use crate::event::PathId;
+use crate::plan::{NameHash, NameId, NameStart, NodeId, PathIndex, ROOT, fold};
+use std::ops::Range;
+
+/// A node of the automaton that is active at some place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Active {
+    pub(super) node: NodeId,
+    /// Every step matched as spelled, without the dotted reading and without passing through an array.
+    pub(super) exact: bool,
+    /// Carried from an array to its elements: arrays are transparent, but a path that ends at the array does not end
+    /// again at each element.
+    pub(super) carried: bool,
+    /// For carried nodes: whether the array itself was met exactly.
+    pub(super) array_exact: bool,
+    /// A wildcard met this member, among all the others: the path may go on here, and if it cannot, that is no mismatch.
+    pub(super) perhaps: bool,
+}
+
+impl Active {
+    /// A node to which a step led.
+    fn at(node: NodeId, exact: bool) -> Active {
+        Active { node, exact, carried: false, array_exact: false, perhaps: false }
+    }
+}
+
+/// A stretch of the active nodes' stack; the persistent ones stand first.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Set {
+    start: u32,
+    persistent: u32,
+    end: u32,
+}
+
+impl Set {
+    /// No node at all: nothing below is met either.
+    pub(super) fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    /// Nothing but `..` nodes: no path ends or goes on here.
+    pub(super) fn is_bare(self) -> bool {
+        self.start + self.persistent == self.end
+    }
+
+    pub(super) fn bare(self) -> Set {
+        Set { end: self.start + self.persistent, ..self }
+    }
+
+    /// All of it on the stack.
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    /// Its `..` nodes.
+    fn persistent(self) -> Range<usize> {
+        self.start as usize..(self.start + self.persistent) as usize
+    }
+
+    /// The others.
+    pub(super) fn own(self) -> Range<usize> {
+        (self.start + self.persistent) as usize..self.end as usize
+    }
+}
+
+/// A member name that may mean one of the policy's.
+pub(super) struct Name<'a> {
+    pub(super) decoded: &'a [u8],
+    pub(super) start: NameStart,
+    pub(super) traits: Traits,
+}
+
+/// The stack of active nodes with the buffers of a step.
+#[derive(Default)]
+pub(super) struct Sets {
+    active: Vec<Active>,
+    fresh: Vec<Active>,
+    steps: [Vec<Active>; 2],
+    /// The paths that end at something which the current member is a part of, by its dotted name.
+    pub(super) within: Vec<PathId>,
+    compatible: String,
+    work: String,
+}
+
+impl Sets {
+    /// Forgets the last record; answers with the set of the whole document.
+    pub(super) fn start(&mut self, index: &PathIndex) -> Set {
+        self.active.clear();
+        self.within.clear();
+        let descend = index.node(ROOT).descend;
+        if let Some(node) = descend {
+            self.active.push(Active::at(node, true));
+        }
+        self.active.push(Active::at(ROOT, true));
+        Set { start: 0, persistent: u32::from(descend.is_some()), end: self.active.len() as u32 }
+    }
+
+    /// Where the stack ends.
+    pub(super) fn top(&self) -> usize {
+        self.active.len()
+    }
+
+    /// Forgets the sets behind `top`, and what the last member's name led into.
+    #[inline]
+    pub(super) fn truncate(&mut self, top: usize) {
+        self.active.truncate(top);
+    }
+
+    /// The nodes of a set that are no `..` nodes.
+    #[inline]
+    pub(super) fn own(&self, set: Set) -> &[Active] {
+        &self.active[set.own()]
+    }
+
+    /// One step of the automaton by a member name that may be one of the policy's.
+    pub(super) fn member(&mut self, index: &PathIndex, parent: Set, name: &Name<'_>) -> Set {
+        if name.traits == Traits::default() && !index.has_wildcards() {
+            return self.plain_member(index, parent, name);
+        }
+        let Sets { active, fresh, steps, within, compatible, work } = self;
+        let Name { decoded, start, traits } = *name;
+        fresh.clear();
+        let from = &active[parent.range()];
+        let mut spelled = decoded;
+        if traits.beyond_ascii {
+            compatible.clear();
+            fold::fold_compatible(std::str::from_utf8(decoded).unwrap_or_default(), compatible);
+            step_by(index, from, name, index.names().find_confusable(compatible, work), fresh);
+            if index.names().folds() {
+                // What looks like a dot or a slash may be read as one.
+                spelled = work.as_bytes();
+            }
+        } else {
+            let found = index.names().find_hashed(decoded, NameHash::of(start, decoded.len()));
+            step_by(index, from, name, found, fresh);
+        }
+        if traits.segmented || (traits.beyond_ascii && (spelled.first() == Some(&b'/') || spelled.contains(&b'.'))) {
+            compatible.clear();
+            compatible.push_str(std::str::from_utf8(spelled).unwrap_or_default());
+            let segmented = Segmented { index, from, name: compatible, beyond_ascii: traits.beyond_ascii };
+            segmented.step(steps, work, within, fresh);
+        }
+        if fresh.is_empty() { parent.bare() } else { self.push(index, parent) }
+    }
+
+    /// The same for most names: nothing but the spelling to be compared.
+    fn plain_member(&mut self, index: &PathIndex, parent: Set, name: &Name<'_>) -> Set {
+        let Sets { active, fresh, .. } = self;
+        let found = index.names().find_hashed(name.decoded, NameHash::of(name.start, name.decoded.len()));
+        fresh.clear();
+        step_by(index, &active[parent.range()], name, found, fresh);
+        match fresh.as_slice() {
+            [] => parent.bare(),
+            [one] if parent.persistent == 0 && index.node(one.node).descend.is_none() => {
+                let start = active.len() as u32;
+                active.push(*one);
+                Set { start, persistent: 0, end: start + 1 }
+            }
+            _ => self.push(index, parent),
+        }
+    }
+
+    /// The set of an array's elements, or of the one at `ordinal`: what is active at the array, carried; and what `[*]` and
+    /// `[n]` lead to.
+    pub(super) fn element(&mut self, index: &PathIndex, set: Set, ordinal: Option<u32>) -> Set {
+        let Sets { active, fresh, .. } = self;
+        fresh.clear();
+        for (position, place) in active[set.range()].iter().enumerate() {
+            let node = index.node(place.node);
+            if position >= set.persistent as usize {
+                let array_exact = if place.carried { place.array_exact } else { place.exact };
+                add(fresh, Active { node: place.node, exact: false, carried: true, array_exact, perhaps: place.perhaps });
+            }
+            let stepped = [node.wildcard, ordinal.and_then(|ordinal| node.element(ordinal))];
+            for next in stepped.into_iter().flatten() {
+                // `..[*]` meets elements everywhere: like a wildcard among members, it expects nothing of each.
+                add(fresh, Active { perhaps: node.persistent, ..Active::at(next, place.exact) });
+            }
+        }
+        self.push(index, set)
+    }
+
+    /// Whether some element of an array has a step of its own.
+    pub(super) fn tells_elements_apart(&self, index: &PathIndex, set: Set) -> bool {
+        self.active[set.range()].iter().any(|place| index.node(place.node).has_elements())
+    }
+
+    /// Puts the fresh nodes on the stack as a set, behind the persistent nodes of the parent and their own.
+    fn push(&mut self, index: &PathIndex, parent: Set) -> Set {
+        let Sets { active, fresh, .. } = self;
+        let start = active.len();
+        active.extend_from_within(parent.persistent());
+        for place in fresh.iter() {
+            if let Some(node) = index.node(place.node).descend {
+                let exact = place.exact;
+                match active[start..].iter_mut().find(|known| known.node == node) {
+                    Some(known) => known.exact |= exact,
+                    None => active.push(Active::at(node, exact)),
+                }
+            }
+        }
+        let persistent = active.len() - start;
+        active.extend_from_slice(fresh);
+        Set { start: start as u32, persistent: persistent as u32, end: active.len() as u32 }
+    }
+}
+/// Adds a node to a set unless it is there; of two ways to one node the exact one counts.
+fn add(set: &mut Vec<Active>, place: Active) {
+    match set.iter_mut().find(|known| known.node == place.node && known.carried == place.carried) {
+        Some(known) => {
+            known.exact |= place.exact;
+            known.array_exact |= place.array_exact;
+            known.perhaps &= place.perhaps;
+        }
+        None => set.push(place),
+    }
+}
+
+/// Steps by a name that was found among the policy's, and by wildcards.
+fn step_by(index: &PathIndex, from: &[Active], name: &Name<'_>, found: &[NameId], out: &mut Vec<Active>) {
+    for id in found {
+        let Some(matched) = index.names().compare_started(*id, name.decoded, name.start) else { continue };
+        for place in from {
+            if let Some(next) = index.node(place.node).member(*id) {
+                add(out, Active::at(next, place.exact && matched.exact));
+            }
+        }
+    }
+    if index.has_wildcards() {
+        for place in from {
+            if let Some(next) = index.node(place.node).wildcard {
+                add(out, Active { perhaps: true, ..Active::at(next, place.exact) });
+            }
+        }
+    }
+}
+
+/// A dotted name, or one that begins with a slash, which also counts as its parts.
+struct Segmented<'a> {
+    index: &'a PathIndex,
+    from: &'a [Active],
+    name: &'a str,
+    beyond_ascii: bool,
+}
+
+impl Segmented<'_> {
+    /// Steps by the parts; never exact. Paths that end before the last part are noted in `within`.
+    fn step(&self, steps: &mut [Vec<Active>; 2], work: &mut String, within: &mut Vec<PathId>, out: &mut Vec<Active>) {
+        let is_slashed = self.name.starts_with('/');
+        if is_slashed {
+            self.split(&['/'], steps, work, within, out);
+        }
+        if self.name.contains('.') {
+            self.split(if is_slashed { &['/', '.'] } else { &['.'] }, steps, work, within, out);
+        }
+    }
+
+    fn split(
+        &self,
+        separators: &[char],
+        [current, next]: &mut [Vec<Active>; 2],
+        work: &mut String,
+        within: &mut Vec<PathId>,
+        out: &mut Vec<Active>,
+    ) {
+        current.clear();
+        current.extend_from_slice(self.from);
+        let mut parts = self.name.split(separators).filter(|part| !part.is_empty()).peekable();
+        while let Some(part) = parts.next() {
+            next.clear();
+            self.step_part(part, current, work, next);
+            if parts.peek().is_some() {
+                note_ends(self.index, next, within);
+            }
+            std::mem::swap(current, next);
+        }
+        // What only digits led to is the container itself, not something in it.
+        let moved = |place: &&Active| !place.carried || self.from.iter().all(|origin| origin.node != place.node);
+        for place in current.iter().filter(|place| !self.index.node(place.node).persistent).filter(moved) {
+            add(out, Active { exact: false, ..*place });
+        }
+    }
+
+    fn step_part(&self, part: &str, from: &[Active], work: &mut String, next: &mut Vec<Active>) {
+        let index = self.index;
+        let is_position = part.bytes().all(|byte| byte.is_ascii_digit());
+        if self.beyond_ascii {
+            step_found(index, from, part, index.names().find_confusable(part, work), next);
+        } else if !index.names().is_empty() {
+            step_found(index, from, part, index.names().find_ascii(part.as_bytes()), next);
+        }
+        for place in from {
+            let node = index.node(place.node);
+            if node.persistent {
+                add(next, *place);
+            } else if is_position {
+                // Arrays are transparent.
+                add(next, Active { exact: false, carried: true, ..*place });
+            }
+            if let Some(wildcard) = node.wildcard {
+                add(next, Active { perhaps: true, ..Active::at(wildcard, false) });
+            }
+        }
+        open_descents(index, next);
+    }
+}
+
+/// Notes the paths that end at the places to which a part of a name led.
+fn note_ends(index: &PathIndex, places: &[Active], within: &mut Vec<PathId>) {
+    for place in places.iter().filter(|place| !place.carried) {
+        if let Some(path) = index.node(place.node).terminal
+            && !within.contains(&path)
+        {
+            within.push(path);
+        }
+    }
+}
+
+fn step_found(index: &PathIndex, from: &[Active], part: &str, found: &[NameId], out: &mut Vec<Active>) {
+    let meant = |id: &&NameId| index.names().compare(**id, part.as_bytes()).is_some();
+    for place in from {
+        for next in found.iter().filter(meant).filter_map(|id| index.node(place.node).member(*id)) {
+            add(out, Active::at(next, false));
+        }
+    }
+}
+
+/// Adds the `..` nodes that become active together with the nodes of the set.
+fn open_descents(index: &PathIndex, set: &mut Vec<Active>) {
+    for position in 0..set.len() {
+        if let Some(node) = index.node(set[position].node).descend {
+            add(set, Active::at(node, false));
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! 32 or 64 bytes a step, where the processor has the instructions: the one place of `decode` with `unsafe`, which is
+//! to call a function that was compiled for such a processor after asking whether this is one.
+#![allow(unsafe_code)]
+
+use super::{Classes, Path, Run};
+use std::arch::x86_64::*;
+use std::ops::Range;
+
+/// For each low half of a byte, the white space that ends in it; what is never looked up equals nothing.
+const BLANKS: [u8; 16] = table(&[b' ', b'\n', b'\r', b'\t'], 0x01);
+/// For each low half of a byte, the operator that ends in it once brackets are curled.
+const OPERATORS: [u8; 16] = table(&[b':', b'{', b',', b'}'], 0x01);
+
+/// A table by low halves; where there is none of the bytes, one that ends in another half.
+const fn table(bytes: &[u8], other: u8) -> [u8; 16] {
+    let mut table = [other; 16];
+    // The filler must not end in the half at which it stands.
+    table[other as usize & 0xF] = other + 1;
+    let mut position = 0;
+    while position < bytes.len() {
+        table[bytes[position] as usize & 0xF] = bytes[position];
+        position += 1;
+    }
+    table
+}
+
+/// What this processor can run, the fastest last.
+pub(super) fn available() -> Vec<Path> {
+    let mut paths = Vec::new();
+    if has_avx2() {
+        paths.push(Path::Avx2);
+    }
+    if has_avx512() {
+        paths.push(Path::Avx512);
+    }
+    paths
+}
+
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("popcnt")
+}
+
+fn has_avx512() -> bool {
+    has_avx2() && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
+}
+
+/// Reads the record with AVX2, or as it can where there is none.
+pub(super) fn read_avx2(run: Run<'_>, input: &[u8]) -> Range<usize> {
+    if !has_avx2() {
+        return run.all(input, super::portable::classify);
+    }
+    // SAFETY: the processor has the features that the function was compiled for.
+    unsafe { avx2(run, input) }
+}
+
+/// Reads the record with AVX-512, or as it can where there is none.
+pub(super) fn read_avx512(run: Run<'_>, input: &[u8]) -> Range<usize> {
+    if !has_avx512() {
+        return run.all(input, super::portable::classify);
+    }
+    // SAFETY: the processor has the features that the function was compiled for.
+    unsafe { avx512(run, input) }
+}
+
+#[target_feature(enable = "avx2,bmi1,popcnt")]
+fn avx2(run: Run<'_>, input: &[u8]) -> Range<usize> {
+    let blanks = repeat(BLANKS);
+    let operators = repeat(OPERATORS);
+    run.all(input, |block| {
+        let halves = block.as_chunks::<32>().0;
+        let [low, high] = [half(&halves[0], blanks, operators), half(&halves[1], blanks, operators)];
+        let whole = |class: usize| u64::from(low[class]) | u64::from(high[class]) << 32;
+        Classes {
+            quotes: whole(0),
+            backslashes: whole(1),
+            operators: whole(2),
+            blanks: whole(3),
+            controls: whole(4),
+            beyond_ascii: whole(5),
+        }
+    })
+}
+
+/// The table once in each half of a vector.
+#[target_feature(enable = "avx2")]
+fn repeat(table: [u8; 16]) -> __m256i {
+    let [low, high] = words(&table);
+    _mm256_set_epi64x(high, low, high, low)
+}
+
+#[target_feature(enable = "avx2")]
+fn half(bytes: &[u8; 32], blanks: __m256i, operators: __m256i) -> [u32; 6] {
+    let [a, b, c, d] = words(bytes);
+    let bytes = _mm256_set_epi64x(d, c, b, a);
+    let curled = _mm256_or_si256(bytes, _mm256_set1_epi8(0x20));
+    let lowest = _mm256_min_epu8(bytes, _mm256_set1_epi8(0x1F));
+    [
+        _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b'"' as i8)),
+        _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b'\\' as i8)),
+        _mm256_cmpeq_epi8(curled, _mm256_shuffle_epi8(operators, curled)),
+        _mm256_cmpeq_epi8(bytes, _mm256_shuffle_epi8(blanks, bytes)),
+        _mm256_cmpeq_epi8(bytes, lowest),
+        bytes,
+    ]
+    .map(|mask| _mm256_movemask_epi8(mask) as u32)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx2,bmi1,popcnt")]
+fn avx512(run: Run<'_>, input: &[u8]) -> Range<usize> {
+    let fourfold = |table: [u8; 16]| {
+        let [low, high] = words(&table);
+        _mm512_set_epi64(high, low, high, low, high, low, high, low)
+    };
+    let [blanks, operators] = [fourfold(BLANKS), fourfold(OPERATORS)];
+    run.all(input, |block| {
+        let [a, b, c, d, e, f, g, h] = words(block);
+        let bytes = _mm512_set_epi64(h, g, f, e, d, c, b, a);
+        let curled = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
+        Classes {
+            quotes: _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(b'"' as i8)),
+            backslashes: _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(b'\\' as i8)),
+            operators: _mm512_cmpeq_epi8_mask(curled, _mm512_shuffle_epi8(operators, curled)),
+            blanks: _mm512_cmpeq_epi8_mask(bytes, _mm512_shuffle_epi8(blanks, bytes)),
+            controls: _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(0x20)),
+            beyond_ascii: _mm512_movepi8_mask(bytes),
+        }
+    })
+}
+
+/// The bytes as words; the compiler makes one load of it.
+#[inline(always)]
+fn words<const BYTES: usize, const WORDS: usize>(bytes: &[u8; BYTES]) -> [i64; WORDS] {
+    let mut words = [0; WORDS];
+    for (word, eight) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
+        *word = i64::from_le_bytes(*eight);
+    }
+    words
+}

@@ -1,0 +1,197 @@
+//! The way through a record from one position of its structure to the next: scalars and member names.
+
+use super::names::{Entry, Look, Names, Traits};
+use super::structure::{AHEAD, Structure};
+use super::text;
+use crate::decode::{Limits, Refusal};
+use crate::event::json::Kind;
+use crate::outcome::Reason;
+
+pub(super) fn malformed(at: usize) -> Refusal {
+    Refusal { reason: Reason::Malformed, at }
+}
+
+/// The bracket that ends what another opened: both pairs are two apart.
+#[inline(always)]
+pub(super) fn close_of(open: u8) -> u8 {
+    open + 2
+}
+
+/// What comes next in a record: bytes of its structure, and where they are.
+#[derive(Clone, Copy)]
+pub(super) struct Next<'a> {
+    bytes: u64,
+    at: &'a [u32; AHEAD],
+    /// How many of `at` were passed.
+    passed: usize,
+}
+
+/// A name with its colon.
+const NAME: u64 = u32::from_le_bytes([b'"', b'"', b':', 0]) as u64;
+/// Both quotes of a string.
+const STRING: u64 = u16::from_le_bytes([b'"', b'"']) as u64;
+
+impl Next<'_> {
+    /// Behind the end of the record.
+    const NOTHING: Next<'static> = Next { bytes: 0, at: &[u32::MAX; AHEAD], passed: 0 };
+
+    /// The first byte; 0 at the record's end.
+    #[inline(always)]
+    pub(super) fn byte(&self) -> u8 {
+        self.bytes as u8
+    }
+
+    /// Where it is.
+    #[inline(always)]
+    pub(super) fn at(&self) -> usize {
+        self.place(0)
+    }
+
+    /// Where the first but `index` is.
+    #[inline(always)]
+    fn place(&self, index: usize) -> usize {
+        self.at[(self.passed + index) % AHEAD] as usize
+    }
+
+    /// What comes behind `count` of them, of which the first `AHEAD` can be seen from one place.
+    #[inline(always)]
+    pub(super) fn behind(self, count: usize) -> Self {
+        Next { bytes: self.bytes >> (8 * count), passed: self.passed + count, ..self }
+    }
+}
+
+/// A scalar that was read.
+pub(super) struct Scalar {
+    pub(super) kind: Kind,
+    /// The byte behind it.
+    pub(super) end: usize,
+    /// How many positions it takes.
+    pub(super) positions: usize,
+}
+
+/// A place in the structure of a record.
+pub(super) struct Walk<'a> {
+    pub(super) input: &'a [u8],
+    structure: &'a Structure,
+    positions: &'a [u32],
+    bytes: &'a [u8],
+    has_backslashes: bool,
+    pub(super) limits: Limits,
+    /// How many positions were passed.
+    passed: u32,
+}
+
+impl<'a> Walk<'a> {
+    /// Before the first position.
+    pub(super) fn new(input: &'a [u8], structure: &'a Structure, limits: Limits) -> Walk<'a> {
+        let (positions, bytes) = (structure.positions(), structure.bytes());
+        Walk { input, structure, positions, bytes, has_backslashes: structure.has_backslashes(), limits, passed: 0 }
+    }
+
+    /// What comes next.
+    #[inline(always)]
+    pub(super) fn next(&self) -> Next<'a> {
+        let ahead = self.passed as usize..self.passed as usize + AHEAD;
+        let bytes = self.bytes.get(ahead.clone()).and_then(|bytes| bytes.first_chunk::<AHEAD>());
+        let at = self.positions.get(ahead).and_then(|positions| positions.first_chunk::<AHEAD>());
+        match (bytes, at) {
+            (Some(bytes), Some(at)) => Next { bytes: u64::from_le_bytes(*bytes), at, passed: 0 },
+            _ => Next::NOTHING,
+        }
+    }
+
+    /// Passes what was looked at.
+    #[inline(always)]
+    pub(super) fn pass(&mut self, next: Next<'_>) {
+        self.passed += next.passed as u32;
+    }
+
+    /// Reads a value that is no container.
+    #[inline(always)]
+    pub(super) fn scalar(&self, next: Next<'_>) -> Result<Scalar, Refusal> {
+        if next.bytes & 0xFFFF != STRING {
+            return self.word(next.byte(), next.at());
+        }
+        let (open, close) = (next.at(), next.place(1));
+        if self.has_backslashes && self.structure.has_backslash(open..close) {
+            text::string(self.input, open).map_err(malformed)?;
+        }
+        Ok(Scalar { kind: Kind::String, end: close + 1, positions: 2 })
+    }
+
+    /// Reads a number or a literal.
+    fn word(&self, byte: u8, at: usize) -> Result<Scalar, Refusal> {
+        let (kind, end) = match byte {
+            b't' => (Kind::True, text::literal(self.input, at, b"true")),
+            b'f' => (Kind::False, text::literal(self.input, at, b"false")),
+            b'n' => (Kind::Null, text::literal(self.input, at, b"null")),
+            _ => (Kind::Number, text::number(self.input, at)),
+        };
+        let end = end.map_err(malformed)?;
+        // What stands behind it comes next, unless the word goes on.
+        match self.input.get(end) {
+            None | Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t') => Ok(Scalar { kind, end, positions: 1 }),
+            Some(_) => Err(malformed(end)),
+        }
+    }
+
+    /// Reads a member's name and colon.
+    #[inline(always)]
+    pub(super) fn member(&self, next: Next<'_>, names: &mut Names) -> Result<Member, Refusal> {
+        if next.bytes & 0xFF_FFFF != NAME {
+            return Err(malformed(next.place(if next.bytes & 0xFFFF == STRING { 2 } else { 0 })));
+        }
+        let (start, close) = (next.at(), next.place(1));
+        if self.has_backslashes && self.structure.has_backslash(start..close) {
+            return self.unescaped(start, names);
+        }
+        let look = names.look(self.input, start + 1, close);
+        if !look.is_plain {
+            self.closer(&self.input[start + 1..close], start)?;
+        }
+        Ok(Member { place: (start + 1, close - start - 1), unescaped: false, look })
+    }
+
+    #[cold]
+    fn unescaped(&self, start: usize, names: &mut Names) -> Result<Member, Refusal> {
+        let end = text::string(self.input, start).map_err(malformed)?;
+        let place = names.unescape(&self.input[start + 1..end - 1]);
+        let decoded = names.unescaped(place);
+        self.closer(decoded, start)?;
+        Ok(Member { place, unescaped: true, look: Look { is_plain: false, ..names.look_long(decoded) } })
+    }
+
+    /// A closer look at a name that is long, or not only of common letters.
+    #[cold]
+    fn closer(&self, decoded: &[u8], start: usize) -> Result<(), Refusal> {
+        if decoded.len() > self.limits.name_bytes {
+            return Err(Refusal { reason: Reason::LimitExceeded, at: start });
+        }
+        if Traits::of(decoded).control { Err(malformed(start)) } else { Ok(()) }
+    }
+}
+
+/// Positions that a member's name takes.
+pub(super) const NAME_POSITIONS: usize = 3;
+
+/// A member name that was read.
+#[derive(Clone, Copy)]
+pub(super) struct Member {
+    /// Where it stands decoded, in the record or among the unescaped names, and how many bytes it has.
+    place: (usize, usize),
+    unescaped: bool,
+    pub(super) look: Look,
+}
+
+impl Member {
+    /// The decoded name.
+    #[inline(always)]
+    pub(super) fn decoded<'a>(&self, input: &'a [u8], names: &'a Names) -> &'a [u8] {
+        if self.unescaped { names.unescaped(self.place) } else { &input[self.place.0..self.place.0 + self.place.1] }
+    }
+
+    #[inline(always)]
+    pub(super) fn entry(&self, counts: bool) -> Entry {
+        Entry::new(self.look.hash, self.place, self.unescaped, counts)
+    }
+}
