@@ -45,8 +45,8 @@ lint: ## Formatting, clippy without a warning, and cargo-deny where it is instal
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny check; else echo 'NOT RUN: cargo-deny is not installed (cargo install cargo-deny)'; fi
 
-bench: ## The engine on this machine, beside a serde_json tree that does the same
-	$(CARGO) bench --locked --bench engine
+bench: ## The engine on this machine, beside a serde_json tree that does the same; consent strings beside one HMAC
+	$(CARGO) bench --locked --bench engine --bench consent
 
 bench-kafka: ## Events a second through `privet run` against a bare copy loop, on the same Kafka
 	$(CARGO) bench --locked --bench kafka

@@ -151,7 +151,14 @@ fn deliver(index: usize, hands: &Hands, status: WorkerStatus, stop: Arc<AtomicBo
     let Hands { settings, found: Found { sources, limits }, config, live, aside, telemetry } = hands;
     let meters = telemetry.transactions();
     // The id is registered before the group is joined: whatever a predecessor left open is settled first.
-    let sink = kafka::producer(settings, index, limits.clone(), meters.clone())?;
+    let sink = match kafka::producer(settings, index, limits.clone(), meters.clone(), stop.clone()) {
+        // Asked to end while the coordinator was being elected: nothing was read yet.
+        Err(fault) if stop.load(Ordering::Relaxed) => {
+            tracing::info!(worker = index, "asked to end before it began: {fault}");
+            return Ok(());
+        }
+        made => made?,
+    };
     let source = kafka::consumer(settings, index, sources, telemetry.clone())?;
     let judge = PlanJudge::new(live.clone(), record_limits(&config.limits), aside.clone(), telemetry.clone());
     let config::Commit { interval, records, bytes } = config.commit;

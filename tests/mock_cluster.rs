@@ -376,6 +376,126 @@ fn a_transactional_id_without_rights_stops_with_words() {
     assert!(proxy.stop().is_err());
 }
 
+/// What an error is answered with, as the metrics show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// The same call again: nothing is voided.
+    Retry,
+    /// The batch is voided, and its records are read again.
+    Abort,
+    /// The producer is made anew.
+    Rebuild,
+}
+
+/// The request that an error answers, the error, and what becomes of the batch.
+type Case = (RDKafkaApiKey, RDKafkaRespErr, Answer);
+
+const UNKNOWN: &str = "privet_transactions_total{result=\"unknown\"}";
+
+/// The table: each error that a broker may give to a request of a transaction, once, and what becomes of the batch.
+/// Where the answer comes from: KIP-98, KIP-360 and KIP-447 for what fences and what is retried; librdkafka's transaction
+/// manager for which of the others it lets a producer survive.
+#[test]
+fn every_error_of_a_transaction_is_answered_as_the_table_says() {
+    use Answer::{Abort, Rebuild, Retry};
+    use RDKafkaApiKey::{AddOffsetsToTxn, AddPartitionsToTxn, EndTxn, TxnOffsetCommit};
+    use RDKafkaRespErr as Code;
+    const TABLE: &[Case] = &[
+        (AddPartitionsToTxn, Code::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, Retry),
+        (AddPartitionsToTxn, Code::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, Retry),
+        (AddPartitionsToTxn, Code::RD_KAFKA_RESP_ERR_NOT_COORDINATOR, Retry),
+        (AddPartitionsToTxn, Code::RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, Retry),
+        (AddPartitionsToTxn, Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, Abort),
+        (AddPartitionsToTxn, Code::RD_KAFKA_RESP_ERR_UNKNOWN, Abort),
+        (AddPartitionsToTxn, Code::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, Rebuild),
+        (AddPartitionsToTxn, Code::RD_KAFKA_RESP_ERR_PRODUCER_FENCED, Rebuild),
+        (AddPartitionsToTxn, Code::RD_KAFKA_RESP_ERR_INVALID_TXN_STATE, Rebuild),
+        (AddOffsetsToTxn, Code::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, Retry),
+        (AddOffsetsToTxn, Code::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, Retry),
+        (AddOffsetsToTxn, Code::RD_KAFKA_RESP_ERR_NOT_COORDINATOR, Retry),
+        (AddOffsetsToTxn, Code::RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, Retry),
+        (AddOffsetsToTxn, Code::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT, Retry),
+        (AddOffsetsToTxn, Code::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, Abort),
+        (AddOffsetsToTxn, Code::RD_KAFKA_RESP_ERR_UNKNOWN, Abort),
+        (AddOffsetsToTxn, Code::RD_KAFKA_RESP_ERR_PRODUCER_FENCED, Rebuild),
+        (AddOffsetsToTxn, Code::RD_KAFKA_RESP_ERR_INVALID_TXN_STATE, Rebuild),
+        (TxnOffsetCommit, Code::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, Retry),
+        (TxnOffsetCommit, Code::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, Retry),
+        (TxnOffsetCommit, Code::RD_KAFKA_RESP_ERR_NOT_COORDINATOR, Retry),
+        (TxnOffsetCommit, Code::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT, Retry),
+        (TxnOffsetCommit, Code::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION, Abort),
+        (TxnOffsetCommit, Code::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, Abort),
+        (TxnOffsetCommit, Code::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, Abort),
+        (TxnOffsetCommit, Code::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, Abort),
+        (TxnOffsetCommit, Code::RD_KAFKA_RESP_ERR_UNKNOWN, Abort),
+        (TxnOffsetCommit, Code::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, Rebuild),
+        (EndTxn, Code::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, Retry),
+        (EndTxn, Code::RD_KAFKA_RESP_ERR_NOT_COORDINATOR, Retry),
+        (EndTxn, Code::RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, Retry),
+        (EndTxn, Code::RD_KAFKA_RESP_ERR_UNKNOWN, Abort),
+        (EndTxn, Code::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, Rebuild),
+        (EndTxn, Code::RD_KAFKA_RESP_ERR_PRODUCER_FENCED, Rebuild),
+        (EndTxn, Code::RD_KAFKA_RESP_ERR_INVALID_TXN_STATE, Rebuild),
+    ];
+    // A cluster and a proxy of its own for each row; some at a time.
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let some = |rows: &'static [Case]| move || rows.iter().filter_map(answered_otherwise).collect::<Vec<_>>();
+        let threads: Vec<_> = TABLE.chunks(TABLE.len().div_ceil(6)).map(|rows| scope.spawn(some(rows))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no row fails otherwise")).collect()
+    });
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What was seen, if it is not what the row says.
+fn answered_otherwise((api, code, expected): &Case) -> Option<String> {
+    let mut stage = Stage::new("exactly_once");
+    let proxy = stage.start();
+    stage.cluster.request_errors(*api, &[*code]);
+    stage.feed(60);
+    stage.wait_committed(&proxy);
+    stage.assert_delivered(false);
+    let seen = match (metric(&proxy, ABORTED) + metric(&proxy, UNKNOWN) > 0.0, metric(&proxy, REBUILDS) > 0.0) {
+        (_, true) => Answer::Rebuild,
+        (true, false) => Answer::Abort,
+        (false, false) => Answer::Retry,
+    };
+    proxy.stop().expect("it did not give up");
+    (seen != *expected).then(|| format!("{api:?} {code:?}: {seen:?}, and {expected:?} was expected"))
+}
+
+/// A coordinator that is being elected answers so for a while: whoever is asked to end then must not wait for it.
+#[test]
+fn a_stop_while_the_coordinator_is_elected_is_quick_and_no_failure() {
+    let elected = RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE;
+    let quick = |proxy: Proxy, when: &str| {
+        let begun = Instant::now();
+        proxy.stop().unwrap_or_else(|error| panic!("{when}: {error:#}"));
+        assert!(begun.elapsed() < Duration::from_secs(5), "{when}: it took {:?}", begun.elapsed());
+    };
+    // Before the first worker has registered its id.
+    let stage = Stage::new("exactly_once");
+    stage.cluster.request_errors(RDKafkaApiKey::InitProducerId, &[elected; 500]);
+    let config = Config::load(&stage.path("privet.yaml"), &System).expect("configuration");
+    let proxy = Proxy::start(&config, Start { create_topics: false, from: Some(From::Earliest) }).expect("checks pass");
+    std::thread::sleep(Duration::from_millis(800));
+    quick(proxy, "while registering");
+    // While a batch is being ended.
+    let mut stage = Stage::new("exactly_once");
+    let proxy = stage.start();
+    stage.cluster.request_errors(RDKafkaApiKey::EndTxn, &[elected; 500]);
+    stage.feed(300);
+    std::thread::sleep(Duration::from_millis(800));
+    quick(proxy, "while committing");
+    // While a producer is made anew.
+    let mut stage = Stage::new("exactly_once");
+    let proxy = stage.start();
+    stage.cluster.request_errors(RDKafkaApiKey::InitProducerId, &[elected; 500]);
+    stage.cluster.request_errors(RDKafkaApiKey::EndTxn, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
+    stage.feed(300);
+    std::thread::sleep(Duration::from_millis(1500));
+    quick(proxy, "while the producer is made anew");
+}
+
 #[test]
 fn at_least_once_delivers_without_transactions() {
     let mut stage = Stage::new("at_least_once");

@@ -150,7 +150,7 @@ fn between_commits(process: u32, events: u64, done: impl Fn() -> u64) -> Run {
             }
         }
         assert!(begun.elapsed() < LIMIT, "{count} of {events} events after {LIMIT:?}");
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

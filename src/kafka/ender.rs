@@ -10,7 +10,7 @@ use super::txn::{again, remaining};
 use rdkafka::TopicPartitionList;
 use rdkafka::producer::{Producer as _, ThreadedProducer};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -79,7 +79,15 @@ impl Ender {
 
     /// What came of the batch, waited for at most so long; `None` while it is under way.
     pub(super) fn settled(&mut self, wait: Duration) -> Option<Ended> {
-        let ended = match self.ended.recv_timeout(wait) {
+        // Asked between two records it must not cost a look at the clock.
+        let answer = match wait {
+            Duration::ZERO => self.ended.try_recv().map_err(|error| match error {
+                TryRecvError::Empty => RecvTimeoutError::Timeout,
+                TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+            }),
+            wait => self.ended.recv_timeout(wait),
+        };
+        let ended = match answer {
             Ok(ended) => ended,
             Err(RecvTimeoutError::Timeout) => return None,
             Err(RecvTimeoutError::Disconnected) => {

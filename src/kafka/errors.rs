@@ -113,6 +113,8 @@ fn classify(attempted: Attempt, fault: &NativeFault) -> Recovery {
         // Registering is the first thing a producer does: credentials that do not work will not work later.
         code::AUTHENTICATION | code::SASL_AUTHENTICATION_FAILED if attempted == Attempt::Init => Recovery::Stop,
         _ if fault.fatal => Recovery::Rebuild,
+        // librdkafka calls it abortable in one place; the abort would only be told the same.
+        code::FENCED | code::PRODUCER_FENCED => Recovery::Rebuild,
         _ if fault.requires_abort => match attempted {
             Attempt::SendOffsets | Attempt::Commit => Recovery::Abort,
             // A begin or abort that asks for an abort is a producer out of step with itself.
@@ -193,6 +195,7 @@ mod tests {
             (Attempt::Abort, native(-172, false, false, false), Recovery::Rebuild),
             (Attempt::Abort, native(48, false, false, true), Recovery::Rebuild),
             (Attempt::Commit, native(-1, false, false, false), Recovery::Rebuild),
+            (Attempt::SendOffsets, native(90, false, false, true), Recovery::Rebuild),
             (Attempt::Init, native(53, true, false, false), Recovery::Stop),
             (Attempt::Init, native(50, true, false, false), Recovery::Stop),
             (Attempt::Init, native(31, true, false, false), Recovery::Stop),

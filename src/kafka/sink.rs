@@ -13,6 +13,7 @@ use rdkafka::message::{Header as MessageHeader, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// A full queue means a slow broker; after this the batch is given up, so that the open transaction does not hold
@@ -22,8 +23,8 @@ const STALL: Duration = Duration::from_secs(2);
 /// Between two attempts on a full queue: a request's worth of time at a fast broker.
 const QUEUE_PAUSE: Duration = Duration::from_micros(200);
 
-/// How long a question about a topic's partitions may take.
-const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a question about a topic's partitions may take before it is asked again after a pause.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What Kafka's record format adds at most to key, value and headers: a batch of one record (61 bytes) and its lengths.
 const RECORD_OVERHEAD: usize = 61 + 40;
@@ -54,6 +55,8 @@ pub struct Producer {
     pub(super) inner: Option<Inner>,
     topics: HashMap<String, TopicFacts>,
     pub(super) limits: Arc<SizeLimits>,
+    /// Whether the process is asked to end: then nothing is waited for any more.
+    pub(super) stop: Arc<AtomicBool>,
     /// Whether a batch is open.
     pub(super) open: bool,
     /// Timed-out requests when the batch was opened.
@@ -62,12 +65,14 @@ pub struct Producer {
     pub(super) suspect: bool,
 }
 
-/// A producer that has registered its transactional id, so that a dead predecessor is fenced.
+/// A producer that has registered its transactional id, so that a dead predecessor is fenced. That waits for the
+/// coordinator, unless `stop` is set.
 pub fn producer(
     settings: &Settings,
     worker: usize,
     limits: Arc<SizeLimits>,
     meters: TransactionMeters,
+    stop: Arc<AtomicBool>,
 ) -> Result<Producer, Fault> {
     let mut producer = Producer {
         settings: settings.clone(),
@@ -76,6 +81,7 @@ pub fn producer(
         inner: None,
         topics: HashMap::new(),
         limits,
+        stop,
         open: false,
         timeouts: 0,
         suspect: false,

@@ -15,11 +15,12 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a question about committed offsets may take before it is asked again after a pause.
-const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a question about committed offsets may take before it is asked again after a pause, in which a request to
+/// stop is seen.
+const OFFSETS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long the seek of all partitions may take: it only tells the fetchers where to go on.
-const SEEK_TIMEOUT: Duration = Duration::from_secs(10);
+const SEEK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A member of the group that reads the source topics.
 pub struct Consumer {

@@ -15,13 +15,17 @@ use crate::config::Guarantee;
 use rdkafka::client::Client;
 use rdkafka::producer::{Producer as _, PurgeConfig};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Wait as long as the transaction lives.
 const UNBOUNDED: i32 = -1;
 
 /// Registering waits for the broker to end what a predecessor left open.
-const INIT_TIMEOUT_MS: i32 = 30_000;
+const INIT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// One attempt at it: a request to stop goes unseen for no longer.
+const INIT_SLICE_MS: i32 = 500;
 
 /// An abort only tells the coordinator; what was queued is purged.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,14 +44,30 @@ impl Producer {
     pub(super) fn connect(&mut self) -> Result<(), Fault> {
         let producer = self.create()?;
         if self.settings.transactional_id(self.worker).is_some() {
-            let deadline = Instant::now() + Duration::from_millis(INIT_TIMEOUT_MS.unsigned_abs().into());
-            again(Attempt::Init, Some(deadline), || ffi::init_transactions(producer.client(), INIT_TIMEOUT_MS))?;
+            self.register(producer.client())?;
         }
         let client = Arc::new(producer);
         let ender = Ender::start(client.clone(), self.worker)?;
         self.inner = Some(Inner { ender, client });
         (self.open, self.suspect) = (false, false);
         Ok(())
+    }
+
+    /// Registers the transactional id, over and over while the coordinator is being elected, unless asked to stop.
+    fn register(&self, client: &Client<ProducerEvents>) -> Result<(), Fault> {
+        let deadline = Instant::now() + INIT_TIMEOUT;
+        loop {
+            let Err(native) = ffi::init_transactions(client, INIT_SLICE_MS) else { return Ok(()) };
+            let mut fault = Fault::of_transaction(Attempt::Init, native);
+            if fault.recovery != Recovery::Retry {
+                return Err(fault);
+            }
+            if self.stop.load(Ordering::Relaxed) || Instant::now() >= deadline {
+                fault.recovery = Recovery::Rebuild;
+                return Err(fault);
+            }
+            std::thread::sleep(RETRY_PAUSE);
+        }
     }
 
     fn transactional(&self) -> bool {

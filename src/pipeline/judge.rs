@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::telemetry::{LocalCounts, Telemetry};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The header that says which purpose passed at a sink with `{any: …}`.
 const PURPOSES_HEADER: &str = "privet-purposes";
@@ -61,6 +61,24 @@ pub struct PlanJudge {
     headers: Vec<Header<'static>>,
     refused: Vec<(SinkId, Reason)>,
     last_partition: i32,
+    clock: Clock,
+}
+
+/// The time of judging, asked of the system once a millisecond: what depends on it counts in seconds.
+struct Clock {
+    read: Instant,
+    time: Timestamp,
+}
+
+impl Clock {
+    const TICK: Duration = Duration::from_millis(1);
+
+    fn now(&mut self, read: Instant) -> Timestamp {
+        if read.saturating_duration_since(self.read) >= Clock::TICK {
+            *self = Clock { read, time: Timestamp::now() };
+        }
+        self.time
+    }
 }
 
 /// What goes with one plan.
@@ -113,6 +131,7 @@ impl PlanJudge {
             headers: Vec::new(),
             refused: Vec::new(),
             last_partition: 0,
+            clock: Clock { read: Instant::now(), time: Timestamp::now() },
         }
     }
 
@@ -182,10 +201,12 @@ impl Judge for PlanJudge {
         };
         let record = record_of(fetched);
         self.refused.clear();
+        let read = Instant::now();
+        let now = self.clock.now(read);
         let PlanJudge { engine, under: Under { plan, counts, .. }, headers, refused, .. } = self;
-        counts.record(stream, fetched.value.map_or(0, <[u8]>::len), Instant::now());
+        counts.record(stream, fetched.value.map_or(0, <[u8]>::len), read);
         let mut written = Ok(());
-        engine.evaluate(plan, stream, &record, Timestamp::now(), &mut |sink, verdict| {
+        engine.evaluate(plan, stream, &record, now, &mut |sink, verdict| {
             if written.is_err() {
                 return;
             }

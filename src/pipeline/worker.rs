@@ -92,6 +92,8 @@ pub struct Worker<S, K, J, O> {
     rebuilds: VecDeque<Instant>,
     /// The pause after a first fault; a simulation does not wait.
     first_pause: Duration,
+    /// How much older than an interval a batch that is judged ahead may become; see [`end::STALL`].
+    stall: Duration,
 }
 
 impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O> {
@@ -122,6 +124,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             broken: false,
             rebuilds: VecDeque::new(),
             first_pause: FIRST_PAUSE,
+            stall: end::STALL,
         }
     }
 
@@ -157,8 +160,9 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             (None, Some(left)) => left,
             (None, None) => IDLE_WAIT,
         };
-        self.read(wait)?;
-        self.turn()
+        // A record was there at once, or nearly: it is no later than it was.
+        let now = if self.read(wait)? { now } else { Instant::now() };
+        self.turn(now)
     }
 
     /// At most one record into the open batch, or one change of the assignment; whether there was either.
@@ -191,8 +195,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     }
 
     /// What time asks for: a rewind, or a cut.
-    fn turn(&mut self) -> Result<(), Fault> {
-        let now = Instant::now();
+    fn turn(&mut self, now: Instant) -> Result<(), Fault> {
         match self.rewind_at {
             Some(at) if now >= at => self.rewind(),
             Some(_) => Ok(()),

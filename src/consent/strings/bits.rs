@@ -19,7 +19,13 @@ const fn values() -> [u8; 256] {
 /// Whether all bytes are characters of the alphabet. No branch in the loop, so that it is done many bytes at a time.
 fn is_alphabet(text: &[u8]) -> bool {
     let known = |byte: u8| (byte | 0x20).wrapping_sub(b'a') < 26 || byte.wrapping_sub(b'0') < 10 || byte == b'-' || byte == b'_';
-    text.iter().fold(true, |all, byte| all & known(*byte))
+    text.iter().fold(0, |unknown, byte| unknown | u8::from(!known(*byte))) == 0
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How often bits were looked at: the measure of work in tests, since time depends on the machine.
+    pub(super) static READS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// Text of which every character is in the alphabet.
@@ -45,17 +51,33 @@ impl<'a> Bits<'a> {
     /// The bits from `at` on, left-aligned; at least [`Bits::WINDOW`] of them are right, and zero stands beyond the end.
     #[inline]
     pub(super) fn window(self, at: usize) -> u64 {
-        let (first, skip) = (at / 6, at % 6);
-        let value = match self.text.get(first..first + 8) {
+        self.window_from(at / 6, at % 6)
+    }
+
+    /// The same from a character and how many of its bits are passed over, fewer than six.
+    #[inline]
+    pub(super) fn window_from(self, first: usize, skip: usize) -> u64 {
+        #[cfg(test)]
+        READS.with(|reads| reads.set(reads.get() + 1));
+        let value = match self.text.get(first..).and_then(<[u8]>::first_chunk::<8>) {
             Some(eight) => join(eight),
-            None => {
-                let mut eight = [b'A'; 8];
-                let rest = self.text.get(first..).unwrap_or_default();
-                eight[..rest.len()].copy_from_slice(rest);
-                join(&eight)
-            }
+            None => self.tail(first),
         };
         value << (16 + skip)
+    }
+
+    /// The 48 bits from a character on that has fewer than seven behind it.
+    #[inline]
+    fn tail(self, first: usize) -> u64 {
+        match self.text.last_chunk::<8>() {
+            // The last eight, moved up over those that come before.
+            Some(eight) => {
+                let before = 8 - self.text.len().saturating_sub(first).min(8);
+                join(eight) << (6 * before) & ((1 << 48) - 1)
+            }
+            None => (first..first + 8)
+                .fold(0, |bits, at| bits << 6 | self.text.get(at).map_or(0, |byte| u64::from(VALUES[usize::from(*byte)]))),
+        }
     }
 
     /// The `width` bits from `at` on; zero stands beyond the end, so the caller has looked where that is.
@@ -68,7 +90,15 @@ impl<'a> Bits<'a> {
     /// The one bit at that place; unset beyond the end.
     #[inline]
     pub(super) fn bit(self, at: usize) -> bool {
-        self.text.get(at / 6).is_some_and(|byte| VALUES[usize::from(*byte)] >> (5 - at % 6) & 1 == 1)
+        self.bit_of(at / 6, at % 6)
+    }
+
+    /// The one bit at that place of that character; unset beyond the end.
+    #[inline]
+    pub(super) fn bit_of(self, first: usize, skip: usize) -> bool {
+        #[cfg(test)]
+        READS.with(|reads| reads.set(reads.get() + 1));
+        self.text.get(first).is_some_and(|byte| VALUES[usize::from(*byte)] >> (5 - skip) & 1 == 1)
     }
 
     /// Whether no bit is set from `at` on.
@@ -78,10 +108,36 @@ impl<'a> Bits<'a> {
     }
 }
 
-/// Eight characters as 48 bits.
+/// Eight characters as 48 bits; joined two by two, since each step of a chain would wait for the one before.
 #[inline]
-fn join(eight: &[u8]) -> u64 {
-    eight.iter().fold(0, |bits, byte| bits << 6 | u64::from(VALUES[usize::from(*byte)]))
+fn join(eight: &[u8; 8]) -> u64 {
+    let value = |at: usize| u64::from(VALUES[usize::from(eight[at])]);
+    let two = |at: usize| value(at) << 6 | value(at + 1);
+    let four = |at: usize| two(at) << 12 | two(at + 2);
+    four(0) << 24 | four(4)
+}
+
+/// The parts of a text between separators; at least one, and one more than there are separators.
+pub(super) struct Parts<'a> {
+    rest: Option<&'a [u8]>,
+    separator: u8,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn new(text: &'a [u8], separator: u8) -> Self {
+        Self { rest: Some(text), separator }
+    }
+}
+
+impl<'a> Iterator for Parts<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let rest = self.rest?;
+        let at = memchr::memchr(self.separator, rest);
+        self.rest = at.map(|at| &rest[at + 1..]);
+        Some(&rest[..at.unwrap_or(rest.len())])
+    }
 }
 
 /// Takes one field after the other, and none past the end.
@@ -150,15 +206,28 @@ mod tests {
 
     #[test]
     fn fields_straddle_characters_at_any_place() {
-        let text: Vec<u8> = (0..40u8).map(|n| b"Ag_x0-Zq"[usize::from(n) % 8]).collect();
-        let bits = Bits::new(&text).expect("characters of the alphabet");
-        let one = |at: usize| u64::from(bits.bit(at));
-        for at in 0..bits.len() {
-            for width in (1..=Bits::WINDOW).filter(|width| at + width <= bits.len()) {
-                let slowly = (at..at + width).fold(0, |value, place| value << 1 | one(place));
-                assert_eq!(bits.get(at, width), slowly, "{width} bits at {at}");
+        // Shorter than a window's eight characters, as long, and longer.
+        for length in [1, 2, 7, 8, 9, 15, 16, 40] {
+            let text: Vec<u8> = (0..length).map(|n| b"Ag_x0-Zq"[n % 8]).collect();
+            let bits = Bits::new(&text).expect("characters of the alphabet");
+            let one = |at: usize| u64::from(bits.bit(at));
+            for at in 0..bits.len() + 60 {
+                let slowly = (at..at + Bits::WINDOW).fold(0, |value, place| value << 1 | one(place));
+                assert_eq!(bits.window(at) >> (64 - Bits::WINDOW), slowly, "from {at} of {length} characters");
+                for width in (1..=Bits::WINDOW).filter(|width| at + width <= bits.len()) {
+                    assert_eq!(bits.get(at, width), slowly >> (Bits::WINDOW - width), "{width} bits at {at}");
+                }
             }
         }
+    }
+
+    #[test]
+    fn parts_are_one_more_than_separators() {
+        let parts = |text: &'static str| Parts::new(text.as_bytes(), b'.').map(<[u8]>::len).collect::<Vec<_>>();
+        assert_eq!(parts(""), [0]);
+        assert_eq!(parts("."), [0, 0]);
+        assert_eq!(parts("ab.c"), [2, 1]);
+        assert_eq!(parts("ab..c."), [2, 0, 1, 0]);
     }
 
     #[test]

@@ -7,6 +7,8 @@
 mod bits;
 pub mod gcd;
 pub mod gpp;
+#[cfg(test)]
+mod hostile;
 pub mod tcf;
 pub mod usp;
 mod vendors;

@@ -39,13 +39,17 @@ impl<'a> VendorSet<'a> {
     pub(super) fn read_ranges(reader: &mut Reader<'a>, max: u16) -> Result<Self, Broken> {
         let count = reader.take(12)? as u16;
         let (bits, start) = (reader.bits, reader.at);
+        let mut entries = Entries::new(bits, start, count);
         let mut last = 0;
-        for _ in 0..count {
-            let entry = Entry::at(bits, reader.at);
-            reader.skip(entry.width)?;
-            entry.check(last, max)?;
+        while let Some(entry) = entries.next() {
+            // A start above the range before is not 0 either.
+            if !(last < entry.start && entry.start <= entry.end && entry.end <= max) {
+                return Err(entries.fault(entry, last, max));
+            }
             last = entry.end;
         }
+        // Zero stands beyond the end of the text: such an entry broke the order above, and only the first can look like one.
+        reader.skip(entries.at() - start)?;
         Ok(Self { bits, start, form: Form::Ranges(count) })
     }
 
@@ -73,9 +77,11 @@ impl<'a> VendorSet<'a> {
         match self.form {
             Form::Field(max) => (1..=max).contains(&vendor) && self.bits.bit(self.start + usize::from(vendor) - 1),
             // They ascend: the first that does not end below the vendor decides.
-            Form::Ranges(_) | Form::Gaps(_) => {
-                self.ranges().find(|(_, end)| *end >= vendor).is_some_and(|(start, _)| start <= vendor)
+            Form::Ranges(count) => {
+                let mut entries = Entries::new(self.bits, self.start, count);
+                entries.find(|entry| entry.end >= vendor).is_some_and(|entry| entry.start <= vendor)
             }
+            Form::Gaps(_) => self.ranges().find(|(_, end)| *end >= vendor).is_some_and(|(start, _)| start <= vendor),
         }
     }
 
@@ -88,7 +94,7 @@ impl<'a> VendorSet<'a> {
     pub fn ranges(&self) -> VendorRanges<'a> {
         let left = match self.form {
             Form::Field(max) => Left::Field { next: 1, max },
-            Form::Ranges(count) => Left::Entries { at: self.start, count },
+            Form::Ranges(count) => Left::Entries(Entries::new(self.bits, self.start, count)),
             Form::Gaps(count) => Left::Gaps(Gaps { bits: self.bits, at: self.start, count, last: 0 }),
         };
         VendorRanges { bits: self.bits, start: self.start, left }
@@ -100,31 +106,62 @@ impl<'a> VendorSet<'a> {
 struct Entry {
     start: u16,
     end: u16,
-    /// How many bits it takes.
-    width: usize,
 }
 
-impl Entry {
-    /// `IsARange`, `StartOrOnlyVendorId` and, if it is one, `EndVendorId`.
-    #[inline]
-    fn at(bits: Bits<'_>, at: usize) -> Self {
-        let window = bits.window(at);
-        let (start, end) = ((window >> 47) as u16, (window >> 31) as u16);
-        if window >> 63 == 1 { Self { start, end, width: 33 } } else { Self { start, end: start, width: 17 } }
+/// The entries of a range section: `IsARange`, `StartOrOnlyVendorId` and, if it is one, `EndVendorId`.
+#[derive(Clone, Copy)]
+struct Entries<'a> {
+    bits: Bits<'a>,
+    /// The next entry's first bit: its character, and how many of its bits come before. To divide at every entry would take
+    /// longer than the rest.
+    first: usize,
+    skip: usize,
+    count: u16,
+}
+
+impl<'a> Entries<'a> {
+    fn new(bits: Bits<'a>, at: usize, count: u16) -> Self {
+        Self { bits, first: at / 6, skip: at % 6, count }
     }
 
-    fn check(self, last: u16, max: u16) -> Result<(), Broken> {
-        if self.start == 0 {
-            Err(Broken::VendorZero)
-        } else if self.end < self.start {
-            Err(Broken::RangeOrder)
-        } else if self.end > max {
-            Err(Broken::RangeExceedsMax)
-        } else if self.start <= last {
-            Err(Broken::RangeUnsorted)
+    /// The next entry's first bit.
+    fn at(&self) -> usize {
+        self.first * 6 + self.skip
+    }
+
+    /// Why the entry just taken is none.
+    #[cold]
+    fn fault(&self, entry: Entry, last: u16, max: u16) -> Broken {
+        if self.at() > self.bits.len() {
+            Broken::Truncated
+        } else if entry.start == 0 {
+            Broken::VendorZero
+        } else if entry.end < entry.start {
+            Broken::RangeOrder
+        } else if entry.end > max {
+            Broken::RangeExceedsMax
         } else {
-            Ok(())
+            debug_assert!(entry.start <= last, "there is no other fault");
+            Broken::RangeUnsorted
         }
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Entry;
+
+    #[inline]
+    fn next(&mut self) -> Option<Entry> {
+        self.count = self.count.checked_sub(1)?;
+        // The flag is read by itself: where the next entry begins depends on nothing else, and so waits for nothing else.
+        let is_range = self.bits.bit_of(self.first, self.skip);
+        let window = self.bits.window_from(self.first, self.skip);
+        let (chars, bits) = if is_range { (5, 3) } else { (2, 5) };
+        let skip = self.skip + bits;
+        self.first += chars + usize::from(skip >= 6);
+        self.skip = if skip >= 6 { skip - 6 } else { skip };
+        let start = (window >> 47) as u16;
+        Some(Entry { start, end: if is_range { (window >> 31) as u16 } else { start } })
     }
 }
 
@@ -138,7 +175,7 @@ pub struct VendorRanges<'a> {
 /// What is still to be shown.
 enum Left<'a> {
     Field { next: u32, max: u16 },
-    Entries { at: usize, count: u16 },
+    Entries(Entries<'a>),
     Gaps(Gaps<'a>),
 }
 
@@ -148,13 +185,7 @@ impl Iterator for VendorRanges<'_> {
     #[inline]
     fn next(&mut self) -> Option<(u16, u16)> {
         match &mut self.left {
-            Left::Entries { count: 0, .. } => None,
-            Left::Entries { at, count } => {
-                let entry = Entry::at(self.bits, *at);
-                *at += entry.width;
-                *count -= 1;
-                Some((entry.start, entry.end))
-            }
+            Left::Entries(entries) => entries.next().map(|entry| (entry.start, entry.end)),
             // They were read once with success, so they are again.
             Left::Gaps(gaps) => gaps.next().and_then(Result::ok),
             Left::Field { next, max } => {

@@ -1,10 +1,11 @@
 //! How a batch ends: cut, handed to the sink, and settled while the next one is judged ahead.
 
-use super::{IDLE_WAIT, Observer, Worker};
+use super::{DRAIN_BOUND, IDLE_WAIT, Observer, Worker};
 use crate::event::Timestamp;
 use crate::kafka::{Fault, Recovery, Sink, Source};
 use crate::pipeline::Judge;
 use crate::telemetry::TransactionResult;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// With nothing to read, how long to wait for the end of a batch before looking for records again.
@@ -12,7 +13,7 @@ const LOOK: Duration = Duration::from_millis(1);
 
 /// What was judged ahead may be older than a cut by so much: then the brokers stall, and it is judged anew once they
 /// answer, so that a sink does not get what was decided long ago.
-const STALL: Duration = Duration::from_secs(2);
+pub(super) const STALL: Duration = Duration::from_secs(2);
 
 impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O> {
     /// One turn while a batch ends: what became of it if that is known, else one more record for the next.
@@ -59,25 +60,36 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         self.await_end(deadline)
     }
 
-    /// Waits until it is known what became of the batch that is being ended, if one is.
-    pub(super) fn await_end(&mut self, deadline: Instant) -> Result<(), Fault> {
-        if !self.is_ending {
-            return Ok(());
+    /// Waits until it is known what became of the batch that is being ended, if one is; for no longer than a drain may
+    /// take once the worker is asked to stop.
+    pub(super) fn await_end(&mut self, mut deadline: Instant) -> Result<(), Fault> {
+        let mut is_stopping = false;
+        while self.is_ending {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if let Some(ended) = self.sink.settled(left.min(IDLE_WAIT)) {
+                return self.conclude(ended);
+            }
+            if left.is_zero() {
+                let why = "no answer in time: the end of the batch is unknown";
+                return self.conclude(Err(Fault::own("committing", Recovery::Rebuild, why)));
+            }
+            if !is_stopping && self.stop.load(Ordering::Relaxed) {
+                is_stopping = true;
+                deadline = deadline.min(Instant::now() + DRAIN_BOUND);
+            }
         }
-        let late = || Fault::own("committing", Recovery::Rebuild, "no answer in time: the end of the batch is unknown");
-        let ended = self.sink.settled(deadline.saturating_duration_since(Instant::now()));
-        self.conclude(ended.unwrap_or_else(|| Err(late())))
+        Ok(())
     }
 
     /// The batch has ended: what was judged ahead is written now.
     fn go_on(&mut self, ended: Result<Instant, Fault>) -> Result<(), Fault> {
         self.conclude(ended)?;
-        let stale = self.batch.opened().is_some_and(|opened| opened.elapsed() > self.cut.interval + STALL);
+        let stale = self.batch.opened().is_some_and(|opened| opened.elapsed() > self.cut.interval + self.stall);
         if stale {
             return Err(Fault::own("committing", Recovery::Abort, "the batch before took too long; the next is judged anew"));
         }
         self.write_ahead()?;
-        self.turn()
+        self.turn(Instant::now())
     }
 
     /// Counts what was committed. A fault leaves the batch where it is, for `recover` to void.

@@ -577,6 +577,20 @@ fn a_revocation_lets_the_batch_end_and_forgets_what_was_judged_ahead() {
 }
 
 #[test]
+fn what_was_decided_long_ago_is_judged_anew() {
+    let mut stage = ahead(true);
+    stage.worker.cut.interval = Duration::ZERO;
+    stage.worker.stall = Duration::ZERO;
+    stage.answer(Ok(()));
+    stage.turns(1).unwrap();
+    assert_eq!(stage.written(), (4, 0, 4), "the batch before counts, and nothing was written after it");
+    assert!(!stage.cluster.borrow().open);
+    stage.worker.stall = end::STALL;
+    stage.finish().unwrap();
+    stage.assert_exactly_once("judged anew");
+}
+
+#[test]
 fn a_drain_commits_what_was_judged_ahead_too() {
     let mut stage = ahead(true);
     stage.worker.drain();

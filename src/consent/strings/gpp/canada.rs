@@ -3,7 +3,7 @@
 //! Ranges are Fibonacci-coded, as the reference library has written them since mid-2026. Strings from before, with plain
 //! ranges, cannot always be told from these; where one is not well formed as Fibonacci, it is broken.
 
-use crate::consent::strings::bits::{Bits, Reader};
+use crate::consent::strings::bits::{Bits, Parts, Reader};
 use crate::consent::strings::tcf::{Coding, PublisherTc, Restrictions, letters, once, segment};
 use crate::consent::strings::{Broken, Numbers, VendorSet};
 
@@ -58,7 +58,7 @@ pub enum Agreement {
 impl<'a> CanadaSection<'a> {
     /// Reads the section's text.
     pub fn read(text: &'a [u8]) -> Result<Self, Broken> {
-        let mut segments = text.split(|byte| *byte == b'.');
+        let mut segments = Parts::new(text, b'.');
         let mut section = Self::read_core(segment(segments.next())?)?;
         for text in segments {
             section.read_segment(segment(Some(text))?)?;

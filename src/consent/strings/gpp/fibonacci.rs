@@ -17,6 +17,25 @@ const fn weights() -> [u32; 23] {
     weights
 }
 
+/// What each byte of a code's 24 bits stands for: a bit at a time, every number would cost as many guesses as it has bits.
+static SUMS: [[u32; 256]; 3] = sums();
+
+const fn sums() -> [[u32; 256]; 3] {
+    let mut sums = [[0; 256]; 3];
+    let mut bit = 0;
+    while bit < WEIGHTS.len() {
+        let mut byte = 0;
+        while byte < 256 {
+            if byte >> (7 - bit % 8) & 1 == 1 {
+                sums[bit / 8][byte] += WEIGHTS[bit];
+            }
+            byte += 1;
+        }
+        bit += 1;
+    }
+    sums
+}
+
 /// The number whose code begins at that bit, and where the code ends. Every code ends in the first two set bits in a row, and
 /// the second of them counts for nothing; 0 has no code.
 fn number(bits: Bits<'_>, at: usize) -> Result<(u32, usize), Broken> {
@@ -26,8 +45,9 @@ fn number(bits: Bits<'_>, at: usize) -> Result<(u32, usize), Broken> {
     if last >= WEIGHTS.len() {
         return Err(Broken::Fibonacci);
     }
-    let set = |bit: &usize| window << bit >> 63 == 1;
-    Ok(((0..=last).filter(set).map(|bit| WEIGHTS[bit]).sum(), at + last + 2))
+    let code = (window & !(u64::MAX >> (last + 1))).to_be_bytes();
+    let value = SUMS[0][usize::from(code[0])] + SUMS[1][usize::from(code[1])] + SUMS[2][usize::from(code[2])];
+    Ok((value, at + last + 2))
 }
 
 /// A range as GPP codes it: a count of 12 bits, and for each item a flag, the distance from the id before and, where the flag

@@ -14,7 +14,7 @@ pub use canada::{Agreement, CanadaSection};
 pub use layouts::{Field, Layout, Second};
 pub use us::{OptOuts, UsSection, Values};
 
-use super::bits::{Bits, Reader};
+use super::bits::{Bits, Parts, Reader};
 use super::tcf::TcString;
 use super::usp::UspString;
 use super::{Broken, MAX_INPUT};
@@ -66,18 +66,12 @@ impl<'a> GppString<'a> {
             None => (text, None),
         };
         let gpp = Self { header: Bits::new(header)?, body };
-        let (sections, listed) = (gpp.texts().count(), gpp.check_header()?);
-        if listed != sections {
-            return Err(Broken::SectionCount);
-        }
-        for part in gpp.parts() {
-            part.decode()?;
-        }
+        gpp.check()?;
         Ok(gpp)
     }
 
-    /// The header's fields; how many sections it lists.
-    fn check_header(&self) -> Result<usize, Broken> {
+    /// The header's fields, and that each section which it lists is there and can be decoded.
+    fn check(&self) -> Result<(), Broken> {
         let mut reader = Reader::new(self.header);
         if reader.take(6)? != HEADER.0 {
             return Err(Broken::HeaderType);
@@ -86,18 +80,21 @@ impl<'a> GppString<'a> {
             return Err(Broken::Version);
         }
         let mut gaps = Gaps::new(&mut reader)?;
-        let mut listed = 0;
+        let mut texts = self.texts();
         while let Some(range) = gaps.next() {
             let (start, end) = range?;
-            listed += usize::from(end - start) + 1;
+            for id in start..=end {
+                let text = texts.next().ok_or(Broken::SectionCount)?;
+                Part { id, text }.decode()?;
+            }
         }
         reader.at = gaps.at;
         reader.finish()?;
-        Ok(listed)
+        if texts.next().is_some() { Err(Broken::SectionCount) } else { Ok(()) }
     }
 
     fn texts(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.body.into_iter().flat_map(|body| body.split(|byte| *byte == b'~'))
+        self.body.into_iter().flat_map(|body| Parts::new(body, b'~'))
     }
 
     /// The section ids of the header, ascending.
@@ -139,7 +136,7 @@ impl<'a> Part<'a> {
                 Some(section) => section.map(Section::Us),
                 None if self.text.is_empty() => Err(Broken::SectionCount),
                 None => {
-                    self.text.split(|byte| *byte == b'.').try_for_each(|segment| Bits::new(segment).map(|_| ()))?;
+                    Parts::new(self.text, b'.').try_for_each(|segment| Bits::new(segment).map(|_| ()))?;
                     Ok(Section::Unknown)
                 }
             },

@@ -2,7 +2,7 @@
 
 use super::layouts::{Field, LAYOUTS, Layout, Second};
 use crate::consent::strings::Broken;
-use crate::consent::strings::bits::Reader;
+use crate::consent::strings::bits::{Parts, Reader};
 use crate::consent::strings::tcf::{once, segment};
 
 /// A US section, decoded.
@@ -61,12 +61,13 @@ impl OptOuts {
 impl UsSection {
     /// Reads the section of that id; `None` for an id that is no US section.
     pub(super) fn read(id: u16, text: &[u8]) -> Option<Result<Self, Broken>> {
-        let first = LAYOUTS.iter().position(|layout| layout.id == id)?;
-        Some(Self::read_as(&LAYOUTS[first..], id, text))
+        let layouts = &LAYOUTS[LAYOUTS.partition_point(|layout| layout.id < id)..];
+        layouts.first().filter(|layout| layout.id == id)?;
+        Some(Self::read_as(layouts, id, text))
     }
 
     fn read_as(layouts: &'static [Layout], id: u16, text: &[u8]) -> Result<Self, Broken> {
-        let mut segments = text.split(|byte| *byte == b'.');
+        let mut segments = Parts::new(text, b'.');
         let mut reader = Reader::new(segment(segments.next())?);
         let version = reader.take(6)? as u8;
         // The version chooses the layout, never the length: a longer core of an older version is not the newer one.

@@ -12,7 +12,7 @@ pub use permit::{About, Basis, Permit, Refusal, Registration, Vendor};
 pub(super) use restrictions::Coding;
 pub use restrictions::{Restriction, RestrictionKind, Restrictions};
 
-use super::bits::{Bits, Reader};
+use super::bits::{Bits, Parts, Reader};
 use super::vendors::VendorSet;
 use super::{Broken, MAX_INPUT, Numbers};
 use crate::event::Timestamp;
@@ -92,7 +92,7 @@ impl<'a> TcString<'a> {
         if text.len() > MAX_INPUT {
             return Err(Broken::TooLong);
         }
-        let mut segments = text.split(|byte| *byte == b'.');
+        let mut segments = Parts::new(text, b'.');
         let mut tc = Self::read_core(segment(segments.next())?)?;
         for text in segments {
             tc.read_segment(segment(Some(text))?)?;
@@ -160,23 +160,26 @@ impl Core {
         if reader.take(6)? != 2 {
             return Err(Broken::Version);
         }
-        reader.need(Self::WIDTH - 6)?;
+        let start = reader.skip(Self::WIDTH - 6)?;
+        // Few and wide reads: a field is then a shift away.
+        let read = |at: usize, width: usize| reader.bits.get(start - 6 + at, width);
+        let (manager, list, choices, rest) = (read(78, 42), read(120, 18), read(138, 38), read(176, 37));
         let core = Self {
-            created: reader.take(36)?,
-            last_updated: reader.take(36)?,
-            cmp_id: reader.take(12)? as u16,
-            cmp_version: reader.take(12)? as u16,
-            consent_screen: reader.take(6)? as u8,
-            consent_language: letters(reader.take(12)?)?,
-            vendor_list_version: reader.take(12)? as u16,
-            policy_version: reader.take(6)? as u8,
-            is_service_specific: reader.flag()?,
-            use_non_standard_texts: reader.flag()?,
-            special_features: Numbers::from_field(reader.take(12)?, 12),
-            purpose_consents: Numbers::from_field(reader.take(24)?, 24),
-            purpose_legitimate_interests: Numbers::from_field(reader.take(24)?, 24),
-            purpose_one_treatment: reader.flag()?,
-            publisher_country: letters(reader.take(12)?)?,
+            created: read(6, 36),
+            last_updated: read(42, 36),
+            cmp_id: (manager >> 30) as u16,
+            cmp_version: (manager >> 18 & 0xfff) as u16,
+            consent_screen: (manager >> 12 & 0x3f) as u8,
+            consent_language: letters(manager & 0xfff)?,
+            vendor_list_version: (list >> 6) as u16,
+            policy_version: (list & 0x3f) as u8,
+            is_service_specific: choices >> 37 & 1 == 1,
+            use_non_standard_texts: choices >> 36 & 1 == 1,
+            special_features: Numbers::from_field(choices >> 24 & 0xfff, 12),
+            purpose_consents: Numbers::from_field(choices & 0xff_ffff, 24),
+            purpose_legitimate_interests: Numbers::from_field(rest >> 13, 24),
+            purpose_one_treatment: rest >> 12 & 1 == 1,
+            publisher_country: letters(rest & 0xfff)?,
         };
         // Ids 0 and 1 are never assigned: such a string comes from no consent manager.
         if core.cmp_id < 2 { Err(Broken::CmpId) } else { Ok(core) }
