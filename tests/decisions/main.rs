@@ -5,3 +5,4 @@ mod kit;
 mod matrix;
 mod oracle;
 mod sentences;
+mod signals;

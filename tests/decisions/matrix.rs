@@ -89,6 +89,8 @@ fn facts_of(world: &World) -> Facts {
                 Said::DeniedDaysAgo(days) => (statement.denied, statement.at) = (these, Some(days_ago(*days))),
                 Said::Withdrawn => statement.withdrawn = these,
                 Said::WithdrawnDaysAgo(days) => (statement.withdrawn, statement.at) = (these, Some(days_ago(*days))),
+                Said::VendorRefusedDaysAgo(days) => (statement.vendor_refused, statement.at) = (these, Some(days_ago(*days))),
+                Said::InterestPermitted => statement.permitted = these,
                 Said::OptedOut => statement.opted_out = these,
                 Said::Gpc => statement.gpc = these,
                 Said::Unreadable => statement.invalid = these,
@@ -190,6 +192,8 @@ fn one_purpose_under_everything() {
         Said::DeniedDaysAgo(60),
         Said::DeniedDaysAgo(61),
         Said::WithdrawnDaysAgo(500),
+        Said::VendorRefusedDaysAgo(61),
+        Said::InterestPermitted,
         Said::Gpc,
         Said::Unreadable,
     ];

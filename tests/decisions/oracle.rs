@@ -29,6 +29,10 @@ pub(crate) enum Said {
     OptedOut,
     /// Global Privacy Control is on.
     Gpc,
+    /// A TC string of so many days before now refuses the vendor.
+    VendorRefusedDaysAgo(i64),
+    /// A TC string permits legitimate interest: no grant, and no silence.
+    InterestPermitted,
     Unreadable,
 }
 
@@ -168,6 +172,10 @@ fn one_purpose(world: &World, purpose: &Purpose) -> (bool, &'static str) {
     }
     let denials = &ORDER[..4];
     let mut failing: Vec<&str> = complaints.iter().copied().filter(|complaint| denials.contains(complaint)).collect();
+    // Refused by the person or by the list, not only out of a grant's reach: a denial with the reason's place in the order.
+    if complaints.contains(&"vendor_refused") {
+        failing.push("vendor_not_permitted");
+    }
     let needs_grant = match purpose.basis {
         Basis::Consent => true,
         // policy.md: with special categories "an explicit grant is needed".
@@ -181,7 +189,7 @@ fn one_purpose(world: &World, purpose: &Purpose) -> (bool, &'static str) {
         && !purpose.special_categories
         && !complaints.contains(&"vendor_not_permitted");
     if needs_grant && !granted && !silence_does {
-        failing.extend(complaints.iter().copied().filter(|complaint| !denials.contains(complaint)));
+        failing.extend(complaints.iter().copied().filter(|complaint| ORDER[4..].contains(complaint)));
         failing.push("no_consent");
     }
     match ORDER.iter().find(|reason| failing.contains(reason)) {
@@ -201,7 +209,7 @@ fn one_purpose(world: &World, purpose: &Purpose) -> (bool, &'static str) {
 /// What one source amounts to: nothing, `granted`, or a complaint.
 fn source(world: &World, purpose: &Purpose, said: Said) -> &'static str {
     match said {
-        Said::Nothing => "",
+        Said::Nothing | Said::InterestPermitted => "",
         Said::Unreadable => "signal_invalid",
         Said::OptedOut => "opted_out",
         Said::Gpc => {
@@ -225,6 +233,13 @@ fn source(world: &World, purpose: &Purpose, said: Said) -> &'static str {
                 ""
             } else {
                 "consent_withdrawn"
+            }
+        }
+        Said::VendorRefusedDaysAgo(days) => {
+            if is_beaten(world, purpose, days) {
+                ""
+            } else {
+                "vendor_refused"
             }
         }
         Said::GrantedAndEnded => "consent_expired",
