@@ -114,3 +114,28 @@ fn sealed_records_are_opened_by_the_identity() {
     assert_eq!(code, 0);
     assert!(said.contains("warning") && !said.contains("AGE-SECRET"), "{said}");
 }
+
+#[test]
+fn tokens_are_read_back_by_whoever_has_the_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("keys.json");
+    assert_eq!(keys("generate", &file, &[]).0, 0);
+    let token = |value: &str| {
+        let set = privet::keys::KeySet::load(&file).expect("the key file");
+        let mut out = Vec::new();
+        let key = set.token_key("crm", Some("warehouse"), "user.contact.email");
+        key.token(value.as_bytes(), &mut Vec::new(), &mut out).expect("a token");
+        String::from_utf8(out).expect("tokens are text")
+    };
+    let (one, two) = (token("ann@example.org"), token("two\nlines"));
+    let path = file.to_str().expect("a temporary folder has a plain name");
+    let (code, out, said) = privet(&["reveal", "--key", path, &one, &two], b"");
+    assert_eq!((code, out.as_slice(), said.as_str()), (0, b"ann@example.org\n\"two\\nlines\"\n".as_slice(), ""));
+
+    // Retired keys still read; what is no token is refused without being repeated.
+    assert_eq!(keys("rotate", &file, &[]).0, 0);
+    let (code, out, said) = privet(&["reveal", "--key", path], format!("{one}\ncanary@example.org\n").as_bytes());
+    assert_eq!((code, out.as_slice()), (1, b"ann@example.org\n\n".as_slice()));
+    assert!(said.contains("value 2: not a token") && !said.contains("canary"), "{said}");
+    assert_eq!(privet(&["reveal", "--key", "nowhere.json", &one], b"").0, 1);
+}

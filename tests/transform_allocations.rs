@@ -11,7 +11,8 @@ use privet::event::Timestamp;
 use privet::event::json::Text;
 use privet::keys::KeySet;
 use privet::plan::{
-    Action, DetectRule, Dialling, KeyedPseudonym, Label, Normalize, OnFind, TimeUnit, UrlParams, UrlPart, UrlRule,
+    Action, DetectRule, Dialling, KeyedPseudonym, Label, Normalize, OnFind, Period, PeriodPseudonym, TimeUnit, UrlParams,
+    UrlPart, UrlRule,
 };
 use privet::transform::{Context, Fate, Scratch, apply, apply_key};
 
@@ -77,7 +78,21 @@ fn cases() -> Vec<(Action, [&'static str; 3])> {
         with: OnFind::Pseudonym(key.clone()),
         dialling: Dialling::shared(),
     };
+    let keys = KeySet::demonstration();
+    let token = keys.token_key("crm", Some("ads"), "user.unique_id");
+    let period = PeriodPseudonym {
+        key: Arc::new(keys.period_key("ads", Some("ads"), "user.unique_id")),
+        period: Period::Week,
+        normalize: Normalize::Lower,
+    };
+    const BROWSER: &str = r#""Mozilla/5.0 (X11; Linux x86_64; rv:121.0) Gecko/20100101 Firefox/121.0""#;
     vec![
+        (Action::Token(Arc::new(token)), [r#""97980cfea0067""#, r#""c\u0040x.io""#, "1.5"]),
+        (Action::PeriodPseudonym(period), [r#""97980cfea0067""#, r#""J\u00dcRGEN@x.io""#, "1.5"]),
+        (Action::DiscloseSha256(Normalize::Email), [r#"" Ann.B@Example.ORG ""#, r#""J\u00dcRGEN@x.io""#, r#""no""#]),
+        (Action::Prefix { keep: 5 }, [r#""u4pruydqqvj""#, r#""u\u0034pruydqqvj""#, "12345"]),
+        (Action::Bucket(Arc::from([18.0, 25.5])), ["18.25", r#""1\u0038""#, r#""old""#]),
+        (Action::UserAgent, [BROWSER, r#""Chrome\u002f120.0""#, r#""mine/1""#]),
         (
             Action::Detect(Arc::new(detect)),
             [r#""phone +1 415 555 2671, DE89 3704 0044 0532 0130 00, a@x.io""#, r#""a\u0040x.io 4111 1111 1111 1111""#, "7"],

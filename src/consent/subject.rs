@@ -71,6 +71,8 @@ fn append(value: Value<'_>, normalize: Normalize, buffer: &mut Vec<u8>, out: &mu
     let start = out.len();
     match value {
         Value::Silent => return Read::Absent,
+        // It needs the place, which is not known yet; the language does not offer it here.
+        _ if normalize == Normalize::PhoneE164 => return Read::Unusable,
         Value::Json(text) if text.kind() == Kind::Number => match text.as_number() {
             Some(number) if !number.contains(['.', 'e', 'E']) => out.extend_from_slice(number.as_bytes()),
             _ => return Read::Unusable,
@@ -88,6 +90,7 @@ fn normalized(text: &str, normalize: Normalize, out: &mut Vec<u8>) {
         Normalize::None => out.extend_from_slice(text.as_bytes()),
         Normalize::Email => lower(text.trim(), out),
         Normalize::Lower => lower(text, out),
+        Normalize::PhoneE164 => {}
     }
 }
 

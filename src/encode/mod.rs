@@ -206,7 +206,13 @@ impl<'a> Edit<'a, '_> {
                 | Action::EmailDomain
                 | Action::CoarsenGeo { .. }
                 | Action::CoarsenTime(_)
-                | Action::Detect(_)),
+                | Action::Detect(_)
+                | Action::Prefix { .. }
+                | Action::Bucket(_)
+                | Action::UserAgent
+                | Action::DiscloseSha256(_)
+                | Action::PeriodPseudonym(_)
+                | Action::Token(_)),
             ) if kind.is_scalar() => self.replace(&mark, action),
             Some(Action::Json(rules)) if kind.is_scalar() => self.inside(at, path, rules, scope),
             Some(
@@ -218,6 +224,12 @@ impl<'a> Edit<'a, '_> {
                 | Action::CoarsenGeo { .. }
                 | Action::CoarsenTime(_)
                 | Action::Detect(_)
+                | Action::Prefix { .. }
+                | Action::Bucket(_)
+                | Action::UserAgent
+                | Action::DiscloseSha256(_)
+                | Action::PeriodPseudonym(_)
+                | Action::Token(_)
                 | Action::Json(_),
             ) => self.mismatch(at, kind, scope),
         };

@@ -3,6 +3,7 @@
 mod ids;
 pub mod json;
 mod path;
+pub mod phone;
 mod places;
 mod record;
 mod region;

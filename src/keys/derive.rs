@@ -12,6 +12,8 @@ const VERSION: &str = "privet/v1";
 pub(super) enum Use {
     /// Pseudonyms in a sink's records.
     Pseudonym,
+    /// Tokens in a sink's records.
+    Token,
     /// Digests of subjects in ledger and suppression list.
     Digest,
 }
@@ -20,6 +22,7 @@ impl Use {
     fn as_str(self) -> &'static str {
         match self {
             Use::Pseudonym => "pseudonym",
+            Use::Token => "token",
             Use::Digest => "digest",
         }
     }
@@ -43,8 +46,20 @@ impl Derivation<'_> {
     /// The working key under this root.
     pub(super) fn derive(&self, root: &[u8]) -> Zeroizing<[u8; 32]> {
         let mut key = Zeroizing::new([0u8; 32]);
-        hkdf_sha256(None, root, &self.info(), &mut key[..]);
+        self.derive_into(root, &mut key[..]);
         key
+    }
+
+    /// A working key of another length.
+    pub(super) fn derive_into(&self, root: &[u8], key: &mut [u8]) {
+        hkdf_sha256(None, root, &self.info(), key);
+    }
+
+    /// What stands before the epoch in the info; the epoch of a period is added when the period is known.
+    pub(super) fn info_before_epoch(&self) -> Vec<u8> {
+        let mut info = self.info();
+        info.truncate(info.len() - 4 - self.epoch.len());
+        info
     }
 
     /// The parts, each behind its length as four bytes, big-endian: no two derivations share an info. A
@@ -59,6 +74,12 @@ impl Derivation<'_> {
         }
         info
     }
+}
+
+/// HKDF's first step alone: the pseudorandom key of a root.
+pub(super) fn extract(root: &[u8]) -> Zeroizing<[u8; 32]> {
+    let (key, _) = Hkdf::<Sha256>::extract(None, root);
+    Zeroizing::new(key.into())
 }
 
 /// HKDF-SHA-256, extract and expand.

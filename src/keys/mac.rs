@@ -1,10 +1,12 @@
 //! The working key of a pseudonym: HMAC-SHA-256 (RFC 2104) with its key schedule done once.
 
+use super::derive::{Derivation, extract};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// How many bytes of the HMAC a pseudonym shows: 144 bits, of which 128 are asked for, and no padding in base64.
 const SHOWN: usize = 18;
@@ -29,13 +31,7 @@ impl MacKey {
 
     /// Appends `p1.<key id>.<base64url>` of the input's HMAC-SHA-256. Allocates only where `out` must grow.
     pub fn pseudonym(&self, input: &[u8], out: &mut Vec<u8>) {
-        let mac = self.mac(input);
-        let mut text = [0u8; SHOWN / 3 * 4];
-        let written = URL_SAFE_NO_PAD.encode_slice(&mac[..SHOWN], &mut text).expect("18 bytes are 24 characters of base64");
-        out.extend_from_slice(b"p1.");
-        out.extend_from_slice(self.id.as_bytes());
-        out.push(b'.');
-        out.extend_from_slice(&text[..written]);
+        print(&self.id, &self.mac(input), out);
     }
 
     /// HMAC-SHA-256 of the input, whole: what ledger rows and suppression lists are keyed by.
@@ -43,6 +39,58 @@ impl MacKey {
         let mut state = self.state.clone();
         state.update(input);
         state.finalize().into_bytes().into()
+    }
+}
+
+/// Appends `p1.<key id>.<base64url>`.
+fn print(id: &str, mac: &[u8; 32], out: &mut Vec<u8>) {
+    let mut text = [0u8; SHOWN / 3 * 4];
+    let written = URL_SAFE_NO_PAD.encode_slice(&mac[..SHOWN], &mut text).expect("18 bytes are 24 characters of base64");
+    out.extend_from_slice(b"p1.");
+    out.extend_from_slice(id.as_bytes());
+    out.push(b'.');
+    out.extend_from_slice(&text[..written]);
+}
+
+/// What makes the working keys of pseudonyms that hold for one period: HKDF's second step, with the period as epoch.
+pub struct PeriodKey {
+    id: Box<str>,
+    /// HMAC keyed with what HKDF extracted from the root.
+    extracted: Hmac<Sha256>,
+    info: Box<[u8]>,
+}
+
+impl PeriodKey {
+    /// The key maker of a derivation whose epoch is left open.
+    pub(super) fn new(id: &str, root: &[u8], derivation: &Derivation<'_>) -> PeriodKey {
+        let extracted = Hmac::<Sha256>::new_from_slice(&extract(root)[..]).expect("HMAC takes keys of any length");
+        PeriodKey { id: id.into(), extracted, info: derivation.info_before_epoch().into() }
+    }
+
+    /// The id of the root it comes from.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Appends the input's pseudonym in one period. Allocates only where `out` must grow.
+    pub fn pseudonym(&self, epoch: &str, input: &[u8], out: &mut Vec<u8>) {
+        let length = u32::try_from(epoch.len()).expect("a period is ten letters or fewer");
+        let mut expand = self.extracted.clone();
+        expand.update(&self.info);
+        expand.update(&length.to_be_bytes());
+        expand.update(epoch.as_bytes());
+        // RFC 5869, section 2.3: the first block, which is as long as the key.
+        expand.update(&[1]);
+        let key = Zeroizing::new(<[u8; 32]>::from(expand.finalize().into_bytes()));
+        let mut state = Hmac::<Sha256>::new_from_slice(&key[..]).expect("HMAC takes keys of any length");
+        state.update(input);
+        print(&self.id, &state.finalize().into_bytes().into(), out);
+    }
+}
+
+impl fmt::Debug for PeriodKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "PeriodKey({})", self.id)
     }
 }
 
@@ -83,6 +131,20 @@ mod tests {
         ];
         for (key, data, expected) in cases {
             assert_eq!(hex(&MacKey::new("k", key).mac(data)), expected);
+        }
+    }
+
+    /// A period's key is the one that HKDF gives for the period as epoch.
+    #[test]
+    fn periods_have_keys_of_their_own() {
+        use super::super::derive::Use;
+        let with = |epoch| Derivation { purpose: Use::Pseudonym, name: "k", sink: Some("s"), class: "c", epoch };
+        let period = PeriodKey::new("id", b"a root of some length", &with(""));
+        for epoch in ["2026-11-22", "2026-W47", "2026-11"] {
+            let (mut got, mut expected) = (Vec::new(), Vec::new());
+            period.pseudonym(epoch, b"u1", &mut got);
+            MacKey::new("id", &with(epoch).derive(b"a root of some length")[..]).pseudonym(b"u1", &mut expected);
+            assert_eq!(got, expected);
         }
     }
 

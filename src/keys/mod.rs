@@ -7,9 +7,11 @@
 mod derive;
 mod file;
 mod mac;
+mod token;
 
 pub use file::KeyError;
-pub use mac::MacKey;
+pub use mac::{MacKey, PeriodKey};
+pub use token::{RevealError, TokenKey};
 
 use derive::{Derivation, Use};
 use jiff::Timestamp;
@@ -191,19 +193,31 @@ impl KeySet {
         self.working_key(Role::Root, &Derivation { purpose: Use::Pseudonym, name, sink, class, epoch: "" })
     }
 
+    /// As [`KeySet::pseudonym_key`], with another key in every period.
+    pub fn period_key(&self, name: &str, sink: Option<&str>, class: &str) -> PeriodKey {
+        let (id, secret) = self.active(Role::Root);
+        PeriodKey::new(id, secret, &Derivation { purpose: Use::Pseudonym, name, sink, class, epoch: "" })
+    }
+
     /// The key of the digests by which the ledger and the suppression list know a subject.
     pub fn digest_key(&self, name: &str) -> MacKey {
         self.working_key(Role::Digests, &Derivation { purpose: Use::Digest, name, sink: None, class: "", epoch: "" })
     }
 
     fn working_key(&self, role: Role, derivation: &Derivation<'_>) -> MacKey {
+        let (id, secret) = self.active(role);
+        MacKey::new(id, &*derivation.derive(secret))
+    }
+
+    /// Id and secret of the active root.
+    fn active(&self, role: Role) -> (&str, &[u8]) {
         let root = self
             .keys
             .iter()
             .find(|key| key.role == role && key.state == State::Active)
             .expect("every way to make a key set leaves one active key of each role");
         let secret = root.secret.as_ref().expect("an active key has its secret: `file` refuses one without");
-        MacKey::new(&root.id, &*derivation.derive(secret.expose_secret()))
+        (&root.id, secret.expose_secret())
     }
 }
 

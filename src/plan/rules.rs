@@ -4,7 +4,7 @@ use super::detect::DetectRule;
 use super::places::PathIndex;
 use super::share::Share;
 use crate::event::{PathId, RuleId};
-use crate::keys::MacKey;
+use crate::keys::{MacKey, PeriodKey, TokenKey};
 use std::sync::Arc;
 
 /// What is done to one place.
@@ -47,6 +47,21 @@ pub enum Action {
     Json(Arc<SinkRules>),
     /// Personal data inside free text replaced; the rest of the text stays.
     Detect(Arc<DetectRule>),
+    /// The first characters.
+    Prefix {
+        /// How many stay.
+        keep: u16,
+    },
+    /// The interval between two of these edges, which ascend.
+    Bucket(Arc<[f64]>),
+    /// A browser's family and major version.
+    UserAgent,
+    /// The bare SHA-256 of contact data.
+    DiscloseSha256(Normalize),
+    /// A keyed hash with another key in every period.
+    PeriodPseudonym(PeriodPseudonym),
+    /// Encrypted so that the key's holder can read it back.
+    Token(Arc<TokenKey>),
 }
 
 impl Action {
@@ -62,6 +77,12 @@ impl Action {
             | Action::CoarsenGeo { .. }
             | Action::CoarsenTime(_)
             | Action::Detect(_)
+            | Action::Prefix { .. }
+            | Action::Bucket(_)
+            | Action::UserAgent
+            | Action::DiscloseSha256(_)
+            | Action::PeriodPseudonym(_)
+            | Action::Token(_)
             | Action::Json(_) => true,
         }
     }
@@ -76,6 +97,28 @@ pub struct KeyedPseudonym {
     pub normalize: Normalize,
 }
 
+/// As [`KeyedPseudonym`], unlinkable across periods.
+#[derive(Clone)]
+pub struct PeriodPseudonym {
+    /// What makes the key of a period.
+    pub key: Arc<PeriodKey>,
+    /// How long a pseudonym holds, by the event's time in UTC.
+    pub period: Period,
+    /// How the value is made comparable first.
+    pub normalize: Normalize,
+}
+
+/// How long a pseudonym holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Period {
+    /// A day.
+    Day,
+    /// A week from Monday (ISO 8601).
+    Week,
+    /// A month.
+    Month,
+}
+
 /// How a value is made comparable before it is hashed or looked up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Normalize {
@@ -86,6 +129,8 @@ pub enum Normalize {
     Email,
     /// Lower-cased.
     Lower,
+    /// A telephone number in E.164; one without a calling code as written where the subject is.
+    PhoneE164,
 }
 
 /// The units of `coarsen_time`.

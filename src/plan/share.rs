@@ -118,6 +118,13 @@ impl Pairs {
             Action::EmailDomain => matches!(theirs, Action::EmailDomain),
             Action::CoarsenGeo { decimals } => matches!(theirs, Action::CoarsenGeo { decimals: other } if decimals == other),
             Action::CoarsenTime(unit) => matches!(theirs, Action::CoarsenTime(other) if unit == other),
+            Action::Prefix { keep } => matches!(theirs, Action::Prefix { keep: other } if keep == other),
+            Action::Bucket(edges) => matches!(theirs, Action::Bucket(other) if edges == other),
+            Action::UserAgent => matches!(theirs, Action::UserAgent),
+            Action::DiscloseSha256(normalize) => matches!(theirs, Action::DiscloseSha256(other) if normalize == other),
+            Action::PeriodPseudonym(rule) => matches!(theirs, Action::PeriodPseudonym(other)
+                if Arc::ptr_eq(&rule.key, &other.key) && rule.period == other.period && rule.normalize == other.normalize),
+            Action::Token(key) => matches!(theirs, Action::Token(other) if Arc::ptr_eq(key, other)),
             Action::Detect(rule) => matches!(theirs, Action::Detect(other) if rule.same_effect(other)),
             Action::Json(rules) => matches!(theirs, Action::Json(other) if self.compare(rules, other)),
         }

@@ -509,6 +509,30 @@ pub enum Transform {
         /// `fields`: the rules inside.
         fields: Named<Spanned<Transform>>,
     },
+    /// `token: {key}`
+    Token {
+        /// `key`
+        key: Text,
+    },
+    /// `disclose_sha256: {normalize, because}`
+    DiscloseSha256 {
+        /// `normalize`
+        normalize: Text,
+        /// `because`
+        because: Text,
+    },
+    /// `prefix: {keep}`
+    Prefix {
+        /// `keep`
+        keep: Spanned<u16>,
+    },
+    /// `bucket: {edges}`
+    Bucket {
+        /// `edges`
+        edges: Vec<Spanned<f64>>,
+    },
+    /// `user_agent`
+    UserAgent,
     /// `detect: {find, with, key}`
     Detect {
         /// `find`

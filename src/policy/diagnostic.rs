@@ -103,6 +103,7 @@ codes! {
     EachMissing = "P0320", "a path that may name several places says how they count";
     BadPattern = "P0321", "a regular expression that cannot be used";
     TooMany = "P0322", "more than a plan can hold";
+    Disclosure = "P0323", "bare digests of contact data go to vendors on consent, and nowhere else";
     // Warnings.
     UnlistedToVendor = "P1001", "unlisted fields reach a third party";
     ContainerToVendor = "P1002", "a whole container reaches a third party";
@@ -120,6 +121,7 @@ codes! {
     NoMaxAge = "P1014", "consent that never grows too old";
     BasisToController = "P1015", "data goes to a controller without consent";
     NothingGrants = "P1016", "a consent purpose that nothing grants";
+    Discloses = "P1017", "readable contact data reaches a third party";
     // Warnings about sample events.
     PathUnmatched = "P1101", "a path that no sample event has";
     MemberUnclassed = "P1102", "a member of sample events that is in no class";

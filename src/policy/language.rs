@@ -287,12 +287,20 @@ static STREAM: Object = Object {
 static TOPIC_MATCH: Object =
     Object { name: "topic pattern", keys: &[need("match", TEXT, "A regular expression for the whole name.")], groups: &[] };
 
-/// How a value is made comparable.
+/// How an identity is made comparable.
 static NORMALIZE: &Shape = &Shape::Word(&[
     word("none", "as it is"),
     word("email", "trimmed and lower-cased; dots and plus-tags stay"),
     word("lower", "lower-cased"),
     later("phone_e164"),
+]);
+
+/// How a value is made comparable.
+static VALUE_NORMALIZE: &Shape = &Shape::Word(&[
+    word("none", "as it is"),
+    word("email", "trimmed and lower-cased; dots and plus-tags stay"),
+    word("lower", "lower-cased"),
+    word("phone_e164", "a telephone number in E.164, read as people write it where the subject is"),
 ]);
 
 static SUBJECT: Object = Object {
@@ -638,12 +646,12 @@ pub(super) static TRANSFORM: Variant = Variant {
         with("coarsen_geo", &COARSEN_GEO, "A coordinate with fewer decimals."),
         with("coarsen_time", &COARSEN_TIME, "The start of the hour, day, week or month."),
         with("json", &JSON, "The string is JSON text of an object, with rules inside it; anything else is dropped."),
-        coming("token"),
+        with("token", &TOKEN, "Encrypted so that `privet reveal` can read it back."),
         coming("encrypt"),
-        coming("disclose_sha256"),
-        coming("prefix"),
-        coming("bucket"),
-        coming("user_agent"),
+        with("disclose_sha256", &DISCLOSE, "The bare SHA-256 of contact data, readable to whoever has a list of addresses."),
+        with("prefix", &PREFIX, "The first characters."),
+        with("bucket", &BUCKET, "The interval in which a number lies."),
+        alone("user_agent", "A browser's family and major version."),
         with("detect", &DETECT, "Personal data inside free text; each find is replaced."),
         coming("filter"),
     ],
@@ -672,8 +680,12 @@ static PSEUDONYM: Object = Object {
     name: "options of `pseudonym`",
     keys: &[
         need("key", NAME, "A name of `keys`."),
-        may("normalize", NORMALIZE, "How the value is made comparable first; default `none`."),
-        not_yet("per"),
+        may("normalize", VALUE_NORMALIZE, "How the value is made comparable first; default `none`."),
+        may(
+            "per",
+            &Shape::Word(&[word("day", "by the day"), word("week", "by the week, from Monday"), word("month", "by the month")]),
+            "How long a pseudonym holds, by the event's time in UTC; without it for ever.",
+        ),
     ],
     groups: &[],
 };
@@ -765,5 +777,32 @@ static DETECT: Object = Object {
         ),
         may("key", NAME, "A name of `keys`, for `with: pseudonym`."),
     ],
+    groups: &[],
+};
+
+static TOKEN: Object = Object { name: "options of `token`", keys: &[need("key", NAME, "A name of `keys`.")], groups: &[] };
+static DISCLOSE: Object = Object {
+    name: "options of `disclose_sha256`",
+    keys: &[
+        need(
+            "normalize",
+            &Shape::Word(&[
+                word("email", "trimmed and lower-cased; dots and plus-tags stay"),
+                word("phone_e164", "a telephone number in E.164, read as people write it where the subject is"),
+            ]),
+            "How the value is made comparable first.",
+        ),
+        need("because", TEXT, "Why it must be."),
+    ],
+    groups: &[],
+};
+static PREFIX: Object = Object {
+    name: "options of `prefix`",
+    keys: &[need("keep", &Shape::Int { min: 1, max: 65_535 }, "How many characters stay.")],
+    groups: &[],
+};
+static BUCKET: Object = Object {
+    name: "options of `bucket`",
+    keys: &[need("edges", &Shape::List { of: &Shape::Number, least: 1 }, "Where intervals begin and end; they ascend.")],
     groups: &[],
 };

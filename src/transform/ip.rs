@@ -3,9 +3,30 @@
 use super::output::Output;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Addresses in their strict text forms, with or without a port. A list, a zone, a mask, octal or short forms
-/// are dropped: which address was meant, or that nothing else is in there, is not certain.
+/// More addresses than any chain of proxies has; a longer list is dropped.
+const LONGEST_LIST: usize = 64;
+
+/// Addresses in their strict text forms, with or without a port or zone, which go; lists of them with commas between, as
+/// in `X-Forwarded-For`, each shortened. A mask, octal or short forms, and a list with anything else in it are dropped: which
+/// address was meant, or that nothing else is in there, is not certain.
 pub(super) fn write(text: &str, v4: u8, v6: u8, out: &mut Output<'_>) -> Option<()> {
+    out.quote();
+    if text.contains(',') {
+        for (position, part) in text.split(',').enumerate() {
+            if position == LONGEST_LIST {
+                return None;
+            }
+            out.text(if position == 0 { "" } else { ", " });
+            one(part.trim_matches([' ', '\t']), v4, v6, out)?;
+        }
+    } else {
+        one(text, v4, v6, out)?;
+    }
+    out.quote();
+    Some(())
+}
+
+fn one(text: &str, v4: u8, v6: u8, out: &mut Output<'_>) -> Option<()> {
     let address = match parse(text)? {
         IpAddr::V4(address) => IpAddr::V4(truncate_v4(address, v4)),
         IpAddr::V6(address) => match embedded_v4(address) {
@@ -13,9 +34,7 @@ pub(super) fn write(text: &str, v4: u8, v6: u8, out: &mut Output<'_>) -> Option<
             None => IpAddr::V6(truncate_v6(address, v6)),
         },
     };
-    out.quote();
     out.plain(format_args!("{address}"));
-    out.quote();
     Some(())
 }
 
@@ -25,12 +44,22 @@ fn parse(text: &str) -> Option<IpAddr> {
     }
     if let Some(rest) = text.strip_prefix('[') {
         let (inner, port) = rest.split_once(']')?;
-        let address: Ipv6Addr = inner.parse().ok()?;
+        let address = without_zone(inner)?;
         return (port.is_empty() || is_port(port.strip_prefix(':')?)).then_some(IpAddr::V6(address));
+    }
+    if text.contains('%') {
+        return without_zone(text).map(IpAddr::V6);
     }
     let (address, port) = text.split_once(':')?;
     let address: Ipv4Addr = address.parse().ok()?;
     is_port(port).then_some(IpAddr::V4(address))
+}
+
+/// An IPv6 address, with or without a zone (RFC 4007, section 11): it names an interface of the machine and goes.
+fn without_zone(text: &str) -> Option<Ipv6Addr> {
+    let (address, zone) = text.split_once('%').unwrap_or((text, "0"));
+    let is_zone = !zone.is_empty() && zone.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+    address.parse().ok().filter(|_| is_zone)
 }
 
 fn is_port(text: &str) -> bool {
@@ -96,16 +125,34 @@ mod tests {
     }
 
     #[test]
-    fn drops_what_is_not_exactly_one_address() {
+    fn zones_go_and_lists_are_shortened_one_by_one() {
+        for (text, expected) in [
+            ("fe80::ecbf:62ff:fe28:ea24%eth0", "fe80::"),
+            ("[fe80::ecbf:62ff:fe28:ea24%25eth0]:443", "fe80::"),
+            ("203.0.113.77, 198.51.100.1", "203.0.113.0, 198.51.100.0"),
+            ("203.0.113.77:80,\t[2001:db8:1:2::3]:443,::ffff:198.51.100.1", "203.0.113.0, 2001:db8:1::, 198.51.100.0"),
+        ] {
+            assert_eq!(truncate(text, 24, 48).as_deref(), Some(expected), "{text}");
+        }
+        assert_eq!(truncate(&["203.0.113.77"; 64].join(","), 24, 48).map(|text| text.len()), Some(64 * 13 - 2));
+        assert_eq!(truncate(&["203.0.113.77"; 65].join(","), 24, 48), None);
+    }
+
+    #[test]
+    fn drops_what_is_no_address() {
         for text in [
             "",
             " 203.0.113.77",
             "203.0.113.77 ",
-            "203.0.113.77, 198.51.100.1",
             "203.0.113.77/32",
             "2001:db8::1/64",
-            "fe80::1%eth0",
-            "[fe80::1%25eth0]",
+            "fe80::1%",
+            "fe80::1%a b",
+            "203.0.113.77%eth0",
+            "203.0.113.77,",
+            "203.0.113.77, unknown",
+            "203.0.113.77 198.51.100.1",
+            "203.0.113.77; 198.51.100.1",
             "0313.0.113.77",
             "203.000.113.077",
             "203.0.29005",

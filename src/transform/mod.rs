@@ -3,17 +3,22 @@
 //! Every transform reads the decoded value and writes into the caller's buffer; after warm-up nothing is
 //! allocated. What a transform cannot read for certain it drops: it never passes its input on.
 
+mod bucket;
 pub mod detect;
+mod disclose;
 mod email_domain;
 mod geo;
 mod ip;
 mod mask;
 mod output;
+mod prefix;
 mod pseudonym;
 #[cfg(test)]
 mod tests;
 mod time;
+mod token;
 mod url;
+mod user_agent;
 
 use crate::event::json::{Kind, unescape_into};
 use crate::event::{Country, Timestamp, json::Text};
@@ -62,7 +67,7 @@ enum Scalar<'a> {
 
 /// Transforms one scalar (or, for `null` and `redact`, any value) of a JSON document and appends the
 /// replacement's JSON text. `Keep` appends the text as it is; `Drop` drops.
-pub fn apply(action: &Action, input: Text<'_>, _context: &Context, scratch: &mut Scratch, out: &mut Vec<u8>) -> Fate {
+pub fn apply(action: &Action, input: Text<'_>, context: &Context, scratch: &mut Scratch, out: &mut Vec<u8>) -> Fate {
     let whole = match action {
         Action::Keep => input.raw(),
         Action::Null => b"null",
@@ -75,10 +80,16 @@ pub fn apply(action: &Action, input: Text<'_>, _context: &Context, scratch: &mut
         | Action::Url(_)
         | Action::EmailDomain
         | Action::CoarsenGeo { .. }
-        | Action::CoarsenTime(_) => {
+        | Action::CoarsenTime(_)
+        | Action::Prefix { .. }
+        | Action::Bucket(_)
+        | Action::UserAgent
+        | Action::DiscloseSha256(_)
+        | Action::PeriodPseudonym(_)
+        | Action::Token(_) => {
             let Scratch { decoded, work, finder: _ } = scratch;
             let Some(value) = read(input, decoded) else { return Fate::Dropped };
-            return transform(action, value, work, Output::json(out));
+            return transform(action, value, context, work, Output::json(out));
         }
         Action::Detect(rule) => {
             let Scratch { decoded, work: _, finder } = scratch;
@@ -97,7 +108,7 @@ pub fn apply(action: &Action, input: Text<'_>, _context: &Context, scratch: &mut
 
 /// Transforms a record key, which is bare text, and appends the new key. A key that goes is absent, and so
 /// is one that becomes null.
-pub fn apply_key(action: &Action, key: &[u8], _context: &Context, scratch: &mut Scratch, out: &mut Vec<u8>) -> Fate {
+pub fn apply_key(action: &Action, key: &[u8], context: &Context, scratch: &mut Scratch, out: &mut Vec<u8>) -> Fate {
     match action {
         Action::Keep => out.extend_from_slice(key),
         Action::Redact(constant) => unescape_into(constant.get(1..constant.len().saturating_sub(1)).unwrap_or_default(), out),
@@ -108,9 +119,15 @@ pub fn apply_key(action: &Action, key: &[u8], _context: &Context, scratch: &mut 
         | Action::Url(_)
         | Action::EmailDomain
         | Action::CoarsenGeo { .. }
-        | Action::CoarsenTime(_) => {
+        | Action::CoarsenTime(_)
+        | Action::Prefix { .. }
+        | Action::Bucket(_)
+        | Action::UserAgent
+        | Action::DiscloseSha256(_)
+        | Action::PeriodPseudonym(_)
+        | Action::Token(_) => {
             let Ok(text) = std::str::from_utf8(key) else { return Fate::Dropped };
-            return transform(action, Scalar::Bare(text), &mut scratch.work, Output::bare(out));
+            return transform(action, Scalar::Bare(text), context, &mut scratch.work, Output::bare(out));
         }
         Action::Detect(rule) => {
             let Ok(text) = std::str::from_utf8(key) else { return Fate::Dropped };
@@ -138,12 +155,18 @@ fn read<'a>(input: Text<'a>, decoded: &'a mut Vec<u8>) -> Option<Scalar<'a>> {
 }
 
 /// Dispatches, and takes back what a transform wrote before it gave up.
-fn transform(action: &Action, value: Scalar<'_>, work: &mut Vec<u8>, mut out: Output<'_>) -> Fate {
+fn transform(action: &Action, value: Scalar<'_>, context: &Context, work: &mut Vec<u8>, mut out: Output<'_>) -> Fate {
     let start = out.len();
     work.clear();
     let written = match action {
         Action::Mask { keep_last } => value.text().and_then(|text| mask::write(text, usize::from(*keep_last), &mut out)),
-        Action::Pseudonym(rule) => pseudonym::write(value, rule, work, &mut out),
+        Action::Pseudonym(rule) => pseudonym::write(value, rule, context, work, &mut out),
+        Action::PeriodPseudonym(rule) => pseudonym::write_period(value, rule, context, work, &mut out),
+        Action::Token(key) => token::write(value, key, work, &mut out),
+        Action::DiscloseSha256(normalize) => disclose::write(value, *normalize, context, work, &mut out),
+        Action::Prefix { keep } => value.text().and_then(|text| prefix::write(text, usize::from(*keep), &mut out)),
+        Action::Bucket(edges) => bucket::write(value, edges, &mut out),
+        Action::UserAgent => value.text().and_then(|text| user_agent::write(text, &mut out)),
         Action::TruncateIp { v4, v6 } => value.text().and_then(|text| ip::write(text, *v4, *v6, &mut out)),
         Action::Url(rule) => value.text().and_then(|text| url::write(text, rule, work, &mut out)),
         Action::EmailDomain => value.text().and_then(|text| email_domain::write(text, &mut out)),

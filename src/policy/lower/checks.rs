@@ -2,6 +2,7 @@
 
 use super::Cx;
 use super::assemble::{Draft, RouteDraft};
+use super::disclosures;
 use super::fields::Placed;
 use super::signals::check_mapped;
 use super::sinks::SinkDraft;
@@ -27,6 +28,7 @@ pub(super) fn check(cx: &mut Cx<'_>, draft: &Draft<'_>, too_many_rules: bool) {
     check_signals(cx, draft);
     check_registrations(cx, draft);
     check_special_categories(cx, draft);
+    disclosures::check(cx, draft);
     check_sizes(cx, draft, too_many_rules);
 }
 
@@ -152,6 +154,12 @@ pub(super) fn releases(action: &Action) -> bool {
         | Action::CoarsenGeo { .. }
         | Action::CoarsenTime(_)
         | Action::Detect(_)
+        | Action::Prefix { .. }
+        | Action::Bucket(_)
+        | Action::UserAgent
+        | Action::DiscloseSha256(_)
+        | Action::PeriodPseudonym(_)
+        | Action::Token(_)
         | Action::Json(_) => true,
     }
 }

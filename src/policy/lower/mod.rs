@@ -8,6 +8,7 @@ mod checks;
 mod classes;
 mod conditions;
 mod detect;
+mod disclosures;
 mod fields;
 mod inner;
 mod overlap;

@@ -14,7 +14,7 @@ use crate::policy::diagnostic::Code;
 use std::collections::BTreeSet;
 
 /// The class beneath which everything is a way to reach a person.
-const CONTACT_CLASS: &str = "user.contact";
+pub(super) const CONTACT_CLASS: &str = "user.contact";
 
 /// Reads `profiles`, in the order of the policy.
 pub(super) fn profiles<'a>(cx: &mut Cx<'a>, streams: &[StreamDraft<'a>], sinks: &[SinkDraft<'a>]) -> Vec<Vec<Rule<'a>>> {
@@ -30,6 +30,11 @@ pub(super) fn profiles<'a>(cx: &mut Cx<'a>, streams: &[StreamDraft<'a>], sinks: 
         let folds = served.iter().any(|stream| streams[*stream].folds);
         check_ties(cx, &rules, folds);
         check_inner(cx, &rules, &known, &all, folds);
+        for rule in rules.iter().filter(|rule| rule.compiled.discloses()) {
+            cx.diagnostics
+                .error(Code::Disclosure, rule.span, "`disclose_sha256` is never part of a profile")
+                .hint("a degraded event must not name its subject");
+        }
         for stream in &served {
             check_releases(cx, name, &rules, &streams[*stream]);
         }

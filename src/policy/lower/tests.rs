@@ -98,5 +98,11 @@ pub(super) fn name(action: &Action) -> String {
         Action::CoarsenTime(_) => "coarsen_time".into(),
         Action::Json(_) => "json".into(),
         Action::Detect(_) => "detect".into(),
+        Action::Prefix { keep } => format!("prefix({keep})"),
+        Action::Bucket(edges) => format!("bucket({edges:?})"),
+        Action::UserAgent => "user_agent".into(),
+        Action::DiscloseSha256(_) => "disclose_sha256".into(),
+        Action::PeriodPseudonym(rule) => format!("pseudonym per {:?}", rule.period),
+        Action::Token(_) => "token".into(),
     }
 }

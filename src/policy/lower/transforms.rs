@@ -3,11 +3,12 @@
 use super::Cx;
 use super::detect::{self, Detect};
 use super::fields::Rule;
-use super::streams::NORMALIZE;
 use crate::event::json;
-use crate::keys::{KeySet, MacKey};
-use crate::plan::{Action, DetectRule, KeyedPseudonym, Normalize, OnFind, TimeUnit, UrlParams, UrlPart, UrlRule, fold};
-use crate::policy::ast::{Section, Span, Text, Transform};
+use crate::keys::{KeySet, MacKey, PeriodKey, TokenKey};
+use crate::plan::{
+    Action, DetectRule, KeyedPseudonym, Normalize, OnFind, Period, PeriodPseudonym, TimeUnit, UrlParams, UrlPart, UrlRule, fold,
+};
+use crate::policy::ast::{Section, Span, Spanned, Text, Transform};
 use crate::policy::diagnostic::Code;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -18,14 +19,14 @@ use std::sync::Arc;
 pub(super) enum Compiled<'a> {
     /// The same wherever it is used.
     Fixed(Action),
-    /// A pseudonym.
-    Pseudonym {
+    /// What needs a key.
+    Keyed {
         /// The key's name.
         key: &'a str,
-        /// Whether all sinks share its pseudonyms.
+        /// Whether all sinks share what is made with it.
         shared: bool,
-        /// How the value is made comparable.
-        normalize: Normalize,
+        /// What is made.
+        make: Make,
     },
     /// The rules inside JSON text; what they become depends on the place.
     Json(Rc<[Rule<'a>]>),
@@ -33,14 +34,33 @@ pub(super) enum Compiled<'a> {
     Detect(Box<Detect<'a>>),
 }
 
+/// What is made with a key.
+#[derive(Clone, Copy)]
+pub(super) enum Make {
+    /// A pseudonym.
+    Pseudonym(Normalize),
+    /// A pseudonym that holds for one period.
+    PeriodPseudonym(Period, Normalize),
+    /// A token.
+    Token,
+}
+
 impl<'a> Compiled<'a> {
     /// The action for places of one class in one sink.
     pub(super) fn action(&self, keys: &mut KeyMaker<'_>, sink: &str, class: &str) -> Action {
         match self {
             Compiled::Fixed(action) => action.clone(),
-            Compiled::Pseudonym { key, shared, normalize } => {
-                let key = keys.key(key, (!shared).then_some(sink), class);
-                Action::Pseudonym(KeyedPseudonym { key, normalize: *normalize })
+            Compiled::Keyed { key, shared, make } => {
+                let sink = (!shared).then_some(sink);
+                match *make {
+                    Make::Pseudonym(normalize) => {
+                        Action::Pseudonym(KeyedPseudonym { key: keys.key(key, sink, class), normalize })
+                    }
+                    Make::PeriodPseudonym(period, normalize) => {
+                        Action::PeriodPseudonym(PeriodPseudonym { key: keys.period(key, sink, class), period, normalize })
+                    }
+                    Make::Token => Action::Token(keys.token(key, sink, class)),
+                }
             }
             Compiled::Detect(detect) => {
                 let with = match detect.key {
@@ -58,19 +78,24 @@ impl<'a> Compiled<'a> {
     pub(super) fn inner(&self) -> Option<&Rc<[Rule<'a>]>> {
         match self {
             Compiled::Json(rules) => Some(rules),
-            Compiled::Fixed(_) | Compiled::Pseudonym { .. } | Compiled::Detect(_) => None,
+            Compiled::Fixed(_) | Compiled::Keyed { .. } | Compiled::Detect(_) => None,
         }
     }
 
     /// Whether values can be linked to a person afterwards: kept, or replaced by a stable pseudonym.
     pub(super) fn identifies(&self) -> bool {
         match self {
-            Compiled::Fixed(action) => matches!(action, Action::Keep | Action::Pseudonym(_)),
+            Compiled::Fixed(action) => matches!(action, Action::Keep | Action::DiscloseSha256(_)),
             // What `detect` does not find stays.
-            Compiled::Pseudonym { .. } | Compiled::Detect(_) => true,
+            Compiled::Keyed { .. } | Compiled::Detect(_) => true,
             // Its rules are asked one by one.
             Compiled::Json(_) => false,
         }
+    }
+
+    /// Whether it is `disclose_sha256`.
+    pub(super) fn discloses(&self) -> bool {
+        matches!(self, Compiled::Fixed(Action::DiscloseSha256(_)))
     }
 
     /// Whether it is `keep`.
@@ -85,8 +110,8 @@ impl<'a> Compiled<'a> {
             | (Compiled::Fixed(Action::Drop), Compiled::Fixed(Action::Drop))
             | (Compiled::Fixed(Action::Null), Compiled::Fixed(Action::Null)) => true,
             (
-                Compiled::Fixed(_) | Compiled::Pseudonym { .. } | Compiled::Detect(_) | Compiled::Json(_),
-                Compiled::Fixed(_) | Compiled::Pseudonym { .. } | Compiled::Detect(_) | Compiled::Json(_),
+                Compiled::Fixed(_) | Compiled::Keyed { .. } | Compiled::Detect(_) | Compiled::Json(_),
+                Compiled::Fixed(_) | Compiled::Keyed { .. } | Compiled::Detect(_) | Compiled::Json(_),
             ) => false,
         }
     }
@@ -95,30 +120,48 @@ impl<'a> Compiled<'a> {
     pub(super) fn wants_scalar(&self) -> bool {
         match self {
             Compiled::Fixed(action) => action.is_elementwise(),
-            Compiled::Pseudonym { .. } | Compiled::Detect(_) => true,
+            Compiled::Keyed { .. } | Compiled::Detect(_) => true,
             // Other paths may lead into the text.
             Compiled::Json(_) => false,
         }
     }
 }
 
+/// Name, sink (none for a shared key) and class of a working key.
+type UsedFor = (String, Option<String>, String);
+
 /// Working keys of the plan, each derived once.
 pub(super) struct KeyMaker<'k> {
     keys: &'k KeySet,
-    made: HashMap<(String, Option<String>, String), Arc<MacKey>>,
+    made: HashMap<UsedFor, Arc<MacKey>>,
+    periods: HashMap<UsedFor, Arc<PeriodKey>>,
+    tokens: HashMap<UsedFor, Arc<TokenKey>>,
 }
 
 impl<'k> KeyMaker<'k> {
     /// Derives from this key set.
     pub(super) fn new(keys: &'k KeySet) -> KeyMaker<'k> {
-        KeyMaker { keys, made: HashMap::new() }
+        KeyMaker { keys, made: HashMap::new(), periods: HashMap::new(), tokens: HashMap::new() }
     }
 
     fn key(&mut self, name: &str, sink: Option<&str>, class: &str) -> Arc<MacKey> {
-        let used_for = (name.to_owned(), sink.map(str::to_owned), class.to_owned());
         let derive = || Arc::new(self.keys.pseudonym_key(name, sink, class));
-        Arc::clone(self.made.entry(used_for).or_insert_with(derive))
+        Arc::clone(self.made.entry(used_for(name, sink, class)).or_insert_with(derive))
     }
+
+    fn period(&mut self, name: &str, sink: Option<&str>, class: &str) -> Arc<PeriodKey> {
+        let derive = || Arc::new(self.keys.period_key(name, sink, class));
+        Arc::clone(self.periods.entry(used_for(name, sink, class)).or_insert_with(derive))
+    }
+
+    fn token(&mut self, name: &str, sink: Option<&str>, class: &str) -> Arc<TokenKey> {
+        let derive = || Arc::new(self.keys.token_key(name, sink, class));
+        Arc::clone(self.tokens.entry(used_for(name, sink, class)).or_insert_with(derive))
+    }
+}
+
+fn used_for(name: &str, sink: Option<&str>, class: &str) -> UsedFor {
+    (name.to_owned(), sink.map(str::to_owned), class.to_owned())
 }
 
 /// The transform's name in the language.
@@ -137,6 +180,11 @@ pub(super) fn name(transform: &Transform) -> &'static str {
         Transform::CoarsenTime { .. } => "coarsen_time",
         Transform::Json { .. } => "json",
         Transform::Detect { .. } => "detect",
+        Transform::Token { .. } => "token",
+        Transform::DiscloseSha256 { .. } => "disclose_sha256",
+        Transform::Prefix { .. } => "prefix",
+        Transform::Bucket { .. } => "bucket",
+        Transform::UserAgent => "user_agent",
         Transform::NotYet { name } => name,
     }
 }
@@ -160,7 +208,14 @@ pub(super) fn compile<'a>(cx: &mut Cx<'a>, transform: &'a Transform, span: &Span
             let keep_fragment = cx.word_or(fragment.as_ref(), &[("drop", false), ("keep", true)], false);
             const PARTS: &[(&str, UrlPart)] =
                 &[("auto", UrlPart::Auto), ("query", UrlPart::Query), ("fragment", UrlPart::Fragment)];
-            let part = cx.word_or(part.as_ref(), PARTS, UrlPart::Auto);
+            let word = part.as_ref();
+            let part = cx.word_or(word, PARTS, UrlPart::Auto);
+            if let (Some(word), UrlPart::Query | UrlPart::Fragment, Some(scheme)) = (word, part, schemes.first()) {
+                cx.diagnostics
+                    .error(Code::Exclusive, &scheme.span, format!("a bare {} has no scheme", word.value))
+                    .hint("`schemes` is for whole URLs: leave it out, or say `part: auto`");
+                return None;
+            }
             let schemes = schemes.iter().filter_map(|scheme| url_scheme(cx, scheme)).collect();
             Action::Url(Arc::new(UrlRule { params: params?, keep_fragment, part, schemes }))
         }
@@ -175,6 +230,17 @@ pub(super) fn compile<'a>(cx: &mut Cx<'a>, transform: &'a Transform, span: &Span
             let detect = detect::compile(cx, find, with.as_ref(), key.as_ref(), span)?;
             return Some(Compiled::Detect(Box::new(detect)));
         }
+        Transform::Prefix { keep } => Action::Prefix { keep: keep.value },
+        Transform::Bucket { edges: written } => Action::Bucket(edges(cx, written, span)?),
+        Transform::UserAgent => Action::UserAgent,
+        Transform::DiscloseSha256 { normalize, because } => {
+            if because.value.trim().is_empty() {
+                cx.diagnostics.error(Code::Empty, &because.span, "`because` says nothing");
+                return None;
+            }
+            Action::DiscloseSha256(cx.word(normalize, VALUE_NORMALIZE)?)
+        }
+        Transform::Token { key } => return keyed(cx, key, Make::Token),
         Transform::NotYet { name } => {
             cx.diagnostics.error(Code::NotYet, span, format!("transform `{name}` is not supported yet"));
             return None;
@@ -186,26 +252,51 @@ pub(super) fn compile<'a>(cx: &mut Cx<'a>, transform: &'a Transform, span: &Span
 const TIME_UNITS: &[(&str, TimeUnit)] =
     &[("hour", TimeUnit::Hour), ("day", TimeUnit::Day), ("week", TimeUnit::Week), ("month", TimeUnit::Month)];
 
+/// How a transform may make a value comparable.
+const VALUE_NORMALIZE: &[(&str, Normalize)] =
+    &[("none", Normalize::None), ("email", Normalize::Email), ("lower", Normalize::Lower), ("phone_e164", Normalize::PhoneE164)];
+
+const PERIODS: &[(&str, Period)] = &[("day", Period::Day), ("week", Period::Week), ("month", Period::Month)];
+
 fn pseudonym<'a>(cx: &mut Cx<'a>, key: &'a Text, normalize: Option<&Text>, per: Option<&Text>) -> Option<Compiled<'a>> {
-    if let Some(per) = per {
-        cx.diagnostics.error(Code::NotYet, &per.span, "`per` is not supported yet");
-    }
-    let normalize = match normalize {
-        Some(text) if text.value == "phone_e164" => {
-            cx.diagnostics.error(Code::NotYet, &text.span, "`normalize: phone_e164` is not supported yet");
-            None
-        }
-        Some(text) => cx.word(text, NORMALIZE),
-        None => Some(Normalize::None),
+    let normalize = cx.word_or(normalize, VALUE_NORMALIZE, Normalize::None);
+    let make = match per {
+        Some(per) => Make::PeriodPseudonym(cx.word(per, PERIODS)?, normalize),
+        None => Make::Pseudonym(normalize),
     };
+    keyed(cx, key, make)
+}
+
+fn keyed<'a>(cx: &mut Cx<'a>, key: &'a Text, make: Make) -> Option<Compiled<'a>> {
     let policy = cx.policy;
     let declared = cx.resolve(key, &policy.keys, Section::Keys)?;
-    Some(Compiled::Pseudonym { key: &key.value, shared: policy.keys[declared].1.shared, normalize: normalize? })
+    Some(Compiled::Keyed { key: &key.value, shared: policy.keys[declared].1.shared, make })
+}
+
+/// Edges of intervals: each greater than the one before.
+fn edges(cx: &mut Cx<'_>, written: &[Spanned<f64>], span: &Span) -> Option<Arc<[f64]>> {
+    if cx.refuse_empty(written, span, "edges") {
+        return None;
+    }
+    for pair in written.windows(2) {
+        if pair[1].value <= pair[0].value {
+            cx.diagnostics
+                .error(Code::OutOfRange, &pair[1].span, format!("{} is not greater than the edge before it", pair[1].value))
+                .hint("edges ascend");
+            return None;
+        }
+    }
+    let finite = |edge: &Spanned<f64>| edge.value.is_finite().then_some(edge.value);
+    written.iter().map(finite).collect()
 }
 
 fn params(cx: &mut Cx<'_>, drop: Option<&[Text]>, keep: Option<&[Text]>, span: &Span) -> Option<UrlParams> {
     match (drop, keep) {
-        (Some(names), None) => Some(UrlParams::Drop(names.iter().map(|name| param(name_ends(&name.value))).collect())),
+        (Some(names), None) => {
+            let whole: Vec<bool> = names.iter().map(|name| is_decoded(cx, name)).collect();
+            let names = names.iter().map(|name| param(name_ends(&name.value))).collect();
+            whole.iter().all(|whole| *whole).then_some(UrlParams::Drop(names))
+        }
         (None, Some(names)) => {
             let whole: Vec<bool> = names.iter().map(|name| is_whole_param(cx, name)).collect();
             let names = names.iter().map(|name| param(&name.value)).collect();
@@ -238,8 +329,23 @@ fn name_ends(name: &str) -> &str {
     name.find(['[', '.']).filter(|end| *end > 0).map_or(name, |end| &name[..end])
 }
 
+/// A name with what ends a name in it would meet nothing: the rule would remove nothing, and nobody would notice.
+fn is_decoded(cx: &mut Cx<'_>, name: &Text) -> bool {
+    const ENDS: [char; 7] = ['&', ';', '?', '#', '=', '/', '%'];
+    let legal = !name.value.contains(ENDS) && !name.value.trim().is_empty();
+    if !legal {
+        cx.diagnostics
+            .error(Code::BadText, &name.span, format!("`{}` is not the name of a parameter", name.value))
+            .hint("names are written decoded, one an entry, without `&`, `;`, `?`, `#`, `=`, `/` and `%`");
+    }
+    legal
+}
+
 /// Keeping `a.b` would keep everything that begins with `a.`: the author decides that, not we.
 fn is_whole_param(cx: &mut Cx<'_>, name: &Text) -> bool {
+    if !is_decoded(cx, name) {
+        return false;
+    }
     let whole = name_ends(&name.value) == name.value && !name.value.is_empty();
     if !whole {
         cx.diagnostics

@@ -1,6 +1,6 @@
 //! Reads sinks, templates, profiles and transforms.
 
-use super::super::ast::{Denied, Finding, Named, Profile, Sink, SinkPurposes, Spanned, Text, Transform};
+use super::super::ast::{Denied, Finding, Named, Profile, Scalar, Sink, SinkPurposes, Spanned, Text, Transform};
 use super::super::form::is_well_formed;
 use super::super::grammar::{Form, Options};
 use super::super::language;
@@ -88,6 +88,7 @@ fn alone(word: &str) -> Option<Transform> {
         "drop" => Some(Transform::Drop),
         "null" => Some(Transform::Null),
         "email_domain" => Some(Transform::EmailDomain),
+        "user_agent" => Some(Transform::UserAgent),
         _ => None,
     }
 }
@@ -97,7 +98,9 @@ fn with_options(word: &str, options: &Fields<'_>) -> Option<Transform> {
     Some(match word {
         "redact" => Transform::Redact { with: options.text("with")? },
         "mask" => Transform::Mask { keep_last: options.int("keep_last")? },
-        "pseudonym" => Transform::Pseudonym { key: options.text("key")?, normalize: options.text("normalize"), per: None },
+        "pseudonym" => {
+            Transform::Pseudonym { key: options.text("key")?, normalize: options.text("normalize"), per: options.text("per") }
+        }
         "truncate_ip" => Transform::TruncateIp { v4: options.int("v4")?, v6: options.int("v6")? },
         "url" => Transform::Url {
             drop_params: list("drop_params"),
@@ -109,6 +112,12 @@ fn with_options(word: &str, options: &Fields<'_>) -> Option<Transform> {
         "coarsen_geo" => Transform::CoarsenGeo { decimals: options.int("decimals")? },
         "coarsen_time" => Transform::CoarsenTime { to: options.text("to")? },
         "json" => Transform::Json { fields: rules(options.get("fields")?) },
+        "token" => Transform::Token { key: options.text("key")? },
+        "disclose_sha256" => {
+            Transform::DiscloseSha256 { normalize: options.text("normalize")?, because: options.text("because")? }
+        }
+        "prefix" => Transform::Prefix { keep: options.int("keep")? },
+        "bucket" => Transform::Bucket { edges: options.spanned_list("edges", number) },
         "detect" => Transform::Detect {
             find: options.get("find").map(findings).unwrap_or_default(),
             with: options.text("with"),
@@ -116,6 +125,14 @@ fn with_options(word: &str, options: &Fields<'_>) -> Option<Transform> {
         },
         _ => return None,
     })
+}
+
+/// A number, whole or not.
+fn number(node: &Node) -> Option<f64> {
+    match node.scalar()? {
+        Scalar::Number(number) => Some(number),
+        Scalar::Text(_) | Scalar::Bool(_) => None,
+    }
 }
 
 /// Words, and names of patterns.
