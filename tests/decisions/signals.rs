@@ -363,3 +363,34 @@ fn an_undecodable_signal_never_reaches_a_sink_that_needs_it() {
         }
     }
 }
+
+/// Whatever stands where consent is expected, there is one verdict, and no panic. Bytes are changed, cut, doubled and moved; what
+/// was a grant may only stay one if the engine still reads a grant there, which the matrix above holds.
+#[test]
+fn whatever_the_bytes_there_is_a_verdict() {
+    let (states, mut engine) = (states(), Engine::new(Limits::default()));
+    let world = worlds().next().expect("a world");
+    let plan = plan(&world);
+    let mut seed = 0x5851_f42d_4c95_7f2d_u64;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below
+    };
+    const BITS: [&str; 18] =
+        ["", "%", "%25", "&", ";", "=", "~", ".", ":", ",", "{", "]", "\\u0041", "\\\\", "null", "9", "A", "\u{e9}"];
+    let mut verdicts: BTreeMap<oracle::Verdict, usize> = BTreeMap::new();
+    for _ in 0..30_000 {
+        let members = &states[random(states.len())].0;
+        let mut event = event(&world, members, "").into_bytes();
+        // Only inside the members that speak of consent: the rest is the scanner's, and others test it.
+        let start = event.len() - members.len() - 1;
+        for _ in 0..=random(3) {
+            let at = start + random(event.len() - start);
+            let end = (at + random(6)).min(event.len() - 1).max(at);
+            event.splice(at..end, BITS[random(BITS.len())].bytes());
+        }
+        *verdicts.entry(judge(&plan, &mut engine, &String::from_utf8_lossy(&event))).or_default() += 1;
+    }
+    assert!(!verdicts.contains_key(&("", "")), "an event without a verdict");
+    assert!(verdicts.len() >= 6, "the mutations are not telling: {verdicts:?}");
+}

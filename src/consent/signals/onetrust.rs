@@ -137,30 +137,50 @@ fn cookies(text: &[u8], decoded: &mut Vec<u8>, found: &mut Found) {
     }
 }
 
-/// The text of `OptanonConsent`: a query string, or the groups alone.
+/// The text of `OptanonConsent`: a query string, or the groups alone. It is decoded until its pairs show, and then each value by
+/// itself: what is still encoded then belongs to the value, such as the address of a page with pairs of its own.
 fn one(text: &[u8], decoded: &mut Vec<u8>, found: &mut Found) {
-    let start = decode(text, decoded);
-    let end = decoded.len();
-    let text = &decoded[start..end];
-    if !text.contains(&b'=') {
-        // Without a pair it is the groups alone, or nothing that could be read.
-        return if text.contains(&b':') { found.take_groups(start, end) } else { found.broken = true };
-    }
-    let mut at = start;
-    for pair in text.split(|letter| matches!(letter, b'&' | b';')) {
-        let begin = at;
-        at += pair.len() + 1;
-        let pair = match pair.trim_ascii_start().strip_prefix(COOKIE) {
-            Some([b'=', rest @ ..]) => rest,
-            Some(_) | None => pair.trim_ascii_start(),
-        };
-        let Some((name, value)) = split_once(pair, b'=') else { continue };
-        if name == b"groups" {
-            let behind = begin + (at - 1 - begin);
-            found.take_groups(behind - value.len(), behind);
-        } else {
-            found.note(name, value.trim_ascii());
+    let start = decoded.len();
+    decoded.extend_from_slice(text);
+    for _ in 0..ROUNDS {
+        if decoded[start..].contains(&b'=') || !decode_once(decoded, start) {
+            break;
         }
+    }
+    let end = decoded.len();
+    if !decoded[start..].contains(&b'=') {
+        // Without a pair it is the groups alone, or nothing that could be read.
+        return if decoded[start..].contains(&b':') { found.take_groups(start, end) } else { found.broken = true };
+    }
+    let (mut at, mut in_address) = (start, false);
+    while at < end {
+        let length = decoded[at..end].iter().position(|letter| matches!(letter, b'&' | b';')).unwrap_or(end - at);
+        let (begin, behind) = (skip_cookie_name(decoded, at, at + length), at + length);
+        at = behind + 1;
+        let Some(equals) = decoded[begin..behind].iter().position(|letter| *letter == b'=') else { continue };
+        // The value goes to the end, where it may be decoded further without moving what follows.
+        let value = decoded.len();
+        decoded.extend_from_within(begin + equals + 1..behind);
+        decode_from(decoded, value);
+        let name = &decoded[begin..begin + equals];
+        if name == b"groups" {
+            let behind = decoded.len();
+            found.take_groups(value, behind);
+        } else if !(in_address && is_closed(name)) {
+            found.note(name, decoded[value..].trim_ascii());
+        }
+        // Pairs behind an address may be its own: anybody can write them into a link.
+        in_address |= decoded[value..].contains(&b'?');
+    }
+}
+
+/// Behind `OptanonConsent=`, should the pair begin with it: then the whole cookie was encoded, name and all.
+fn skip_cookie_name(decoded: &[u8], start: usize, end: usize) -> usize {
+    let spaces = decoded[start..end].iter().take_while(|letter| **letter == b' ').count();
+    let pair = &decoded[start + spaces..end];
+    match pair.strip_prefix(COOKIE) {
+        Some([b'=', rest @ ..]) => end - rest.len(),
+        Some(_) | None => start + spaces,
     }
 }
 
@@ -245,12 +265,17 @@ fn category(groups: &[u8], name: &[u8], recorded: bool) -> Answer {
 fn decode(text: &[u8], out: &mut Vec<u8>) -> usize {
     let start = out.len();
     out.extend_from_slice(text);
+    decode_from(out, start);
+    start
+}
+
+/// Decodes what stands from there on.
+fn decode_from(out: &mut Vec<u8>, start: usize) {
     for _ in 0..ROUNDS {
         if !decode_once(out, start) {
             break;
         }
     }
-    start
 }
 
 /// Decodes `%3A` and its like in place, which only grows shorter; false where there was none.
@@ -347,6 +372,20 @@ mod tests {
         check(r#"{"groups":"c0002:1,C0004:1","alertBoxClosed":true}"#, ["denied", "denied", "granted", ""]);
         check(r#"{"groups":"c0002:0,C0002:1","alertBoxClosed":true}"#, ["denied", "denied", "denied", ""]);
         check("\"OptanonConsent=isGpcEnabled=0; OptanonAlertBoxClosed=1\"", ["denied", "denied", "denied", ""]);
+    }
+
+    /// A link to the site may carry pairs of its own in its address, which OneTrust keeps as `landingPath`.
+    #[test]
+    fn an_address_does_not_record_a_choice() {
+        let address = "landingPath=https%3A%2F%2Fshop.example%2F%3Fa%3D1%26AlertBoxClosed%3D2026-01-01T00%3A00%3A00Z";
+        check(&format!("\"OptanonConsent=groups={GROUPS}&{address}\""), ["", "", "", ""]);
+        let plain = "landingPath=https://shop.example/?a=1&AlertBoxClosed=2026-01-01T00:00:00Z";
+        check(&format!("\"OptanonConsent=groups={GROUPS}&{plain}\""), ["", "", "", ""]);
+        check(&format!("\"OptanonConsent={plain}&groups={GROUPS}\""), ["", "", "", ""]);
+        let groups = "landingPath=https://shop.example/?groups=C0002:1,C0004:1,C0005:1";
+        check(&format!("\"groups={GROUPS}&AlertBoxClosed=1&{groups}\""), ["granted", "denied", "granted", ""]);
+        let behind = "landingPath=https://shop.example/?a=1&groups=C0002:1,C0004:1,C0005:1";
+        check(&format!("\"groups={GROUPS}&AlertBoxClosed=1&{behind}\""), ["invalid", "invalid", "invalid", "invalid"]);
     }
 
     #[test]

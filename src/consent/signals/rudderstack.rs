@@ -32,9 +32,14 @@ pub(super) fn read(names: Names<'_>, value: Value<'_>, buffer: &mut Vec<u8>, out
     if provider == Provider::Elsewhere {
         return;
     }
-    let sound = ["allowedConsentIds", "deniedConsentIds"]
-        .iter()
-        .all(|list| members(container, list, buffer).all(|list| is_empty(list) || is_list(list)));
+    // Of two lists of one name nobody knows which holds.
+    let sound = ["allowedConsentIds", "deniedConsentIds"].iter().all(|list| {
+        let mut count = 0;
+        members(container, list, buffer).all(|list| {
+            count += 1;
+            is_empty(list) || count == 1 && is_list(list)
+        })
+    });
     if provider == Provider::Unknown || !sound {
         return add(&mut out.invalid, mapped(names.purposes));
     }
@@ -192,6 +197,7 @@ mod tests {
         check(r#"{"allowedConsentIds":["c2"]}"#, ["", "", ""]);
         check(r#"{"deniedConsentIds":["c2"]}"#, ["denied", "", ""]);
         check(r#"{"allowedConsentIds":["C2"],"DeniedConsentIds":["C2"]}"#, ["denied", "", ""]);
+        check(r#"{"allowedConsentIds":["C2"],"allowedConsentIds":[]}"#, ["invalid", "invalid", "invalid"]);
         check(r#"{"AllowedConsentIds":["C2"]}"#, ["", "", ""]);
         check(r#"{"allowedConsentIds":["\u00432"]}"#, ["granted", "", ""]);
     }

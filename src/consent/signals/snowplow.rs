@@ -95,6 +95,7 @@ impl<'t> Found<'t> {
     fn settle(&self, purposes: &[(PurposeId, Categories)], names: &mut Vec<u8>, spare: &mut Vec<u8>, said: &mut Said<'_>) {
         let (mut granted, mut withdrawn, mut all, mut documents) = (None, false, false, false);
         self.each(names, &mut |schema, data, names| match schema {
+            _ if says_twice(data, names) => add(&mut said.plain.invalid, mapped(purposes)),
             Schema::Preferences => preferences(purposes, data, [&mut *names, &mut *spare], said),
             Schema::Granted => match expiry(data, names, spare) {
                 Ok(expires) => granted = Some(granted.map_or(expires, |before| earliest(before, expires))),
@@ -157,6 +158,9 @@ fn walk<'t>(node: Text<'t>, depth: usize, names: &mut Vec<u8>, see: &mut dyn FnM
     if node.kind() != Kind::Object {
         return;
     }
+    if says_twice(node, names) {
+        return see(Schema::Unknown, node, names);
+    }
     if let Some(schema) = member(node, "schema", names).filter(|schema| schema.kind() == Kind::String) {
         names.clear();
         schema.decode_into(names);
@@ -187,6 +191,13 @@ fn walk<'t>(node: Text<'t>, depth: usize, names: &mut Vec<u8>, see: &mut dyn FnM
     if bare && let Some(schema) = by_members(node, names) {
         see(schema, node, names);
     }
+}
+
+/// Whether a word that counts stands there twice: in text nobody else refused that, and nobody knows which holds.
+fn says_twice(object: Text<'_>, names: &mut Vec<u8>) -> bool {
+    const WORDS: [&str; 8] = ["schema", "data", "id", "eventType", "basisForProcessing", "consentScopes", "expiry", "all"];
+    let is = |member: &[u8], word: &str, names: &mut Vec<u8>| matches!(spelling(member, word, names), Spelling::Exact);
+    WORDS.iter().any(|word| object.members().filter(|(member, _)| is(member.0, word, names)).nth(1).is_some())
 }
 
 /// What the Analytics SDK makes of a context is an array, of an event an object.
@@ -442,6 +453,9 @@ mod tests {
             r#"{"unstruct_event_com_snowplowanalytics_snowplow_consent_preferences_2":{"eventType":"allow_all"}}"#,
             ["invalid"; 3],
         );
+        let twice = preferences(r#""eventType":"allow_all","eventType":"deny_all""#);
+        check(&serde_json::to_string(&described("consent_preferences", &twice)).expect("a string"), ["invalid"; 3]);
+        check(&twice, ["invalid"; 3]);
         for odd in ["1", "true", "\"{\"", "\"x\"", r#"{"contexts":"{"}"#] {
             check(odd, ["invalid"; 3]);
         }

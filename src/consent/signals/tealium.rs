@@ -61,16 +61,18 @@ fn object(
     }
     if gdpr || !ccpa {
         let [first, second] = LISTS.map(|name| list(object, name, names));
+        let (Ok(first), Ok(second)) = (first, second) else { return add(&mut out.invalid, mapped(purposes)) };
         categories(purposes, first, second, buffers, out);
     }
 }
 
-/// The list of that name.
-fn list<'t>(object: Text<'t>, name: &str, names: &mut Vec<u8>) -> Option<Text<'t>> {
+/// The list of that name. Of two nobody knows which holds.
+fn list<'t>(object: Text<'t>, name: &str, names: &mut Vec<u8>) -> Result<Option<Text<'t>>, ()> {
     let mut found = object
         .members()
         .filter(|(member, value)| !is_empty(*value) && matches!(spelling(member.0, name, names), Spelling::Exact));
-    found.next().map(|(_, value)| value)
+    let first = found.next().map(|(_, value)| value);
+    if found.next().is_some() { Err(()) } else { Ok(first) }
 }
 
 /// Settles each purpose by what the lists hold. Two lists must both hold a category.
@@ -185,6 +187,8 @@ mod tests {
         for odd in ["{}", "1", "true", "[1]", "[[\"analytics\"]]"] {
             check(&format!(r#"{{"consent_categories":{odd}}}"#), ["invalid", "invalid", "invalid", ""]);
         }
+        let twice = r#"{"consent_categories":["analytics"],"consent_categories":["email"]}"#;
+        check(twice, ["invalid", "invalid", "invalid", ""]);
         check(r#"{"policy":"lgpd","consent_categories":["analytics"]}"#, ["invalid", "invalid", "invalid", ""]);
         check(r#"{"policy":"ccpa","do_not_sell":"maybe"}"#, ["", "invalid", "", "invalid"]);
         check(r#"{"policy":"ccpa","do_not_sell":[true]}"#, ["", "invalid", "", "invalid"]);
