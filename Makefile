@@ -5,7 +5,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 SKIPS := $(TARGET_DIR)/tmp/skipped
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-quick kill9 soak fuzz fmt lint bench bench-kafka demo
+.PHONY: help build test test-quick kill9 soak fuzz fmt lint bench bench-hostile bench-peers bench-kafka demo
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,12 @@ lint: ## Formatting, clippy without a warning, and cargo-deny where it is instal
 
 bench: ## The engine on this machine, beside a serde_json tree that does the same; consent strings beside one HMAC
 	$(CARGO) bench --locked --bench engine --bench consent
+
+bench-hostile: ## Nanoseconds a byte of records made to be slow, and what more sinks and rules cost
+	$(CARGO) bench --locked --bench hostile
+
+bench-peers: ## The engine beside serde_json, sonic-rs and VRL, in one run (builds VRL: a quarter of an hour)
+	$(CARGO) run --release --manifest-path benches/peers/Cargo.toml
 
 bench-kafka: ## Events a second through `privet run` against a bare copy loop, on the same Kafka
 	$(CARGO) bench --locked --bench kafka
