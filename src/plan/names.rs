@@ -138,21 +138,29 @@ impl NameTable {
 
     /// The policy's names that an ASCII name of an event means.
     pub fn find_ascii(&self, name: &[u8]) -> &[NameId] {
-        self.find_hashed(name, NameHash::of(name_start(name), name.len()))
+        self.find_started(name, name_start(name))
     }
 
-    /// The same for a name whose hash is known.
-    #[inline]
-    pub fn find_hashed(&self, name: &[u8], hash: NameHash) -> &[NameId] {
+    /// The same by a name's beginning, which `name` has.
+    pub fn find_started(&self, name: &[u8], start: NameStart) -> &[NameId] {
+        let hash = NameHash::of(start, name.len());
         let mut slot = self.slot(hash);
         while let Some(position) = usize::from(self.slots[slot]).checked_sub(1) {
             let group = &self.groups[position];
-            if group.hash == hash && group.is(name) {
+            if group.hash == hash && (self.is_spelled(group.names[0], name, start) || group.is(name)) {
                 return &group.names;
             }
             slot = (slot + 1) & (self.slots.len() - 1);
         }
         &[]
+    }
+
+    /// Whether a name of the policy is spelled so.
+    #[inline(always)]
+    fn is_spelled(&self, name: NameId, decoded: &[u8], start: NameStart) -> bool {
+        let spelling = &self.spellings[usize::from(name)];
+        let is_whole = spelling.len() <= size_of::<NameStart>();
+        self.starts[usize::from(name)] == start && spelling.len() == decoded.len() && (is_whole || spelling.as_bytes() == decoded)
     }
 
     /// The policy's names that a name with letters beyond ASCII may mean; `compatible` went through
@@ -173,11 +181,7 @@ impl NameTable {
     /// The same by a name's beginning, which `decoded` has.
     #[inline(always)]
     pub fn compare_started(&self, name: NameId, decoded: &[u8], start: NameStart) -> Option<NameMatch> {
-        let spelling = &self.spellings[usize::from(name)];
-        let is_whole = spelling.len() <= size_of::<NameStart>();
-        let exact = self.starts[usize::from(name)] == start
-            && spelling.len() == decoded.len()
-            && (is_whole || spelling.as_bytes() == decoded);
+        let exact = self.is_spelled(name, decoded, start);
         (exact || self.fold).then_some(NameMatch { name, exact })
     }
 

@@ -35,6 +35,10 @@ pub struct Node {
 impl Node {
     /// Where a member of that name leads.
     pub fn member(&self, name: NameId) -> Option<NodeId> {
+        // Most nodes have a handful of members, which are found sooner one after another.
+        if self.members.len() <= 8 {
+            return self.members.iter().find(|(known, _)| *known == name).map(|(_, node)| *node);
+        }
         let position = self.members.binary_search_by_key(&name, |(known, _)| *known).ok()?;
         Some(self.members[position].1)
     }

@@ -4,29 +4,26 @@ use crate::plan::{NameStart, name_start};
 use std::hash::{BuildHasher, RandomState};
 use wide::u8x16;
 
-/// What one pass over a decoded name shows.
+/// What stepping by a decoded name must know of it.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub(super) struct Traits {
     /// Holds letters beyond ASCII.
     pub(super) beyond_ascii: bool,
     /// Holds a dot, or begins with a slash: also counts as its segments.
     pub(super) segmented: bool,
-    /// Holds a control character: C0, DEL or C1.
-    pub(super) control: bool,
 }
 
 impl Traits {
     /// Looks at every byte.
     pub(super) fn of(name: &[u8]) -> Traits {
-        let beyond_ascii = !name.is_ascii();
-        // C1 (U+0080–U+009F) is `C2 80`–`C2 9F` in UTF-8.
-        let has_c1 = || name.windows(2).any(|pair| pair[0] == 0xC2 && (0x80..=0x9F).contains(&pair[1]));
-        Traits {
-            beyond_ascii,
-            segmented: name.first() == Some(&b'/') || name.contains(&b'.'),
-            control: name.iter().any(u8::is_ascii_control) || beyond_ascii && has_c1(),
-        }
+        Traits { beyond_ascii: !name.is_ascii(), segmented: name.first() == Some(&b'/') || name.contains(&b'.') }
     }
+}
+
+/// Whether a decoded name holds a control character: C0, DEL, or C1 (U+0080–U+009F, in UTF-8 `C2 80`–`C2 9F`).
+pub(super) fn has_control(name: &[u8]) -> bool {
+    let is_c1 = |pair: &[u8]| pair[0] == 0xC2 && (0x80..=0x9F).contains(&pair[1]);
+    name.iter().any(u8::is_ascii_control) || name.windows(2).any(is_c1)
 }
 
 /// Up to this many bytes of a name are looked at in one step.
@@ -60,8 +57,7 @@ pub(super) struct Look {
     pub(super) hash: u64,
     /// What the policy's names are found by.
     pub(super) start: NameStart,
-    /// It is short and none of the [`Traits`] holds, C0 control characters aside: where they are, the quotes were not seen
-    /// right.
+    /// None of the [`Traits`] holds, C0 control characters aside: where they are, the quotes were not seen right.
     pub(super) is_plain: bool,
 }
 
@@ -162,9 +158,9 @@ impl Names {
     /// The same for any decoded name.
     pub(super) fn look_long(&self, name: &[u8]) -> Look {
         let mut look = self.short(u8x16::new(name_start(name).to_le_bytes()), name.len());
-        look.is_plain &= name.len() <= SHORT;
         let mut take = |bytes: &[u8; SHORT]| {
             let bytes = u8x16::new(*bytes);
+            look.is_plain &= odd_bytes(bytes) == 0;
             look.hash = self.mix(bytes, look.hash);
         };
         if let Some(last) = name.last_chunk::<SHORT>().filter(|_| name.len() > SHORT) {
@@ -292,9 +288,7 @@ mod tests {
             for behind in 0..20 {
                 let [before, behind] = [before, behind].map(|count| "x".repeat(count));
                 let is_plain = |middle: &str| names.look_long(format!("{before}{middle}{behind}").as_bytes()).is_plain;
-                let is_short = |more: usize| before.len() + behind.len() + more <= SHORT;
-                assert_eq!(is_plain(""), is_short(0));
-                assert_eq!(is_plain("/"), is_short(1) && !before.is_empty());
+                assert!(is_plain("") && is_plain("/") != before.is_empty());
                 for odd in [".", "é", "\u{7f}", "\u{85}"] {
                     assert!(!is_plain(odd), "{odd:?} behind {} bytes", before.len());
                 }
@@ -304,15 +298,18 @@ mod tests {
 
     #[test]
     fn traits_say_what_is_odd() {
-        let none = Traits { beyond_ascii: false, segmented: false, control: false };
-        assert_eq!(Traits::of(b"userId"), none);
-        assert_eq!(Traits::of(b"a/b"), none);
+        let none = Traits { beyond_ascii: false, segmented: false };
+        for name in ["userId", "a/b", "", "\u{7f}"] {
+            assert_eq!(Traits::of(name.as_bytes()), none);
+        }
         assert_eq!(Traits::of(b"a.b"), Traits { segmented: true, ..none });
         assert_eq!(Traits::of(b"/a"), Traits { segmented: true, ..none });
         assert_eq!(Traits::of("é".as_bytes()), Traits { beyond_ascii: true, ..none });
-        assert_eq!(Traits::of("a\u{85}".as_bytes()), Traits { beyond_ascii: true, control: true, ..none });
-        for control in ["\u{0}", "\u{1}", "\u{1f}", "\u{7f}"] {
-            assert_eq!(Traits::of(format!("ab{control}c").as_bytes()), Traits { control: true, ..none });
+        for control in ["\u{0}", "\u{1}", "\u{1f}", "\u{7f}", "\u{80}", "\u{9f}"] {
+            assert!(has_control(format!("ab{control}c").as_bytes()), "{control:?}");
+        }
+        for fine in ["ab", "\u{a0}", "é", "\u{2028}"] {
+            assert!(!has_control(fine.as_bytes()), "{fine:?}");
         }
     }
 }

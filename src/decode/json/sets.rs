@@ -2,7 +2,7 @@
 
 use super::names::Traits;
 use crate::event::PathId;
-use crate::plan::{NameHash, NameId, NameStart, NodeId, PathIndex, ROOT, fold};
+use crate::plan::{NameId, NameStart, NodeId, PathIndex, ROOT, fold};
 use std::ops::Range;
 
 /// A node of the automaton that is active at some place.
@@ -134,7 +134,7 @@ impl Sets {
                 spelled = work.as_bytes();
             }
         } else {
-            let found = index.names().find_hashed(decoded, NameHash::of(start, decoded.len()));
+            let found = index.names().find_started(decoded, start);
             step_by(index, from, name, found, fresh);
         }
         if traits.segmented || (traits.beyond_ascii && (spelled.first() == Some(&b'/') || spelled.contains(&b'.'))) {
@@ -148,19 +148,24 @@ impl Sets {
 
     /// The same for most names: nothing but the spelling to be compared.
     fn plain_member(&mut self, index: &PathIndex, parent: Set, name: &Name<'_>) -> Set {
-        let Sets { active, fresh, .. } = self;
-        let found = index.names().find_hashed(name.decoded, NameHash::of(name.start, name.decoded.len()));
-        fresh.clear();
-        step_by(index, &active[parent.range()], name, found, fresh);
-        match fresh.as_slice() {
-            [] => parent.bare(),
-            [one] if parent.persistent == 0 && index.node(one.node).descend.is_none() => {
-                let start = active.len() as u32;
-                active.push(*one);
-                Set { start, persistent: 0, end: start + 1 }
+        let found = index.names().find_started(name.decoded, name.start);
+        let from = &self.active[parent.range()];
+        if let ([id], [place]) = (found, from)
+            && parent.persistent == 0
+        {
+            // One name at one node: nothing to merge with.
+            let Some(next) = index.node(place.node).member(*id) else { return parent.bare() };
+            let Some(matched) = index.names().compare_started(*id, name.decoded, name.start) else { return parent.bare() };
+            if index.node(next).descend.is_none() {
+                let start = self.active.len() as u32;
+                let exact = place.exact && matched.exact;
+                self.active.push(Active::at(next, exact));
+                return Set { start, persistent: 0, end: start + 1 };
             }
-            _ => self.push(index, parent),
         }
+        self.fresh.clear();
+        step_by(index, from, name, found, &mut self.fresh);
+        if self.fresh.is_empty() { parent.bare() } else { self.push(index, parent) }
     }
 
     /// The set of an array's elements, or of the one at `ordinal`: what is active at the array, carried; and what `[*]` and

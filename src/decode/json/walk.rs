@@ -1,6 +1,6 @@
 //! The way through a record from one position of its structure to the next: scalars and member names.
 
-use super::names::{Entry, Look, Names, Traits};
+use super::names::{Entry, Look, Names, has_control};
 use super::structure::{AHEAD, Structure};
 use super::text;
 use crate::decode::{Limits, Refusal};
@@ -146,7 +146,7 @@ impl<'a> Walk<'a> {
             return self.unescaped(start, names);
         }
         let look = names.look(self.input, start + 1, close);
-        if !look.is_plain {
+        if !look.is_plain || close - start > self.limits.name_bytes {
             self.closer(&self.input[start + 1..close], start)?;
         }
         Ok(Member { place: (start + 1, close - start - 1), unescaped: false, look })
@@ -167,7 +167,7 @@ impl<'a> Walk<'a> {
         if decoded.len() > self.limits.name_bytes {
             return Err(Refusal { reason: Reason::LimitExceeded, at: start });
         }
-        if Traits::of(decoded).control { Err(malformed(start)) } else { Ok(()) }
+        if has_control(decoded) { Err(malformed(start)) } else { Ok(()) }
     }
 }
 
