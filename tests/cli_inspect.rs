@@ -4,6 +4,7 @@
 mod kit;
 
 use kit::process::privet;
+use std::io::{BufRead, BufReader, Write};
 
 /// The example of the GPP text.
 const TC: &str = "CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA";
@@ -49,6 +50,22 @@ fn every_line_has_one_answer_in_its_order() {
     assert_eq!(heads, [read, read, broken, broken, broken, read, broken]);
     assert_eq!(answers(&["inspect", "usp", "-"], ""), Vec::<String>::new(), "no line, no answer");
     assert_eq!(answers(&["inspect", "tcf", "-"], &long), [r#"{"ok":false,"error":"longer than 64 KiB"}"#]);
+}
+
+#[test]
+fn whoever_waits_for_an_answer_gets_it() {
+    let mut command = std::process::Command::new(kit::process::PRIVET);
+    command.args(["inspect", "usp", "-"]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("privet starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut input = child.stdin.take().expect("a pipe");
+    for _ in 0..3 {
+        input.write_all(b"1YNN\n").expect("the command reads");
+        let answer = lines.next().expect("an answer before the next line").expect("text");
+        assert!(answer.starts_with(r#"{"ok":true"#), "{answer}");
+    }
+    drop(input);
+    assert!(child.wait().expect("it ends").success());
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod encoder;
 mod walk;
 
 use encoder::{Ids, Publisher, Restriction, Second, Tc, Vendors};
+use privet::consent::strings::gpp::CanadaSection;
 use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -169,6 +170,26 @@ fn written(section: &Shown, pad: usize) -> String {
         Shown::Us(version, values, second) => encoder::us(*version, values, *second, pad),
         Shown::Unknown => "BAAA.-_".into(),
     }
+}
+
+/// Canada's ranges as they were written before mid-2026, plain: what can still be read permits nobody who was not named, for it
+/// says that it is ambiguous.
+#[test]
+fn an_old_canadian_section_permits_nobody_new() {
+    let mut ambiguous = 0;
+    for vendor in 1..=4000u16 {
+        let mut core = encoder::Bits::default();
+        core.int(1, 6).int(1, 36).int(1, 36).int(31, 12).int(1, 12).int(1, 6).letters(*b"EN").int(1, 12).int(2, 6).int(0, 13);
+        core.int(0xff_ffff, 24).int(0, 24);
+        core.int(vendor.into(), 16).int(1, 1).int(1, 12).int(0, 1).int(vendor.into(), 16);
+        core.int(0, 17).int(0, 12);
+        let text = core.text(8);
+        let Ok(section) = CanadaSection::read(text.as_bytes()) else { continue };
+        ambiguous += usize::from(section.ambiguous);
+        let permitted: Vec<u16> = (1..=u16::MAX).filter(|id| section.permits(*id, 1).is_some()).collect();
+        assert!(permitted.is_empty() || permitted == [vendor], "{text}: {permitted:?}");
+    }
+    assert!(ambiguous > 0, "there are such strings");
 }
 
 /// One small change of a text.

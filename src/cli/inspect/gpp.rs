@@ -226,6 +226,7 @@ fn print_us(section: &UsSection, out: &mut Vec<u8>) -> io::Result<()> {
 }
 
 fn print_canada(section: &CanadaSection<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
+    row(out, "may be used", if section.ambiguous { "no: the old way of writing reads it as something else" } else { "yes" })?;
     row(out, "created, last updated", format_args!("{}, {}", day(section.created), day(section.last_updated)))?;
     row(out, "consent manager", format_args!("{}, version {}", section.cmp_id, section.cmp_version))?;
     row(out, "vendor list, policy", format_args!("{}, {}", section.vendor_list_version, section.policy_version))?;

@@ -11,7 +11,7 @@ use super::{Usage, output};
 use crate::consent::strings::{Broken, MAX_INPUT};
 use anyhow::Context;
 use std::ffi::OsString;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
 /// A line with a question may be this long: the longest string, and room for what the vendor registered.
@@ -71,7 +71,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Printer { kind: args.kind, decide: args.decide, format, out: output::results(), line: Vec::new(), first: true };
     for string in &args.strings {
         match string.as_encoded_bytes() {
-            b"-" => printer.answer_lines(&mut io::stdin().lock())?,
+            b"-" => printer.answer_lines(&mut BufReader::new(io::stdin().lock()))?,
             text => printer.answer(text)?,
         }
     }
@@ -91,11 +91,15 @@ struct Printer<W> {
 
 impl<W: Write> Printer<W> {
     /// One answer for every line, in bounded memory: of a longer line only so much is read as shows that it is too long.
-    fn answer_lines(&mut self, input: &mut impl BufRead) -> anyhow::Result<()> {
+    fn answer_lines(&mut self, input: &mut BufReader<impl Read>) -> anyhow::Result<()> {
         let limit = if self.decide { MAX_QUESTION } else { MAX_INPUT };
         let mut line = Vec::new();
         while next_line(input, limit + 1, &mut line).context("reading standard input")? {
             self.answer(&line)?;
+            // Whoever waits for an answer before the next line gets it; in between, many answers go out at once.
+            if input.buffer().is_empty() {
+                self.out.flush().context("writing results")?;
+            }
         }
         Ok(())
     }

@@ -29,7 +29,7 @@ thread_local! {
 }
 
 /// Text of which every character is in the alphabet.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Bits<'a> {
     text: &'a [u8],
 }

@@ -6,7 +6,7 @@ use super::gpp::fibonacci::Gaps;
 
 /// Vendors named by one section of a string. Checked as a whole when it was read: ranges ascend, do not overlap, and end at
 /// or below the highest id that the section declares.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct VendorSet<'a> {
     bits: Bits<'a>,
     /// The bit of vendor 1, or the first entry's first bit.
@@ -98,6 +98,12 @@ impl<'a> VendorSet<'a> {
             Form::Gaps(count) => Left::Gaps(Gaps { bits: self.bits, at: self.start, count, last: 0 }),
         };
         VendorRanges { bits: self.bits, start: self.start, left }
+    }
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Self::Field(0)
     }
 }
 

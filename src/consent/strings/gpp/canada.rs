@@ -1,7 +1,9 @@
 //! Section 5 of GPP, TCF Canada v1: like a TC string, with express and implied consent in place of two bases.
 //!
-//! Ranges are Fibonacci-coded, as the reference library has written them since mid-2026. Strings from before, with plain
-//! ranges, cannot always be told from these; where one is not well formed as Fibonacci, it is broken.
+//! Ranges are Fibonacci-coded, as the reference library has written them since mid-2026. Before, it wrote plain ranges, and
+//! nothing in a string tells which. One that is not well formed as Fibonacci is broken. One that is well formed both ways and
+//! names others when read the old way is ambiguous and permits nothing: one in 350 of the old strings would otherwise grant
+//! to vendors that nobody agreed to.
 
 use crate::consent::strings::bits::{Bits, Parts, Reader};
 use crate::consent::strings::tcf::{Coding, PublisherTc, Restrictions, letters, once, segment};
@@ -44,6 +46,8 @@ pub struct CanadaSection<'a> {
     pub disclosed: Option<VendorSet<'a>>,
     /// The publisher's own consent, express and implied in place of the two bases.
     pub publisher: Option<PublisherTc>,
+    /// Whether it can be read the old way too, and then says something else: it permits nothing.
+    pub ambiguous: bool,
 }
 
 /// How the person agreed.
@@ -84,32 +88,49 @@ impl<'a> CanadaSection<'a> {
             special_features: Numbers::from_field(reader.take(12)?, 12),
             purposes_express: Numbers::from_field(reader.take(24)?, 24),
             purposes_implied: Numbers::from_field(reader.take(24)?, 24),
-            vendors_express: VendorSet::read_with_gaps(&mut reader)?,
-            vendors_implied: VendorSet::read_with_gaps(&mut reader)?,
-            restrictions: Restrictions::read(&mut reader, Coding::Gaps)?,
+            vendors_express: VendorSet::default(),
+            vendors_implied: VendorSet::default(),
+            restrictions: Restrictions::default(),
             disclosed: None,
             publisher: None,
+            ambiguous: false,
         };
-        reader.finish()?;
-        Ok(section)
+        let start = reader.at;
+        let read = |coding| Lists::read(Reader { bits, at: start }, coding);
+        let lists = read(Coding::Gaps)?;
+        let ambiguous = read(Coding::Entries).is_ok_and(|old| !lists.names_the_same(&old));
+        let Lists { express, implied, restrictions } = lists;
+        Ok(Self { vendors_express: express, vendors_implied: implied, restrictions, ambiguous, ..section })
     }
 
     fn read_segment(&mut self, bits: Bits<'a>) -> Result<(), Broken> {
         let mut reader = Reader::new(bits);
         match reader.take(3)? {
-            1 => once(&mut self.disclosed, VendorSet::read_with_gaps(&mut reader)?)?,
-            3 => once(&mut self.publisher, PublisherTc::read(&mut reader)?)?,
-            _ => return Err(Broken::SegmentType),
+            1 => {
+                let start = reader.at;
+                let read = |coding| {
+                    let mut reader = Reader { bits, at: start };
+                    let set = read_vendors(&mut reader, coding)?;
+                    reader.finish().map(|()| set)
+                };
+                let disclosed = read(Coding::Gaps)?;
+                self.ambiguous |= read(Coding::Entries).is_ok_and(|old| !disclosed.ranges().eq(old.ranges()));
+                once(&mut self.disclosed, disclosed)
+            }
+            3 => {
+                once(&mut self.publisher, PublisherTc::read(&mut reader)?)?;
+                reader.finish()
+            }
+            _ => Err(Broken::SegmentType),
         }
-        reader.finish()
     }
 
     /// How the person agreed that the vendor process for the purpose: the purpose's bit and the vendor's bit of one kind, and
-    /// no restriction that demands the other kind or forbids the purpose.
+    /// no restriction that demands the other kind or forbids the purpose. An ambiguous section permits nothing.
     pub fn permits(&self, vendor: u16, purpose: u8) -> Option<Agreement> {
         let [forbidden, express, implied] = self.restrictions.of_vendor(vendor).map(|set| set.contains(purpose));
         let disclosed = self.disclosed.as_ref().is_none_or(|set| set.contains(vendor));
-        if forbidden || !disclosed {
+        if forbidden || !disclosed || self.ambiguous {
             None
         } else if !implied && self.purposes_express.contains(purpose) && self.vendors_express.contains(vendor) {
             Some(Agreement::Express)
@@ -118,5 +139,37 @@ impl<'a> CanadaSection<'a> {
         } else {
             None
         }
+    }
+}
+
+/// The end of the core, which can be read in two ways.
+struct Lists<'a> {
+    express: VendorSet<'a>,
+    implied: VendorSet<'a>,
+    restrictions: Restrictions<'a>,
+}
+
+impl<'a> Lists<'a> {
+    fn read(mut reader: Reader<'a>, coding: Coding) -> Result<Self, Broken> {
+        let lists = Self {
+            express: read_vendors(&mut reader, coding)?,
+            implied: read_vendors(&mut reader, coding)?,
+            restrictions: Restrictions::read(&mut reader, coding)?,
+        };
+        reader.finish().map(|()| lists)
+    }
+
+    fn names_the_same(&self, old: &Self) -> bool {
+        self.express.ranges().eq(old.express.ranges())
+            && self.implied.ranges().eq(old.implied.ranges())
+            && self.restrictions.names_the_same(&old.restrictions)
+    }
+}
+
+/// `MaxId`, a flag, and the vendors as bits or ranges.
+fn read_vendors<'a>(reader: &mut Reader<'a>, coding: Coding) -> Result<VendorSet<'a>, Broken> {
+    match coding {
+        Coding::Gaps => VendorSet::read_with_gaps(reader),
+        Coding::Entries => VendorSet::read(reader),
     }
 }

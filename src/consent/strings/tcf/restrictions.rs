@@ -62,16 +62,17 @@ impl<'a> Restriction<'a> {
 }
 
 /// How the vendors of a restriction are written.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(in crate::consent::strings) enum Coding {
     /// TCF: a count and entries of 16-bit ids.
+    #[default]
     Entries,
     /// GPP's Canadian section: its range field.
     Gaps,
 }
 
 /// All restrictions of a string.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Restrictions<'a> {
     bits: Bits<'a>,
     start: usize,
@@ -96,6 +97,14 @@ impl<'a> Restrictions<'a> {
         // They were read once with success, so they are again.
         let coding = self.coding;
         (0..self.count).map_while(move |_| Restriction::read(&mut reader, coding).ok())
+    }
+
+    /// Whether both bind the same vendors, record by record.
+    pub(in crate::consent::strings) fn names_the_same(&self, other: &Self) -> bool {
+        let same = |(one, other): (Restriction<'_>, Restriction<'_>)| {
+            (one.purpose, one.kind) == (other.purpose, other.kind) && one.vendors.ranges().eq(other.vendors.ranges())
+        };
+        self.count == other.count && self.iter().zip(other.iter()).all(same)
     }
 
     /// The purposes for which the vendor is bound, by kind: not allowed, consent, legitimate interest.
