@@ -83,6 +83,8 @@ pub struct Worker<S, K, J, O> {
     is_ending: bool,
     /// When the batch before was cut.
     last_cut: Instant,
+    /// The clock.
+    now: fn() -> Instant,
     /// Faults since the last commit.
     faults: u32,
     /// A batch was voided: until this moment nothing is tried, and until the rewind nothing is taken.
@@ -119,6 +121,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             ending: Batch::default(),
             is_ending: false,
             last_cut: Instant::now(),
+            now: Instant::now,
             faults: 0,
             rewind_at: None,
             broken: false,
@@ -132,14 +135,23 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     pub fn run(mut self) -> Result<(), Fault> {
         self.observer.joining();
         while !self.stop.load(Ordering::Relaxed) {
-            let Err(fault) = self.step() else { continue };
-            if let Err(fault) = self.recover(fault) {
-                self.give_up();
-                return Err(fault);
-            }
+            self.once()?;
         }
         self.drain();
         Ok(())
+    }
+
+    /// One turn of the loop with all that a fault asks for; what [`Worker::run`] does until it is asked to stop. An
+    /// error is a fault that only a person can help with: the worker has given up.
+    pub fn once(&mut self) -> Result<(), Fault> {
+        let Err(fault) = self.step() else { return Ok(()) };
+        self.recover(fault).inspect_err(|_| self.give_up())
+    }
+
+    /// The same worker by another clock: a simulation brings its own time.
+    pub fn with_clock(mut self, now: fn() -> Instant) -> Worker<S, K, J, O> {
+        (self.now, self.last_cut) = (now, now());
+        self
     }
 
     /// Out of the way, so that neither the readers of the sinks nor the group wait for a worker that is gone.
@@ -154,14 +166,14 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         if self.is_ending {
             return self.step_ahead();
         }
-        let now = Instant::now();
+        let now = (self.now)();
         let wait = match (self.rewind_at, self.batch.left(&self.cut, now)) {
             (Some(at), _) => at.saturating_duration_since(now).min(IDLE_WAIT),
             (None, Some(left)) => left,
             (None, None) => IDLE_WAIT,
         };
         // A record was there at once, or nearly: it is no later than it was.
-        let now = if self.read(wait)? { now } else { Instant::now() };
+        let now = if self.read(wait)? { now } else { (self.now)() };
         self.turn(now)
     }
 
@@ -176,6 +188,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             is_ahead: &mut self.is_ahead,
             is_ending: self.is_ending,
             last_cut: self.last_cut,
+            now: self.now,
         };
         let mut taken = Ok(());
         let polled = source.poll(wait, &mut |record| {
@@ -206,7 +219,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
 
     fn accept(&mut self) -> Result<(), Fault> {
         // What is committed says where to begin: first what is on its way there.
-        self.await_end(Instant::now() + REVOKE_BOUND)?;
+        self.await_end((self.now)() + REVOKE_BOUND)?;
         if self.is_ahead {
             self.forget_ahead();
         }
@@ -217,7 +230,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
 
     /// Settles what was written while its partitions are still owned, then lets them go.
     fn revoke(&mut self, lost: bool) -> Result<(), Fault> {
-        let deadline = Instant::now() + REVOKE_BOUND;
+        let deadline = (self.now)() + REVOKE_BOUND;
         let settled = self.await_end(deadline).and_then(|()| match self.batch.opened() {
             None => Ok(()),
             // Its next owner reads those records again.
@@ -237,7 +250,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     /// Voids what is not committed and plans the way back to the committed offsets. An error is a fault to stop for.
     fn recover(&mut self, fault: Fault) -> Result<(), Fault> {
         // What is being ended is out of our hands: only its own end says where to go on.
-        let fault = match self.await_end(Instant::now() + END_BOUND) {
+        let fault = match self.await_end((self.now)() + END_BOUND) {
             Ok(()) => fault,
             Err(own) => {
                 if own.recovery > fault.recovery {
@@ -255,28 +268,27 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
                 Recovery::Retry | Recovery::Abort => TransactionResult::Aborted,
                 Recovery::Rebuild | Recovery::Stop => TransactionResult::Unknown,
             };
-            self.meters.ended(result, opened.elapsed());
+            self.meters.ended(result, (self.now)().saturating_duration_since(opened));
         }
         self.ending.clear();
         self.forget_ahead();
         match fault.recovery {
             Recovery::Stop => return Err(fault),
-            Recovery::Rebuild => self.broken = true,
+            Recovery::Rebuild => self.broken(&fault)?,
+            // A producer that is made anew anyway has nothing to void, and may still be busy with an end nobody waits for.
+            Recovery::Retry | Recovery::Abort if self.broken => {}
             Recovery::Retry | Recovery::Abort => {
                 if let Err(worse) = self.sink.abort(None) {
                     tracing::warn!(recovery = ?worse.recovery, "{worse}");
                     if worse.recovery == Recovery::Stop {
                         return Err(worse);
                     }
-                    self.broken = true;
+                    self.broken(&fault)?;
                 }
             }
         }
-        if self.broken {
-            self.count_rebuild(&fault)?;
-        }
         self.faults += 1;
-        self.rewind_at = Some(Instant::now() + pause(self.first_pause, self.faults));
+        self.rewind_at = Some((self.now)() + pause(self.first_pause, self.faults));
         Ok(())
     }
 
@@ -293,8 +305,10 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         Ok(())
     }
 
-    fn count_rebuild(&mut self, fault: &Fault) -> Result<(), Fault> {
-        let now = Instant::now();
+    /// The producer must be made anew, but not too often.
+    fn broken(&mut self, fault: &Fault) -> Result<(), Fault> {
+        self.broken = true;
+        let now = (self.now)();
         self.rebuilds.retain(|then| now.saturating_duration_since(*then) < REBUILD_WINDOW);
         self.rebuilds.push_back(now);
         if self.rebuilds.len() <= MAX_REBUILDS {
@@ -305,8 +319,8 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     }
 
     /// The last batch, bounded, then out of the group.
-    pub(super) fn drain(&mut self) {
-        let deadline = Instant::now() + DRAIN_BOUND;
+    pub fn drain(&mut self) {
+        let deadline = (self.now)() + DRAIN_BOUND;
         let ended = match self.rewind_at {
             None => self.await_end(deadline).and_then(|()| self.write_ahead()).and_then(|()| self.commit(deadline)),
             Some(_) => Ok(()),
@@ -317,7 +331,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             // What cannot be aborted now is fenced when the next producer registers this id. Where the end is unknown
             // there is nothing to be said to the brokers at all.
             if fault.recovery <= Recovery::Abort {
-                let _ = self.sink.abort(Some(deadline.saturating_duration_since(Instant::now()).max(LAST_WORD)));
+                let _ = self.sink.abort(Some(deadline.saturating_duration_since((self.now)()).max(LAST_WORD)));
             }
         }
         self.source.leave();
@@ -333,6 +347,7 @@ struct Open<'a, K, J> {
     is_ahead: &'a mut bool,
     is_ending: bool,
     last_cut: Instant,
+    now: fn() -> Instant,
 }
 
 impl<K, J: Judge> Open<'_, K, J> {
@@ -348,7 +363,7 @@ impl<K, J: Judge> Open<'_, K, J> {
                 sink.begin()?;
             }
             **is_ahead = self.is_ending;
-            batch.open(Instant::now(), self.last_cut);
+            batch.open((self.now)(), self.last_cut);
         }
         batch.note(record)?;
         if !**is_ahead {

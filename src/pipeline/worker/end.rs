@@ -50,13 +50,13 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         sink.end(batch.offsets(), membership, bound)?;
         std::mem::swap(&mut self.batch, &mut self.ending);
         self.is_ending = true;
-        self.last_cut = Instant::now();
+        self.last_cut = (self.now)();
         Ok(())
     }
 
     /// Ends the open batch and waits for it.
     pub(super) fn commit(&mut self, deadline: Instant) -> Result<(), Fault> {
-        self.cut(Some(deadline.saturating_duration_since(Instant::now())))?;
+        self.cut(Some(deadline.saturating_duration_since((self.now)())))?;
         self.await_end(deadline)
     }
 
@@ -65,7 +65,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     pub(super) fn await_end(&mut self, mut deadline: Instant) -> Result<(), Fault> {
         let mut is_stopping = false;
         while self.is_ending {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since((self.now)());
             if let Some(ended) = self.sink.settled(left.min(IDLE_WAIT)) {
                 return self.conclude(ended);
             }
@@ -75,7 +75,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             }
             if !is_stopping && self.stop.load(Ordering::Relaxed) {
                 is_stopping = true;
-                deadline = deadline.min(Instant::now() + DRAIN_BOUND);
+                deadline = deadline.min((self.now)() + DRAIN_BOUND);
             }
         }
         Ok(())
@@ -84,12 +84,15 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     /// The batch has ended: what was judged ahead is written now.
     fn go_on(&mut self, ended: Result<Instant, Fault>) -> Result<(), Fault> {
         self.conclude(ended)?;
-        let stale = self.batch.opened().is_some_and(|opened| opened.elapsed() > self.cut.interval + self.stall);
+        let stale = self
+            .batch
+            .opened()
+            .is_some_and(|opened| (self.now)().saturating_duration_since(opened) > self.cut.interval + self.stall);
         if stale {
             return Err(Fault::own("committing", Recovery::Abort, "the batch before took too long; the next is judged anew"));
         }
         self.write_ahead()?;
-        self.turn(Instant::now())
+        self.turn((self.now)())
     }
 
     /// Counts what was committed. A fault leaves the batch where it is, for `recover` to void.
