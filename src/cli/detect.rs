@@ -111,7 +111,7 @@ impl Figures {
             let part = letters.get(span.start..span.end).unwrap_or_default();
             let entry = self.labels.entry(span.label.clone()).or_default();
             entry.0 += 1;
-            entry.1 += usize::from(!part.is_empty() && part.iter().all(|(at, _)| gone(*at)));
+            entry.1 += usize::from(!part.is_empty() && part.iter().all(|(at, letter)| gone(*at) || !letter.is_alphanumeric()));
         }
         let inside = |position: usize| labelled.spans.iter().any(|span| (span.start..span.end).contains(&position));
         for (position, (at, letter)) in letters.iter().enumerate() {

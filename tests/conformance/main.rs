@@ -130,6 +130,33 @@ fn bypass_corpus() {
     judge_bypass(&checker, &dir.join("manifest.jsonl.gz"), &command, &scratch.path().join("report.json"));
 }
 
+/// `detect` over the labelled texts, scored by the corpus' own scorer, within the limits that were set for it.
+#[test]
+fn pii_corpus() {
+    let Some(dir) = suite("pii") else { return };
+    if Command::new("python3").arg("--version").output().is_err() {
+        return kit::skip("conformance/pii", "python3 is not installed");
+    }
+    let scratch = scratch("pii-");
+    let (corpus, scorer) = (dir.join("corpus.jsonl"), dir.join("score_pii.py"));
+    let texts = Command::new("python3").arg(&scorer).arg("--texts").arg(&corpus).output().expect("python3 starts");
+    let policy = dir.join("policy.yaml");
+    let policy = policy.to_str().expect("the folder has a plain name");
+    let (code, redacted, said) = privet(&["filter", "--policy", policy, "--sink", "clean"], &texts.stdout);
+    assert_eq!(code, 0, "{said}");
+    let output = scratch.path().join("redacted.jsonl");
+    std::fs::write(&output, redacted).expect("a file can be written");
+    let scored = Command::new("python3").arg(&scorer).arg(&corpus).arg(&output).output().expect("python3 starts");
+    let printed = String::from_utf8_lossy(&scored.stdout).into_owned();
+    let score: serde_json::Value = serde_json::from_str(printed.lines().last().unwrap_or_default()).expect("the score is JSON");
+    let figure = |name: &str| score[name].as_f64().unwrap_or_else(|| panic!("the score has no {name}:\n{printed}"));
+    assert!(figure("clean_recall") >= 99.0 && figure("macro_clean") >= 99.0, "{printed}");
+    assert!(figure("tokens_lost_pct") <= 1.0 && figure("neg_changed_pct") <= 2.0, "{printed}");
+    let each = |name: &str| score[name].as_object().expect("an object").clone();
+    assert!(each("labels").values().all(|label| label["clean"].as_f64() >= Some(97.0)), "{printed}");
+    assert!(each("neg_groups").values().all(|changed| changed.as_f64() <= Some(10.0)), "{printed}");
+}
+
 fn judge_bypass(checker: &Path, manifest: &Path, command: &str, report: &Path) {
     let mut check = Command::new("python3");
     check.arg(checker.join("check_bypass.py")).arg(manifest).args(["--cmd", command, "--report"]).arg(report);

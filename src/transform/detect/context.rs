@@ -58,11 +58,16 @@ fn look_back(scan: &Scan<'_>, start: usize) -> Near {
     {
         // A list: what holds for the find before holds for what only punctuation or a joining word parts from it.
         least = last.end;
-        let between = scan.text[least..start].trim_matches(|letter: char| !letter.is_alphanumeric());
-        if matches!(
-            between,
-            "" | "or" | "and" | "und" | "oder" | "y" | "o" | "e" | "et" | "ou" | "og" | "och" | "en" | "of" | "i" | "lub"
-        ) {
+        let between = &scan.text[least..start];
+        // A quote that ends one value and begins the next parts two of a list; one that only ends parts two columns.
+        let quoted = between.starts_with(['"', '\'']) && between.chars().next() != between.chars().next_back();
+        let between = between.trim_matches(|letter: char| !letter.is_alphanumeric());
+        if !quoted
+            && matches!(
+                between,
+                "" | "or" | "and" | "und" | "oder" | "y" | "o" | "e" | "et" | "ou" | "og" | "och" | "en" | "of" | "i" | "lub"
+            )
+        {
             inherited = of_label(last.what);
         }
     }
@@ -170,7 +175,7 @@ fn in_prose(before: &str) -> Near {
         }
         let reaches = match near {
             Near::Nothing => false,
-            Near::Version => distance < 2,
+            Near::Version => distance < 3,
             Near::Phone | Near::Reach | Near::Device | Near::SocialSecurity | Near::Mac | Near::National | Near::Other => true,
         };
         if reaches {
@@ -231,8 +236,8 @@ fn lookup(word: &str) -> Near {
 
 /// The last telling word in text without spaces.
 fn unspaced(text: &str) -> Near {
-    let found = UNSPACED.iter().filter_map(|(word, near)| text.rfind(word).map(|at| (at + word.len(), word.len(), *near)));
-    found.max_by_key(|(end, length, _)| (*end, *length)).map_or(Near::Nothing, |(_, _, near)| near)
+    let at = |start: usize| UNSPACED.iter().find(|(word, _)| text[start..].starts_with(word)).map(|(_, near)| *near);
+    text.char_indices().rev().find_map(|(start, _)| at(start)).unwrap_or(Near::Nothing)
 }
 
 /// Whole words, sorted.
@@ -240,60 +245,63 @@ fn unspaced(text: &str) -> Near {
 const WORDS: &[(&str, Near)] = &[
     ("account", Near::Other), ("ahv", Near::National), ("ani", Near::Phone), ("appel", Near::Reach), ("asn", Near::Other),
     ("avs", Near::National), ("bel", Near::Reach), ("bsn", Near::National), ("build", Near::Version), ("buzz", Near::Reach),
-    ("call", Near::Reach), ("caller", Near::Phone), ("card", Near::Other), ("case", Near::Other), ("cel", Near::Phone),
-    ("cell", Near::Phone), ("cf", Near::National), ("chapter", Near::Version), ("chrome", Near::Version),
-    ("cip", Near::Other), ("client", Near::Other), ("cnp", Near::National), ("code", Near::Other), ("contract", Near::Other),
-    ("cpf", Near::National), ("cpr", Near::National), ("curp", Near::National), ("customer", Near::Other),
-    ("direct", Near::Reach), ("dni", Near::National), ("driver", Near::Version), ("ean", Near::Other),
-    ("egn", Near::National), ("error", Near::Other), ("fax", Near::Phone), ("firmware", Near::Version), ("fon", Near::Phone),
-    ("fw", Near::Version), ("gsm", Near::Phone), ("gtin", Near::Other), ("handset", Near::Phone), ("hetu", Near::National),
-    ("idnr", Near::National), ("imei", Near::Device), ("imeisv", Near::Device), ("insz", Near::National),
-    ("invoice", Near::Other), ("iphone", Near::Nothing), ("isbn", Near::Other), ("item", Near::Other),
-    ("kernel", Near::Version), ("landline", Near::Phone), ("line", Near::Nothing), ("lot", Near::Other), ("mac", Near::Mac),
-    ("mob", Near::Phone), ("model", Near::Other), ("msisdn", Near::Phone), ("nhs", Near::National), ("ni", Near::Other),
-    ("nie", Near::National), ("nif", Near::National), ("nino", Near::Other), ("nip", Near::Other), ("nir", Near::National),
-    ("niss", Near::National), ("nummer", Near::Nothing), ("oib", Near::National), ("order", Near::Other),
-    ("os", Near::Version), ("pager", Near::Phone), ("pan", Near::Other), ("parcel", Near::Other), ("part", Near::Other),
-    ("patch", Near::Version), ("pesel", Near::National), ("ph", Near::Phone), ("pid", Near::Other), ("pin", Near::Other),
-    ("portable", Near::Phone), ("postcode", Near::Other), ("pps", Near::National), ("price", Near::Other),
-    ("puh", Near::Phone), ("ref", Near::Other), ("release", Near::Version), ("rev", Near::Version),
-    ("revision", Near::Version), ("rfc", Near::Version), ("ring", Near::Reach), ("ringa", Near::Reach),
-    ("rsvp", Near::Reach), ("ruf", Near::Reach), ("rut", Near::National), ("sdk", Near::Version), ("section", Near::Version),
-    ("sin", Near::National), ("siren", Near::Other), ("siret", Near::Other), ("sku", Near::Other),
-    ("smartphone", Near::Nothing), ("sms", Near::Phone), ("social", Near::SocialSecurity), ("soita", Near::Reach),
-    ("ssn", Near::SocialSecurity), ("sta", Near::Mac), ("svnr", Near::National), ("tax", Near::SocialSecurity),
+    ("call", Near::Reach), ("caller", Near::Phone), ("callto", Near::Phone), ("card", Near::Other), ("case", Near::Other),
+    ("cel", Near::Phone), ("cell", Near::Phone), ("cf", Near::National), ("chapter", Near::Version),
+    ("chrome", Near::Version), ("cip", Near::Other), ("client", Near::Other), ("cnp", Near::National), ("code", Near::Other),
+    ("contract", Near::Other), ("cpf", Near::National), ("cpr", Near::National), ("curp", Near::National),
+    ("customer", Near::Other), ("direct", Near::Reach), ("dni", Near::National), ("driver", Near::Version),
+    ("ean", Near::Other), ("egn", Near::National), ("error", Near::Other), ("fax", Near::Phone), ("firmware", Near::Version),
+    ("fon", Near::Phone), ("fw", Near::Version), ("gsm", Near::Phone), ("gtin", Near::Other), ("gọi", Near::Reach),
+    ("handset", Near::Phone), ("hetu", Near::National), ("hubungi", Near::Reach), ("idnr", Near::National),
+    ("imei", Near::Device), ("imeisv", Near::Device), ("insz", Near::National), ("invoice", Near::Other),
+    ("iphone", Near::Nothing), ("isbn", Near::Other), ("item", Near::Other), ("kernel", Near::Version),
+    ("landline", Near::Phone), ("line", Near::Nothing), ("lot", Near::Other), ("mac", Near::Mac), ("mob", Near::Phone),
+    ("model", Near::Other), ("msisdn", Near::Phone), ("nhs", Near::National), ("ni", Near::Other), ("nie", Near::National),
+    ("nif", Near::National), ("nino", Near::Other), ("nip", Near::Other), ("nir", Near::National), ("niss", Near::National),
+    ("nummer", Near::Nothing), ("oib", Near::National), ("order", Near::Other), ("os", Near::Version),
+    ("pager", Near::Phone), ("pan", Near::Other), ("parcel", Near::Other), ("part", Near::Other), ("patch", Near::Version),
+    ("pesel", Near::National), ("ph", Near::Phone), ("pid", Near::Other), ("pin", Near::Other), ("portable", Near::Phone),
+    ("postcode", Near::Other), ("pps", Near::National), ("price", Near::Other), ("puh", Near::Phone), ("ref", Near::Other),
+    ("release", Near::Version), ("rev", Near::Version), ("revision", Near::Version), ("rfc", Near::Version),
+    ("ring", Near::Reach), ("ringa", Near::Reach), ("rsvp", Near::Reach), ("ruf", Near::Reach), ("rut", Near::National),
+    ("sdk", Near::Version), ("section", Near::Version), ("sin", Near::National), ("siren", Near::Other),
+    ("siret", Near::Other), ("sku", Near::Other), ("smartphone", Near::Nothing), ("sms", Near::Phone),
+    ("soc", Near::SocialSecurity), ("social", Near::SocialSecurity), ("soita", Near::Reach), ("ssn", Near::SocialSecurity),
+    ("sta", Near::Mac), ("sună", Near::Reach), ("svnr", Near::National), ("tax", Near::SocialSecurity),
     ("tckn", Near::National), ("tel", Near::Phone), ("telp", Near::Phone), ("text", Near::Reach), ("texted", Near::Reach),
-    ("tfn", Near::National), ("ticket", Near::Other), ("tin", Near::SocialSecurity), ("tlf", Near::Phone),
-    ("tracking", Near::Other), ("uid", Near::Other), ("upc", Near::Other), ("user", Near::Other), ("v", Near::Version),
-    ("vat", Near::Other), ("ver", Near::Version), ("voicemail", Near::Phone), ("wa", Near::Phone), ("whats", Near::Phone),
-    ("zip", Near::Other), ("ара", Near::Reach), ("моб", Near::Phone), ("тел", Near::Phone), ("טל", Near::Phone),
-    ("טלפון", Near::Phone), ("נייד", Near::Phone), ("تلفن", Near::Phone), ("جوال", Near::Phone), ("موبايل", Near::Phone),
-    ("هاتف", Near::Phone), ("फ़ोन", Near::Phone), ("फोन", Near::Phone), ("मोबाइल", Near::Phone),
+    ("tfn", Near::National), ("thoại", Near::Phone), ("ticket", Near::Other), ("tin", Near::SocialSecurity),
+    ("tlf", Near::Phone), ("tracking", Near::Other), ("uid", Near::Other), ("upc", Near::Other), ("update", Near::Version),
+    ("upgrade", Near::Version), ("user", Near::Other), ("v", Near::Version), ("vat", Near::Other), ("ver", Near::Version),
+    ("voicemail", Near::Phone), ("wa", Near::Phone), ("whats", Near::Phone), ("zavola", Near::Reach), ("zip", Near::Other),
+    ("ара", Near::Reach), ("моб", Near::Phone), ("тел", Near::Phone), ("טל", Near::Phone), ("טלפון", Near::Phone),
+    ("נייד", Near::Phone), ("اتصل", Near::Reach), ("تلفن", Near::Phone), ("جوال", Near::Phone), ("موبايل", Near::Phone),
+    ("هاتف", Near::Phone), ("कॉल", Near::Reach), ("फ़ोन", Near::Phone), ("फोन", Near::Phone), ("मोबाइल", Near::Phone),
 ];
 
 /// Beginnings of words, sorted, none the beginning of another: languages that bend and join their words.
 #[rustfmt::skip]
 const STEMS: &[(&str, Near)] = &[
-    ("aadha", Near::National), ("anrufe", Near::Reach), ("appele", Near::Reach), ("auftrag", Near::Other),
-    ("bellen", Near::Reach), ("bestell", Near::Other), ("bestil", Near::Other), ("beställ", Near::Other),
-    ("burgerservice", Near::National), ("callback", Near::Reach), ("called", Near::Reach), ("callee", Near::Phone),
-    ("calling", Near::Reach), ("cellphone", Near::Phone), ("cellul", Near::Phone), ("celular", Near::Phone),
-    ("chiam", Near::Reach), ("codice", Near::National), ("comand", Near::Other), ("commande", Near::Other),
-    ("contact", Near::Reach), ("contat", Near::Reach), ("cuenta", Near::Other), ("dial", Near::Reach),
-    ("durchwahl", Near::Phone), ("dzwon", Near::Reach), ("factur", Near::Other), ("faktur", Near::Other),
-    ("fattur", Near::Other), ("fernsprech", Near::Phone), ("festnetz", Near::Phone), ("handy", Near::Phone),
-    ("identif", Near::National), ("kimlik", Near::National), ("komork", Near::Phone), ("komór", Near::Phone),
-    ("kontakt", Near::Reach), ("kund", Near::Other), ("ligar", Near::Reach), ("ligue", Near::Reach), ("llam", Near::Reach),
-    ("llám", Near::Reach), ("matkapuh", Near::Phone), ("mobiel", Near::Phone), ("mobil", Near::Phone),
-    ("movil", Near::Phone), ("móvil", Near::Phone), ("objedn", Near::Other), ("orden", Near::Other), ("ordin", Near::Other),
-    ("ordre", Near::Other), ("pedido", Near::Other), ("personnr", Near::National), ("personnum", Near::National),
-    ("phone", Near::Phone), ("puhelin", Near::Phone), ("rechnung", Near::Other), ("referen", Near::Other),
-    ("rufen", Near::Reach), ("rückruf", Near::Reach), ("serial", Near::Other), ("signal", Near::Nothing),
-    ("sipari", Near::Other), ("steuer", Near::National), ("telef", Near::Phone), ("teleph", Near::Phone),
-    ("telé", Near::Phone), ("tilau", Near::Other), ("tél", Near::Phone), ("version", Near::Version),
-    ("versión", Near::Version), ("wersj", Near::Version), ("whatsapp", Near::Phone), ("zadzw", Near::Reach),
-    ("zamow", Near::Other), ("zamów", Near::Other), ("κιν", Near::Phone), ("τηλ", Near::Phone), ("заказ", Near::Other),
-    ("звон", Near::Reach), ("мобил", Near::Phone), ("позвон", Near::Reach), ("телеф", Near::Phone),
+    ("aadha", Near::National), ("anrufe", Near::Reach), ("apela", Near::Reach), ("appele", Near::Reach),
+    ("auftrag", Near::Other), ("bellen", Near::Reach), ("bestell", Near::Other), ("bestil", Near::Other),
+    ("beställ", Near::Other), ("burgerservice", Near::National), ("callback", Near::Reach), ("called", Near::Reach),
+    ("callee", Near::Phone), ("calling", Near::Reach), ("cellphone", Near::Phone), ("cellul", Near::Phone),
+    ("celular", Near::Phone), ("chiam", Near::Reach), ("codice", Near::National), ("comand", Near::Other),
+    ("commande", Near::Other), ("contact", Near::Reach), ("contat", Near::Reach), ("cuenta", Near::Other),
+    ("dial", Near::Reach), ("downgrad", Near::Version), ("durchwahl", Near::Phone), ("dzwon", Near::Reach),
+    ("factur", Near::Other), ("faktur", Near::Other), ("fattur", Near::Other), ("fernsprech", Near::Phone),
+    ("festnetz", Near::Phone), ("handy", Near::Phone), ("identif", Near::National), ("kimlik", Near::National),
+    ("komork", Near::Phone), ("komór", Near::Phone), ("kontakt", Near::Reach), ("kund", Near::Other), ("ligar", Near::Reach),
+    ("ligue", Near::Reach), ("llam", Near::Reach), ("llám", Near::Reach), ("matkapuh", Near::Phone), ("mobiel", Near::Phone),
+    ("mobil", Near::Phone), ("movil", Near::Phone), ("móvil", Near::Phone), ("objedn", Near::Other), ("orden", Near::Other),
+    ("ordin", Near::Other), ("ordre", Near::Other), ("pedido", Near::Other), ("personnr", Near::National),
+    ("personnum", Near::National), ("phone", Near::Phone), ("puhelin", Near::Phone), ("rechnung", Near::Other),
+    ("referen", Near::Other), ("rufen", Near::Reach), ("rückruf", Near::Reach), ("serial", Near::Other),
+    ("signal", Near::Nothing), ("sipari", Near::Other), ("steuer", Near::National), ("telef", Near::Phone),
+    ("telep", Near::Phone), ("telé", Near::Phone), ("tilau", Near::Other), ("tél", Near::Phone), ("upgrad", Near::Version),
+    ("version", Near::Version), ("versión", Near::Version), ("wersj", Near::Version), ("whatsapp", Near::Phone),
+    ("zadzw", Near::Reach), ("zamow", Near::Other), ("zamów", Near::Other), ("zavol", Near::Reach), ("κιν", Near::Phone),
+    ("τηλ", Near::Phone), ("дзвон", Near::Reach), ("заказ", Near::Other), ("звон", Near::Reach), ("мобил", Near::Phone),
+    ("позвон", Near::Reach), ("телеф", Near::Phone), ("התקשר", Near::Reach),
 ];
 
 /// Words of scripts without spaces.
@@ -301,7 +309,7 @@ const STEMS: &[(&str, Near)] = &[
 const UNSPACED: &[(&str, Near)] = &[
     ("電話", Near::Phone), ("電話番号", Near::Phone), ("携帯", Near::Phone), ("携帯番号", Near::Phone), ("ケータイ", Near::Phone), ("でんわ", Near::Phone), ("ファックス", Near::Phone),
     ("连絡先", Near::Reach), ("連絡先", Near::Reach), ("手机", Near::Phone), ("手機", Near::Phone), ("电话", Near::Phone), ("座机", Near::Phone),
-    ("전화", Near::Phone), ("전화번호", Near::Phone), ("휴대폰", Near::Phone), ("핸드폰", Near::Phone), ("연락처", Near::Phone),
+    ("전화", Near::Phone), ("연락", Near::Reach), ("拨打", Near::Reach), ("致电", Near::Reach), ("连络", Near::Reach), ("전화번호", Near::Phone), ("휴대폰", Near::Phone), ("핸드폰", Near::Phone), ("연락처", Near::Phone),
     ("โทร", Near::Phone), ("มือถือ", Near::Phone), ("注文", Near::Other), ("订单", Near::Other), ("訂單", Near::Other), ("주문", Near::Other),
     ("カード", Near::Other), ("口座", Near::Other), ("バージョン", Near::Version), ("版本", Near::Version), ("버전", Near::Version),
     ("マイナンバー", Near::National), ("身份证", Near::National), ("주민등록", Near::National), ("郵便", Near::Other), ("コード", Near::Other),

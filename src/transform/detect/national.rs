@@ -11,39 +11,43 @@ pub(super) fn find(scan: &Scan<'_>, groups: &[Group], at: usize, word_end: usize
     if at > 0 && group.gap.length == 1 && group.gap.kinds & (DASH | DOT) != 0 {
         return None;
     }
-    if word_end > group.end || scan.bytes.get(group.end) == Some(&b'-') {
-        if let Some(end) = with_letter(scan, group, word_end) {
-            return Some(end);
-        }
+    if (word_end > group.end || scan.bytes.get(group.end) == Some(&b'-'))
+        && let Some(end) = with_letter(scan, group, word_end)
+    {
+        return Some(end);
     }
     let follows = at > 0 && group.gap.length == 1;
     if !follows && let Some(end) = formatted(scan, &groups[at..]) {
         return Some(end);
     }
-    let long = parts(scan, &groups[at..], MOST_PARTS, |gap_kinds| gap_kinds & !(BLANK | DASH | DOT | SLASH) == 0);
-    long.into_iter().flatten().rev().find_map(|(digits, end)| {
-        let digits = digits.as_slice();
-        (is_unmistakable(digits) || (digits.len() >= 8 && context.near(scan) == Near::National && is_plain(digits)))
-            .then_some(end)
-    })
+    plain(scan, &groups[at..], context)
 }
 
 /// Identifiers are written in at most so many groups.
 const MOST_PARTS: usize = 7;
+/// The shortest and the longest identifier of digits alone.
+const PLAIN: std::ops::RangeInclusive<usize> = 9..=15;
 
-/// The digits of one, two, three … groups, as far as the separators are right.
-fn parts(scan: &Scan<'_>, groups: &[Group], most: usize, fits: impl Fn(u8) -> bool) -> [Option<(Digits, usize)>; MOST_PARTS] {
-    let mut all = [const { None }; MOST_PARTS];
-    for count in 1..=most.min(groups.len()).min(MOST_PARTS) {
-        let group = groups[count - 1];
-        if count > 1 && (group.gap.length != 1 || !fits(group.gap.kinds)) {
+/// The longest identifier of digits alone, in one group or several.
+fn plain(scan: &Scan<'_>, groups: &[Group], context: &mut Context) -> Option<usize> {
+    let mut best = None;
+    let mut length = 0;
+    for (position, group) in groups.iter().take(MOST_PARTS).enumerate() {
+        let joins = group.gap.length == 1 && group.gap.kinds & !(BLANK | DASH | DOT | SLASH) == 0;
+        length += group.len();
+        if (position > 0 && !joins) || length > *PLAIN.end() {
             break;
         }
-        if group.clean {
-            all[count - 1] = Digits::of(scan.bytes, &groups[..count]).map(|digits| (digits, group.end));
+        if !group.clean || !PLAIN.contains(&length) {
+            continue;
+        }
+        let digits = Digits::of(scan.bytes, &groups[..=position])?;
+        let digits = digits.as_slice();
+        if is_unmistakable(digits) || (is_plain(digits) && context.near(scan) == Near::National) {
+            best = Some(group.end);
         }
     }
-    all
+    best
 }
 
 /// Digits with a form of their own: the form and the check together are no chance.
@@ -93,7 +97,7 @@ fn continues(scan: &Scan<'_>, groups: &[Group], count: usize) -> bool {
         .get(count)
         .is_some_and(|next| next.gap.length == 1 && (next.gap.kinds & (DASH | DOT) != 0 || Some(next.gap) == own));
     next || scan.bytes.get(groups[count - 1].end).is_some_and(|byte| *byte == b'-')
-        && !groups.get(count).is_some_and(|next| next.gap.length > 1)
+        && groups.get(count).is_none_or(|next| next.gap.length <= 1)
 }
 
 /// Plain digits whose structure and check together are no chance: less than one number in a thousand has both.
@@ -332,7 +336,7 @@ fn is_cnp(digits: &[u8]) -> bool {
 /// Czechia's and Slovakia's birth number.
 fn is_rodne_cislo(digits: &[u8]) -> bool {
     let month = value(&digits[2..4]) % 50;
-    is_month_day(if month > 20 { month - 20 } else { month }, value(&digits[4..6])) && value(digits) % 11 == 0
+    is_month_day(if month > 20 { month - 20 } else { month }, value(&digits[4..6])) && value(digits).is_multiple_of(11)
 }
 
 /// Korea's resident registration number.
@@ -433,7 +437,8 @@ mod tests {
     /// Specimens that the issuing offices or their national encyclopedias print.
     #[test]
     fn takes_published_specimens() {
-        let checks: &[(fn(&[u8]) -> bool, &str)] = &[
+        type Check = fn(&[u8]) -> bool;
+        let checks: &[(Check, &str)] = &[
             (is_steuer_id, "86095742719"),
             (is_cpf, "52998224725"),
             (is_pesel, "44051401359"),

@@ -108,7 +108,8 @@ impl Scan<'_> {
             // A step of a path is no product: it stands behind another slash.
             return *mark != b'/' || !matches!(front, Some(b'/'));
         }
-        matches!(context.near(self), Near::Version)
+        let front = self.text[self.floor.min(start)..start].trim_end_matches(' ');
+        front.ends_with(['§', '^', '~']) || front.ends_with("==") || front.ends_with(">=") || context.near(self) == Near::Version
     }
 
     /// Six pairs of hexadecimal digits.

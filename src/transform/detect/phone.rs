@@ -25,7 +25,7 @@ impl Scan<'_> {
                 None => self.national(groups, at, plus, context),
             };
         }
-        let follows = at > 0 && !group.gap.has(PLUS) && !(group.gap.length > 1);
+        let follows = at > 0 && !group.gap.has(PLUS) && group.gap.length <= 1;
         if self.bytes[group.start..group.end].starts_with(b"00")
             && !follows
             && group.len() >= 3

@@ -16,7 +16,7 @@ pub(in crate::transform) fn write(text: &str, rule: &DetectRule, finds: &[Find],
                 out.text(name(rule, find.what));
                 out.text("]");
             }
-            OnFind::Pseudonym(key) => key.pseudonym(text[find.start..find.end].as_bytes(), out.buffer()),
+            OnFind::Pseudonym(key) => key.pseudonym(&text.as_bytes()[find.start..find.end], out.buffer()),
             OnFind::Drop => {}
         }
         clean = find.end;

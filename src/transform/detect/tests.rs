@@ -93,6 +93,12 @@ fn telephone_numbers() {
         ("<phone>0301234567</phone>", "<phone>[phone]</phone>"),
         ("телефон 8 495 123-45-67", "телефон [phone]"),
         ("0049 151 12345678", "[phone]"),
+        ("Soita minulle numeroon 040 123 4567, tilaus 55412377", "Soita minulle numeroon [phone], tilaus 55412377"),
+        ("제 전화번호는 010-1234-5678입니다. 주문번호 20240115778", "제 전화번호는 [phone]입니다. 주문번호 20240115778"),
+        ("Số điện thoại 0912 345 678, đơn hàng 12398745", "Số điện thoại [phone], đơn hàng 12398745"),
+        (r#"{"type":"phone","value":"0412345678"}"#, r#"{"type":"phone","value":"[phone]"}"#),
+        ("VALUES ('+43 664 1234567',12345678901)", "VALUES ('[phone]',12345678901)"),
+        (r#"{"phones":["0412345678","0412345679"]}"#, r#"{"phones":["[phone]","[phone]"]}"#),
     ]);
     check_nothing(&[
         "order 4155552671",
@@ -196,6 +202,9 @@ fn addresses_of_the_network() {
         "add::fade",
         "::1",
         "lib-1.2.3.4.jar",
+        "foo==1.2.3.4",
+        "§ 12.3.4.5",
+        "upgrade from 1.2.3.4 to 1.2.3.5",
         "1.3.6.1.4.1.311",
     ]);
 }
