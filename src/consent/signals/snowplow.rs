@@ -331,13 +331,13 @@ fn selected(
         return add(&mut said.plain.invalid, mapped(purposes));
     };
     for (purpose, categories) in purposes {
-        let named = |name: &Box<str>| {
+        let mut named = |name: &str| {
             let listed = scopes
                 .elements()
                 .any(|scope| scope.kind() == Kind::String && matches!(spelling(inner(scope), name, names), Spelling::Exact));
             if listed { Answer::Yes } else { Answer::No }
         };
-        match categories.names.iter().map(named).collect::<Answers>().settle(categories.any) {
+        match categories.names.iter().map(|name| named(name)).collect::<Answers>().settle(categories.any) {
             Answer::Yes if on_consent => said.plain.granted.insert(*purpose),
             Answer::Yes => {}
             Answer::No | Answer::Silent | Answer::Broken => said.plain.denied.insert(*purpose),

@@ -89,12 +89,12 @@ fn categories(
         return add(&mut out.invalid, mapped(purposes));
     }
     for (purpose, categories) in purposes {
-        let answer = |name: &Box<str>| {
+        let mut answer = |name: &str| {
             let mut present = lists.into_iter().flatten().peekable();
             let some = present.peek().is_some();
             if some && present.all(|list| holds(list, name, names, text)) { Answer::Yes } else { Answer::No }
         };
-        match categories.names.iter().map(answer).collect::<Answers>().settle(categories.any) {
+        match categories.names.iter().map(|name| answer(name)).collect::<Answers>().settle(categories.any) {
             Answer::Yes => out.granted.insert(*purpose),
             Answer::No | Answer::Silent | Answer::Broken => out.denied.insert(*purpose),
         }

@@ -100,7 +100,7 @@ impl Numbers {
 
     /// The set of which those bits say what is in it, the lowest for number 1; bits beyond 24 are left out.
     pub fn from_bits(bits: u32) -> Self {
-        Self(bits & (1 << Self::MAX) - 1)
+        Self(bits & ((1 << Self::MAX) - 1))
     }
 
     /// Adds a number; one outside 1 to 24 changes nothing.

@@ -1,7 +1,7 @@
 //! What changed between two policies as written, key by key: spacing, comments and the order of mappings do not count.
 
+use crate::policy::Diagnostics;
 use crate::policy::yaml::{self, Node, OwnKeys, Value};
-use crate::policy::{Diagnostics, SourceMap};
 use serde::Serialize;
 use std::fmt;
 
@@ -53,7 +53,7 @@ pub fn changes(old: &str, new: &str) -> Vec<Change> {
 }
 
 fn document(text: &str) -> Option<Node> {
-    yaml::parse(&SourceMap::new("policy", text).text().to_owned(), OwnKeys::Ignored, &mut Diagnostics::default())
+    yaml::parse(text, OwnKeys::Ignored, &mut Diagnostics::default())
 }
 
 struct Walk<'f> {
