@@ -1,5 +1,6 @@
 //! What must hold for every input. A property answers with what is wrong, in words that hold nothing of the input.
 
+use crate::consent;
 use crate::events::event;
 use crate::judge::{Judge, Verdict};
 use crate::random::Random;
@@ -27,7 +28,16 @@ pub const ALL: &[(&str, Property)] = &[
     ("scrubs", scrubs),
     ("spellings", spellings),
     ("untouched", untouched),
+    ("consents", |_, random| {
+        let input = consent::string(random);
+        consents(&input)
+    }),
 ];
+
+/// A consent string is refused or read as what it says.
+pub fn consents(input: &[u8]) -> Result<(), Finding> {
+    consent::holds(input).map_err(|what| Finding { what: what.into(), input: input.to_vec() })
+}
 
 /// Accepted exactly if the strict reader accepts and no rule of `scrub.md` refuses, whatever the plan looks for; and the
 /// strict reader agrees with others.

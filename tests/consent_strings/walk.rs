@@ -1,7 +1,7 @@
 //! Everything that can be asked of the decoders, asked of any bytes: what they answer is collected, and what must always hold
 //! is asserted. Fuzz targets call these functions with whatever they invent.
 
-use super::encoder::{Ids, Publisher, Second, Tc, Vendors};
+use super::encoder::{self, Ids, Publisher, Second, Tc, Vendors};
 use privet::consent::strings::gcd::Gcd;
 use privet::consent::strings::gpp::{CanadaSection, GppString, Section, UsSection};
 use privet::consent::strings::tcf::{PublisherTc, Registration, Restrictions, TcString};
@@ -130,6 +130,19 @@ pub(crate) enum Shown {
     Usp(String),
     Us(u8, Vec<u8>, Second),
     Unknown,
+}
+
+/// The GPP string of those sections.
+pub(crate) fn written(sections: &[(u16, Shown)], join: bool, pad: usize) -> String {
+    let section = |section: &Shown| match section {
+        Shown::Tc(tc) => tc.encode(pad, 0),
+        Shown::Canada(tc) => tc.encode_canada(pad, 0),
+        Shown::Usp(marks) => format!("1{marks}"),
+        Shown::Us(version, values, second) => encoder::us(*version, values, *second, pad),
+        Shown::Unknown => "BAAA.-_".into(),
+    };
+    let texts: Vec<(u16, String)> = sections.iter().map(|(id, shown)| (*id, section(shown))).collect();
+    encoder::gpp(&texts, join, pad)
 }
 
 /// The sections of a GPP string, or `None` where it is broken.

@@ -62,7 +62,7 @@ impl<'a> VendorSet<'a> {
         }
         let mut gaps = Gaps::new(reader)?;
         let set = Self { bits: reader.bits, start: gaps.at, form: Form::Gaps(gaps.count) };
-        while let Some(range) = gaps.next() {
+        for range in gaps.by_ref() {
             if range?.1 > max {
                 return Err(Broken::RangeExceedsMax);
             }

@@ -81,7 +81,7 @@ impl<'a> GppString<'a> {
         }
         let mut gaps = Gaps::new(&mut reader)?;
         let mut texts = self.texts();
-        while let Some(range) = gaps.next() {
+        for range in gaps.by_ref() {
             let (start, end) = range?;
             for id in start..=end {
                 let text = texts.next().ok_or(Broken::SectionCount)?;
