@@ -92,7 +92,7 @@ const COMMIT: &[Key] = &[
     key(
         "interval",
         Shape::Duration(MIN_COMMIT_INTERVAL, MAX_COMMIT_INTERVAL),
-        "Longest time a batch stays open. Default: 100ms.",
+        "From one cut to the next; what comes after a lull is cut at once. Default: 100ms.",
     ),
     key("records", Shape::Count(1, 1_000_000), "Most records read in one batch. Default: 50000."),
     key("bytes", Shape::Size(1 << 10, 1 << 30), "Most bytes read in one batch. Default: 64MiB."),
