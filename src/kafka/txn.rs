@@ -1,8 +1,8 @@
 //! The ends of a batch: transactions where each record counts once, acknowledged flushes where once or more will do.
 //!
 //! librdkafka has no transactions of the second version (KIP-890): an EndTxn that was delayed and tried again may end
-//! a *later* transaction of the same producer epoch (KAFKA-17754). After a commit that took longer than a request
-//! may, or during which requests timed out, the producer is made anew: its new epoch fences the straggler.
+//! a *later* transaction of the same producer epoch (KAFKA-17754). After a commit or an abort that took longer than a
+//! request may, or during which requests timed out, the producer is made anew: its new epoch fences the straggler.
 
 use super::contract::{NextOffset, Outgoing, Sent, Sink};
 use super::ender::{End, Ender, How};
@@ -78,6 +78,11 @@ impl Producer {
         Ok(self.inner()?.client())
     }
 
+    /// Whether an EndTxn may have been tried again in that time, so that the first attempt is still under way.
+    fn is_late(&self, took: Duration, client: &Client<ProducerEvents>) -> bool {
+        self.transactional() && (took >= self.settings.request_timeout() || client.context().timeouts() > self.timeouts)
+    }
+
     /// A broker that refused a size knows another limit than we do.
     fn look_at_sizes(&mut self) {
         if self.client().is_ok_and(|client| client.context().take_too_large()) {
@@ -94,7 +99,7 @@ impl Sink<GroupMetadata> for Producer {
 
     fn begin(&mut self) -> Result<(), Fault> {
         if self.suspect {
-            tracing::warn!("a commit took so long that its answer may be late: the producer is made anew");
+            tracing::warn!("ending a transaction took so long that a late request may end the next: the producer is made anew");
             self.rebuild()?;
         }
         let client = self.client()?;
@@ -128,13 +133,13 @@ impl Sink<GroupMetadata> for Producer {
             Ok(ender) => ender.settled(wait)?,
             Err(fault) => return Some(Err(fault)),
         };
-        let settled = ended.result.and_then(|()| Ok(self.client()?.context().timeouts())).map(|timeouts| {
+        let took = ended.at.saturating_duration_since(ended.started);
+        // Also where it failed: the abort that follows ends the transaction, not the request.
+        self.suspect |= self.client().is_ok_and(|client| self.is_late(took, client));
+        Some(ended.result.map(|()| {
             self.open = false;
-            let took = ended.at.saturating_duration_since(ended.started);
-            self.suspect = self.transactional() && (took >= self.settings.request_timeout() || timeouts > self.timeouts);
             ended.at
-        });
-        Some(settled)
+        }))
     }
 
     fn abort(&mut self, bound: Option<Duration>) -> Result<(), Fault> {
@@ -148,9 +153,11 @@ impl Sink<GroupMetadata> for Producer {
             return self.rebuild();
         }
         let client = self.client()?;
-        let deadline = Instant::now() + bound.unwrap_or(ABORT_TIMEOUT);
+        let started = Instant::now();
+        let deadline = started + bound.unwrap_or(ABORT_TIMEOUT);
         again(Attempt::Abort, Some(deadline), || ffi::abort_transaction(client, remaining(Some(deadline))))?;
         client.context().take_failed();
+        self.suspect |= self.is_late(started.elapsed(), client);
         Ok(())
     }
 
@@ -200,6 +207,43 @@ pub(super) fn again(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, Lookup, System};
+    use crate::kafka::{Settings, SizeLimits, producer};
+    use crate::telemetry::Telemetry;
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+    use std::path::Path;
+
+    /// An EndTxn that was tried again may arrive late and end the next transaction of the same epoch (KAFKA-17754),
+    /// whether it was to commit or to abort.
+    #[test]
+    fn after_an_abort_that_was_tried_again_the_producer_is_made_anew() {
+        let cluster = MockCluster::new(1).expect("cluster");
+        cluster.create_topic("ads", 1, 1).expect("topic");
+        let text = format!(
+            "policy: p\nkeys: {{provider: file, path: k}}\ngroup: g\ninstance: a\nworkers: 1\n\
+             kafka: {{bootstrap.servers: \"{}\", socket.timeout.ms: 800}}\n",
+            cluster.bootstrap_servers()
+        );
+        let lookup: &dyn Lookup = &System;
+        let settings = Settings::new(&Config::parse(&text, Path::new("c.yaml"), lookup).unwrap()).unwrap();
+        let limits = SizeLimits::of_topics(&settings, &["ads"]);
+        let meters = Telemetry::new().transactions();
+        let mut sink = producer(&settings, 0, limits, meters, Arc::default()).unwrap();
+        let mut voided = |errors: &[RDKafkaRespErr]| {
+            sink.begin().unwrap();
+            let record =
+                Outgoing { topic: "ads", source_partition: 0, key: None, value: Some(b"v"), timestamp: None, headers: &[] };
+            assert_eq!(sink.send(record).unwrap(), Sent::Taken);
+            assert!(ffi::flush(sink.client().unwrap(), 10_000), "it is on the broker, so that there is something to void");
+            cluster.request_errors(RDKafkaApiKey::EndTxn, errors);
+            sink.abort(None).unwrap();
+            sink.suspect
+        };
+        assert!(!voided(&[]), "an answer in time is believed");
+        let elected = RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+        assert!(voided(&[elected; 8]), "one that came later than a request may take is not");
+    }
 
     fn retriable() -> NativeFault {
         NativeFault { code: -185, text: String::new(), fatal: false, retriable: true, requires_abort: false }
