@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-/// What applies where a broker does not tell: Kafka's own default.
+/// What applies where a broker has never told: Kafka's own default.
 const DEFAULT_LIMIT: usize = 1_048_588;
 
 /// How long the question may take; without an answer the default applies, and that is said.
@@ -56,12 +56,17 @@ impl SizeLimits {
     fn ask(&self, topics: &[&str]) {
         let told = describe(&self.settings, topics).unwrap_or_default();
         if told.len() < topics.len() {
-            tracing::warn!(default = DEFAULT_LIMIT, "brokers do not tell the size limits of all topics; the default applies");
+            tracing::warn!(
+                default = DEFAULT_LIMIT,
+                "brokers do not tell the size limits of all topics; what they told before applies, or the default"
+            );
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         for topic in topics {
-            let limit = told.get(*topic).copied().unwrap_or(DEFAULT_LIMIT);
-            known.insert((*topic).into(), limit);
+            let limit = known.entry((*topic).into()).or_insert(DEFAULT_LIMIT);
+            if let Some(told) = told.get(*topic) {
+                *limit = *told;
+            }
         }
     }
 }
@@ -89,4 +94,23 @@ fn describe(settings: &Settings, topics: &[&str]) -> Option<HashMap<String, usiz
 pub(super) fn block_on<F: Future>(future: F) -> Option<F::Output> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
     Some(runtime.block_on(future))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Lookup, System};
+    use std::path::Path;
+
+    #[test]
+    fn what_is_known_outlives_brokers_that_do_not_answer() {
+        let text = "policy: p\nkeys: {provider: file, path: k}\ngroup: g\ninstance: a\nworkers: 1\n\
+                    kafka: {bootstrap.servers: \"localhost:1\"}\n";
+        let lookup: &dyn Lookup = &System;
+        let settings = Settings::new(&Config::parse(text, Path::new("c.yaml"), lookup).unwrap()).unwrap();
+        let known = RwLock::new(HashMap::from([("ads".into(), 5_000_000), ("aside".into(), 2_000)]));
+        let limits = SizeLimits { settings, known };
+        limits.refresh();
+        assert_eq!((limits.of("ads"), limits.of("aside")), (5_000_000, 2_000));
+    }
 }
