@@ -20,6 +20,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use report::Findings;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -157,13 +158,14 @@ impl Reloader {
         telemetry: Arc<Telemetry>,
     ) -> std::io::Result<Reloader> {
         let (commands, received) = sync_channel(WAITING);
-        let watcher = watch(&files, commands.clone());
+        let noticed = Arc::new(AtomicBool::new(false));
+        let watcher = watch(&files, commands.clone(), noticed.clone());
         let running = Arc::new(ArcSwap::from_pointee(loaded));
         let last = Arc::new(Mutex::new(None));
         let handle = ReloadHandle { commands, running: running.clone(), last: last.clone() };
         let attempts = Attempts::new(files, live, running, admit, (status, telemetry), last);
         let thread = std::thread::Builder::new().name("privet-reload".to_owned()).spawn(move || {
-            serve(&received, attempts);
+            serve(&received, attempts, &noticed);
             drop(watcher);
         })?;
         Ok(Reloader { handle, thread: Some(thread) })
@@ -186,12 +188,14 @@ impl Drop for Reloader {
     }
 }
 
-fn serve(commands: &Receiver<Command>, mut attempts: Attempts) {
+/// `noticed` says that a change waits among the commands already.
+fn serve(commands: &Receiver<Command>, mut attempts: Attempts, noticed: &AtomicBool) {
     let mut first_event: Option<Instant> = None;
     let mut wait = POLL;
     loop {
         match commands.recv_timeout(wait) {
             Ok(Command::Changed) => {
+                noticed.store(false, Ordering::Release);
                 let first = *first_event.get_or_insert_with(Instant::now);
                 wait = QUIET.min(PATIENCE.saturating_sub(first.elapsed()));
             }
@@ -214,12 +218,13 @@ fn serve(commands: &Receiver<Command>, mut attempts: Attempts) {
 
 /// Watches the folders, not the files: editors and Kubernetes replace the file (or a link above it), and a watch on a
 /// file stays with the one that was replaced. Without a watcher the polling still finds every change.
-fn watch(files: &Files, commands: SyncSender<Command>) -> Option<RecommendedWatcher> {
+fn watch(files: &Files, commands: SyncSender<Command>, noticed: Arc<AtomicBool>) -> Option<RecommendedWatcher> {
     let told = move |event: notify::Result<notify::Event>| {
         let matters = event.is_ok_and(|event| !matches!(event.kind, EventKind::Access(_)));
-        if matters {
-            // A full queue is a queue that will be looked at; polling covers the rest.
-            let _ = commands.try_send(Command::Changed);
+        // One that waits stands for all, so that a busy folder leaves room for those who ask. A full queue is a queue that
+        // will be looked at; polling covers the rest.
+        if matters && !noticed.swap(true, Ordering::AcqRel) && commands.try_send(Command::Changed).is_err() {
+            noticed.store(false, Ordering::Release);
         }
     };
     let started = notify::recommended_watcher(told).and_then(|mut watcher| {

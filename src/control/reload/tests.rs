@@ -228,6 +228,29 @@ fn what_the_brokers_refuse_is_tried_again_when_asked() {
     assert_eq!(&*running.live.load().sinks[0].topic, "events.new");
 }
 
+/// A folder may be a busy one, and an editor alone makes a dozen events.
+#[test]
+fn events_of_the_folder_leave_room_for_those_who_ask() {
+    let busy = Arc::new(AtomicBool::new(true));
+    let entered = Arc::new(AtomicBool::new(false));
+    let (seen, inside) = (busy.clone(), entered.clone());
+    let running = Running::admitting(Box::new(move |_, _| {
+        inside.store(true, Ordering::Relaxed);
+        until("the brokers answer", || !seen.load(Ordering::Relaxed));
+        Ok(())
+    }));
+    running.write(&second());
+    until("the brokers are asked", || entered.load(Ordering::Relaxed));
+    for number in 0..200 {
+        std::fs::write(running.files.policy.with_file_name(format!("{number}.log")), "line").unwrap();
+    }
+    // The watcher's thread tells of them in its own time.
+    std::thread::sleep(Duration::from_millis(300));
+    let asked = running.reloader.handle().request(Trigger::Signal);
+    busy.store(false, Ordering::Relaxed);
+    assert_eq!(asked, Ok(()));
+}
+
 #[test]
 fn keys_come_with_the_policy_or_not_at_all() {
     let running = Running::start();
