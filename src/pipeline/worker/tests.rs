@@ -308,10 +308,14 @@ fn write_number(number: u64, write: &mut Write<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-struct Nobody;
+/// Counts the signs of life.
+#[derive(Default)]
+struct Nobody(Rc<RefCell<u64>>);
 
 impl Observer for Nobody {
-    fn beat(&self) {}
+    fn beat(&self) {
+        *self.0.borrow_mut() += 1;
+    }
     fn joining(&self) {}
     fn assigned(&self, _: Vec<(String, i32)>) {}
     fn revoked(&self) {}
@@ -326,6 +330,7 @@ struct Stage {
     cluster: Shared,
     worker: TestWorker,
     counted: Rc<RefCell<u64>>,
+    beats: Rc<RefCell<u64>>,
 }
 
 /// A worker with three partitions of ten records each, number `100 * partition + offset`.
@@ -340,9 +345,11 @@ fn stage(transactional: bool) -> Stage {
     let judge = FakeJudge { committed: counted.clone(), ..FakeJudge::default() };
     let sink = FakeSink { cluster: cluster.clone(), transactional };
     let meters = Telemetry::new().transactions();
-    let mut worker = Worker::new((FakeSource(cluster.clone()), sink, judge), Nobody, CUT, meters, Arc::default());
+    let beats = Rc::new(RefCell::new(0));
+    let observer = Nobody(beats.clone());
+    let mut worker = Worker::new((FakeSource(cluster.clone()), sink, judge), observer, CUT, meters, Arc::default());
     worker.first_pause = Duration::ZERO;
-    Stage { cluster, worker, counted }
+    Stage { cluster, worker, counted, beats }
 }
 
 impl Stage {
@@ -597,6 +604,18 @@ fn a_drain_commits_what_was_judged_ahead_too() {
     assert_eq!(stage.written(), (6, 0, 6));
     assert_eq!(*stage.counted.borrow(), 6);
     assert!(stage.cluster.borrow().left);
+}
+
+#[test]
+fn a_drain_does_not_write_what_was_decided_long_ago() {
+    let mut stage = ahead(true);
+    stage.worker.cut.interval = Duration::ZERO;
+    stage.worker.stall = Duration::ZERO;
+    stage.worker.drain();
+    assert_eq!(stage.written(), (4, 0, 4), "the batch before counts, and nothing was written after it");
+    assert_eq!(*stage.counted.borrow(), 4);
+    let cluster = stage.cluster.borrow();
+    assert!(!cluster.open && cluster.left);
 }
 
 #[test]
