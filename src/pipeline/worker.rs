@@ -211,7 +211,11 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     fn turn(&mut self, now: Instant) -> Result<(), Fault> {
         match self.rewind_at {
             Some(at) if now >= at => self.rewind(),
-            Some(_) => Ok(()),
+            Some(_) => {
+                // Where records come all the time no poll is idle, although this worker only waits.
+                self.observer.beat();
+                Ok(())
+            }
             None if self.batch.is_due(&self.cut, now) => self.cut(None),
             None => Ok(()),
         }

@@ -618,6 +618,20 @@ fn a_drain_does_not_write_what_was_decided_long_ago() {
     assert!(!cluster.open && cluster.left);
 }
 
+/// While records are there to be read no poll is idle; a supervisor must not take a worker that waits for one that hangs.
+#[test]
+fn a_worker_that_waits_to_go_back_shows_that_it_lives() {
+    let mut stage = stage(true);
+    stage.fail(Call::Begin, 1, Recovery::Abort);
+    stage.worker.first_pause = Duration::from_secs(3600);
+    stage.turns(2).unwrap();
+    assert!(stage.worker.rewind_at.is_some());
+    let before = *stage.beats.borrow();
+    stage.turns(3).unwrap();
+    assert_eq!(stage.cluster.borrow().position.values().sum::<i64>(), 1 + 3, "each poll met a record");
+    assert!(*stage.beats.borrow() > before);
+}
+
 #[test]
 fn a_drain_after_a_batch_that_failed_writes_nothing_more() {
     for recovery in [Recovery::Abort, Recovery::Rebuild] {
