@@ -1,6 +1,8 @@
 //! The engine as the properties ask it.
 
-use privet::event::{Position, Record, StreamId, Timestamp};
+use privet::decode::Refusal;
+use privet::decode::json::{Path, Scanner};
+use privet::event::{Capture, Hit, Mark, Places, Position, Record, StreamId, Timestamp};
 use privet::keys::KeySet;
 use privet::pipeline::{Engine, Limits};
 use privet::plan::Plan;
@@ -55,7 +57,13 @@ pub struct Judge {
     plans: Vec<Plan>,
     engine: Engine,
     now: Timestamp,
+    /// One a way in which this processor can read.
+    scanners: Vec<Scanner>,
+    places: Places,
 }
+
+/// What a scan found.
+pub type Scanned = Result<(Vec<Mark>, Vec<Hit>, Vec<Capture>), Refusal>;
 
 impl Judge {
     /// Compiles the plans.
@@ -66,7 +74,19 @@ impl Judge {
             compiled.plan.unwrap_or_else(|| panic!("{faults}"))
         });
         let now = "2026-11-22T12:00:00Z".parse().expect("a time");
-        Judge { plans: plans.into(), engine: Engine::new(Limits::default()), now }
+        let scanners = Path::available().into_iter().map(|path| Scanner::new(Limits::default()).with_path(path)).collect();
+        Judge { plans: plans.into(), engine: Engine::new(Limits::default()), now, scanners, places: Places::default() }
+    }
+
+    /// Scans a record in every way that this processor has.
+    pub fn scan(&mut self, plan: usize, input: &[u8]) -> Vec<Scanned> {
+        let stream = self.plans[plan].stream(StreamId(0));
+        let places = &mut self.places;
+        let scan = |scanner: &mut Scanner| {
+            scanner.scan(input, &stream.index, stream.duplicates, places)?;
+            Ok((places.marks.clone(), places.hits.clone(), places.captures.clone()))
+        };
+        self.scanners.iter_mut().map(scan).collect()
     }
 
     /// How many plans there are; the first has no rules.

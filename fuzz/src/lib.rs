@@ -20,14 +20,15 @@ thread_local! {
     static JUDGE: RefCell<Judge> = RefCell::new(Judge::new());
 }
 
-/// Runs one property on a fuzzer's bytes; panics on a finding, as libFuzzer expects. `accepts` takes the bytes as the
-/// document, `consents` as the string.
+/// Runs one property on a fuzzer's bytes; panics on a finding, as libFuzzer expects. `accepts` and `ways` take the bytes as
+/// the document, `consents` as the string.
 pub fn under_libfuzzer(name: &str, data: &[u8]) {
     let property = properties::ALL.iter().find(|(known, _)| *known == name).expect("a property of that name");
     JUDGE.with_borrow_mut(|judge| {
         let ended = match name {
             "accepts" => properties::accepts(judge, data),
             "consents" => properties::consents(data),
+            "ways" => properties::ways(judge, data),
             _ => property.1(judge, &mut Random::from_bytes(data)),
         };
         if let Err(finding) = ended {

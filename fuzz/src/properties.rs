@@ -32,6 +32,10 @@ pub const ALL: &[(&str, Property)] = &[
         let input = consent::string(random);
         consents(&input)
     }),
+    ("ways", |judge, random| {
+        let input = text(random);
+        ways(judge, &input)
+    }),
 ];
 
 /// A consent string is refused or read as what it says.
@@ -158,6 +162,17 @@ pub fn untouched(judge: &mut Judge, random: &mut Random<'_>) -> Result<(), Findi
         _ if is_root_list => Ok(()),
         _ => Err(Finding { what: "what no rule is about does not come out as it came in".into(), input }),
     }
+}
+
+/// Every way in which this processor can read a record finds the same places and refuses the same records at the same byte.
+pub fn ways(judge: &mut Judge, input: &[u8]) -> Result<(), Finding> {
+    for plan in 0..judge.plans() {
+        let found = judge.scan(plan, input);
+        if found.windows(2).any(|pair| pair[0] != pair[1]) {
+            return Err(Finding { what: format!("plan {plan}: two ways to read find different places"), input: input.to_vec() });
+        }
+    }
+    Ok(())
 }
 
 /// The tree without members that rules are about.
