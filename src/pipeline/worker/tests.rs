@@ -559,7 +559,7 @@ fn a_fault_in_what_is_judged_ahead_does_not_void_the_batch_before() {
     stage.cluster.borrow_mut().slow = 1000;
     stage.fail(Call::Fits, 1, Recovery::Abort);
     // The fault comes with the first record that is judged ahead and writes at once.
-    while stage.cluster.borrow().calls.get(&Call::Fits).is_none() {
+    while !stage.cluster.borrow().calls.contains_key(&Call::Fits) {
         stage.turns(1).unwrap();
     }
     assert_eq!(stage.written(), (4, 0, 4));

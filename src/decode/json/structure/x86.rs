@@ -7,9 +7,9 @@ use std::arch::x86_64::*;
 use std::ops::Range;
 
 /// For each low half of a byte, the white space that ends in it; what is never looked up equals nothing.
-const BLANKS: [u8; 16] = table(&[b' ', b'\n', b'\r', b'\t'], 0x01);
+const BLANKS: [u8; 16] = table(b" \n\r\t", 0x01);
 /// For each low half of a byte, the operator that ends in it once brackets are curled.
-const OPERATORS: [u8; 16] = table(&[b':', b'{', b',', b'}'], 0x01);
+const OPERATORS: [u8; 16] = table(b":{,}", 0x01);
 
 /// A table by low halves; where there is none of the bytes, one that ends in another half.
 const fn table(bytes: &[u8], other: u8) -> [u8; 16] {
