@@ -103,6 +103,9 @@ struct TopicReport {
 struct PartitionReport {
     #[serde(default = "none")]
     partition: i32,
+    /// What the fetcher does.
+    #[serde(default)]
+    fetch_state: String,
     /// The offset after the last record that the worker took; negative before the first.
     #[serde(default = "unknown")]
     app_offset: i64,
@@ -116,8 +119,12 @@ struct PartitionReport {
 
 impl PartitionReport {
     /// Records that may be read and were not taken yet. librdkafka's own `consumer_lag` counts from the offset that the
-    /// consumer committed, which does not move where offsets are committed by a producer's transaction.
+    /// consumer committed, which does not move where offsets are committed by a producer's transaction. A partition that
+    /// went to another member is reported on, with the numbers of its last fetch: it has no lag here.
     fn lag(&self) -> Option<i64> {
+        if matches!(self.fetch_state.as_str(), "none" | "stopping" | "stopped") {
+            return None;
+        }
         let position = if self.app_offset >= 0 { self.app_offset } else { self.next_offset };
         (position >= 0 && self.ls_offset >= 0).then(|| (self.ls_offset - position).max(0))
     }
@@ -241,6 +248,21 @@ mod tests {
         lines.sort_unstable();
         let lag = |partition, records| format!(r#"privet_lag_records{{topic="events",partition="{partition}"}} {records}"#);
         assert_eq!(lines, [lag(3, 17), lag(4, 60), lag(5, 0)]);
+    }
+
+    /// librdkafka goes on to report a partition that went to another member, with the numbers of the last fetch.
+    #[test]
+    fn a_partition_that_is_not_read_any_more_has_no_lag() {
+        let telemetry = Arc::new(Telemetry::new());
+        let events = ConsumerEvents::new(telemetry.clone());
+        let partition = |id: i32, state: &str| {
+            format!(r#""{id}":{{"partition":{id},"fetch_state":"{state}","app_offset":-1001,"next_offset":40,"ls_offset":100}}"#)
+        };
+        let partitions = [partition(0, "none"), partition(1, "stopping"), partition(2, "stopped"), partition(3, "active")];
+        events.stats_raw(format!(r#"{{"topics":{{"events":{{"partitions":{{{}}}}}}}}}"#, partitions.join(",")).as_bytes());
+        let shown = telemetry.render("2026-11-22T00:00:00Z".parse().unwrap());
+        let lines: Vec<&str> = shown.lines().filter(|line| line.starts_with("privet_lag_records{")).collect();
+        assert_eq!(lines, [r#"privet_lag_records{topic="events",partition="3"} 60"#]);
     }
 
     #[test]
