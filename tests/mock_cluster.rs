@@ -479,6 +479,13 @@ fn a_stop_while_the_coordinator_is_elected_is_quick_and_no_failure() {
     let proxy = Proxy::start(&config, Start { create_topics: false, from: Some(From::Earliest) }).expect("checks pass");
     std::thread::sleep(Duration::from_millis(800));
     quick(proxy, "while registering");
+    // Once partitions were given and nobody tells where they begin.
+    let stage = Stage::new("exactly_once");
+    let config = Config::load(&stage.path("privet.yaml"), &System).expect("configuration");
+    let proxy = Proxy::start(&config, Start { create_topics: false, from: Some(From::Earliest) }).expect("checks pass");
+    stage.cluster.request_errors(RDKafkaApiKey::OffsetFetch, &[elected; 500]);
+    wait("a stall", || proxy.readiness().reasons.iter().any(|reason| reason.contains("committed offsets")));
+    quick(proxy, "while nobody tells committed offsets");
     // While a batch is being ended.
     let mut stage = Stage::new("exactly_once");
     let proxy = stage.start();
