@@ -11,6 +11,7 @@ mod tests;
 
 use super::output::Output;
 use crate::plan::{UrlPart, UrlRule};
+use memchr::{memchr2, memchr3};
 use names::Names;
 use pieces::pieces;
 use unicode_normalization::UnicodeNormalization;
@@ -19,8 +20,8 @@ use unicode_normalization::UnicodeNormalization;
 pub(super) fn write(text: &str, rule: &UrlRule, work: &mut Vec<u8>, out: &mut Output<'_>) -> Option<()> {
     let blank_ends = text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
     // Browsers take a backslash for a slash, but not behind the first `?` or `#`.
-    let path_end = text.find(['?', '#']).unwrap_or(text.len());
-    if blank_ends || text[..path_end].contains('\\') || text.chars().any(char::is_control) {
+    let path_end = memchr2(b'?', b'#', text.as_bytes()).unwrap_or(text.len());
+    if blank_ends || text[..path_end].contains('\\') || has_control(text) {
         return None;
     }
     out.quote();
@@ -44,6 +45,12 @@ pub(super) fn write(text: &str, rule: &UrlRule, work: &mut Vec<u8>, out: &mut Ou
     Some(())
 }
 
+/// Whether the text holds a control character; nearly all texts are visible ASCII, which is seen sooner.
+fn has_control(text: &str) -> bool {
+    let is_visible = text.bytes().fold(true, |all, byte| all & (b' '..0x7F).contains(&byte));
+    !is_visible && text.chars().any(char::is_control)
+}
+
 /// `?a=b`, and `a=b` where nothing before the first `=` could belong to a URL.
 fn is_bare_query(text: &str) -> bool {
     text.starts_with('?') || text.find(['=', '/', '?', '#', ':', ';']).is_some_and(|at| text.as_bytes()[at] == b'=')
@@ -58,7 +65,7 @@ struct Writer<'a, 'w, 'o> {
 impl Writer<'_, '_, '_> {
     /// An absolute, scheme-relative or relative reference (RFC 3986, section 4.1).
     fn url(&mut self, text: &str) -> Option<()> {
-        let end = text.find(['/', '?', '#']).unwrap_or(text.len());
+        let end = memchr3(b'/', b'?', b'#', text.as_bytes()).unwrap_or(text.len());
         let (rest, needs_host) = match text[..end].split_once(':') {
             Some((scheme, _)) => {
                 let after = &text[scheme.len() + 1..];
@@ -72,7 +79,7 @@ impl Writer<'_, '_, '_> {
         };
         let rest = match rest.strip_prefix("//") {
             Some(rest) => {
-                let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+                let end = memchr3(b'/', b'?', b'#', rest.as_bytes()).unwrap_or(rest.len());
                 self.authority(&rest[..end], needs_host)?;
                 &rest[end..]
             }
@@ -104,7 +111,8 @@ impl Writer<'_, '_, '_> {
     /// programs differ in where such a host ends.
     fn authority(&mut self, authority: &str, needs_host: bool) -> Option<()> {
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._~:[]".contains(letter);
+        let is_plain =
+            |letter: char| matches!(letter, 'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' | '_' | '~' | ':' | '[' | ']');
         let is_usual = |letter: char| {
             is_plain(letter)
                 || (!letter.is_ascii() && std::iter::once(letter).nfkc().all(|form| !form.is_ascii() || is_plain(form)))

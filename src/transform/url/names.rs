@@ -32,7 +32,9 @@ impl<'a> Names<'a> {
     pub(super) fn hide_in(&mut self, text: &str) -> bool {
         match self.params {
             UrlParams::Keep(_) => false,
-            UrlParams::Drop(names) => text.contains(['=', '%']) && is_named(text, true, names, self.work),
+            UrlParams::Drop(names) => {
+                memchr::memchr2(b'=', b'%', text.as_bytes()).is_some() && is_named(text, true, names, self.work)
+            }
         }
     }
 
@@ -48,9 +50,12 @@ impl<'a> Names<'a> {
 /// Decodes the name of a parameter into `work`; true if it cannot be told what the name is: no UTF-8, control
 /// characters, or a `%` still left.
 fn is_unreadable(piece: &str, work: &mut Vec<u8>) -> bool {
-    let name = piece.split('=').next().unwrap_or_default();
+    let name = piece.split_once('=').map_or(piece, |(name, _)| name);
     work.clear();
     work.extend_from_slice(name.as_bytes());
+    if name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'%') {
+        return false;
+    }
     for _ in 0..MAX_DECODINGS {
         if !decode_in_place(work) {
             break;
@@ -81,11 +86,23 @@ fn is_named(text: &str, needs_value: bool, names: &[Box<str>], work: &mut Vec<u8
     false
 }
 
+/// By byte, what ends a name.
+const IS_DELIMITER: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut position = 0;
+    while position < DELIMITERS.len() {
+        table[DELIMITERS[position] as usize] = true;
+        position += 1;
+    }
+    table
+};
+const DELIMITERS: &[u8] = b"?&;#/=";
+
 /// The same for one reading: each run between delimiters with an `=` behind it is a name.
 fn reads_named(text: &[u8], needs_value: bool, names: &[Box<str>]) -> bool {
     let mut start = 0;
     loop {
-        let end = text[start..].iter().position(|byte| b"?&;#/=".contains(byte)).map_or(text.len(), |at| start + at);
+        let end = text[start..].iter().position(|byte| IS_DELIMITER[usize::from(*byte)]).map_or(text.len(), |at| start + at);
         let has_value = text.get(end) == Some(&b'=');
         let is_own = start == 0 && !needs_value;
         if (has_value || is_own) && names_one(&text[start..end], names) {
@@ -102,9 +119,10 @@ fn reads_named(text: &[u8], needs_value: bool, names: &[Box<str>]) -> bool {
 fn names_one(name: &[u8], names: &[Box<str>]) -> bool {
     if name.is_ascii() {
         let name = trim(name);
-        let mut parts = name.split(|byte| b"[].".contains(byte)).map(trim);
-        return names.iter().any(|listed| listed.is_ascii() && name.eq_ignore_ascii_case(listed.as_bytes()))
-            || parts.any(|part| names.iter().any(|listed| part.eq_ignore_ascii_case(listed.as_bytes())))
+        let lists = |name: &[u8]| names.iter().any(|listed| name.eq_ignore_ascii_case(listed.as_bytes()));
+        let has_parts = memchr::memchr3(b'[', b']', b'.', name).is_some();
+        return lists(name)
+            || has_parts && name.split(|byte| b"[].".contains(byte)).map(trim).any(lists)
             || (names.iter().any(|listed| !listed.is_ascii()) && looks_like_one(name, names));
     }
     looks_like_one(name, names)

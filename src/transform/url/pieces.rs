@@ -17,7 +17,7 @@ impl<'a> Iterator for Pieces<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let rest = self.rest?;
         let separator = self.separator;
-        let Some(at) = rest.find(['&', ';']) else {
+        let Some(at) = memchr::memchr2(b'&', b';', rest.as_bytes()) else {
             self.rest = None;
             return Some((separator, rest));
         };
