@@ -159,7 +159,7 @@ impl ProducerEvents {
         self.too_large.swap(false, Ordering::AcqRel)
     }
 
-    /// Requests that timed out or were tried again, since the producer was made.
+    /// Requests that timed out since the producer was made, as the statistics tell every few seconds.
     pub(super) fn timeouts(&self) -> u64 {
         self.timeouts.load(Ordering::Acquire)
     }
