@@ -4,8 +4,7 @@
 //! The cluster checks each commit when it takes effect: a transaction holds exactly the records over which it moves the
 //! offsets, once, under one plan. In the end everything is there. `PRIVET_SIM_SCHEDULES` (200000) says how many schedules,
 //! `PRIVET_SIM_SEED` where to begin; `PRIVET_SIM_SECONDS` (120) bounds the time, and what was run is printed.
-#![allow(clippy::print_stdout, reason = "what was run is said")]
-#![allow(clippy::print_stdout)] // how many schedules were run, and what caught a mutation, is a result
+#![allow(clippy::print_stdout, reason = "how many schedules were run, and what caught a mutation, is a result")]
 
 mod clients;
 mod cluster;
