@@ -84,6 +84,13 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     /// The batch has ended: what was judged ahead is written now.
     fn go_on(&mut self, ended: Result<Instant, Fault>) -> Result<(), Fault> {
         self.conclude(ended)?;
+        let stale = self
+            .batch
+            .opened()
+            .is_some_and(|opened| (self.now)().saturating_duration_since(opened) > self.cut.interval + self.stall);
+        if stale {
+            return Err(Fault::own("committing", Recovery::Abort, "the batch before took too long; the next is judged anew"));
+        }
         self.write_ahead()?;
         self.turn((self.now)())
     }
@@ -106,11 +113,10 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         Ok(())
     }
 
-    /// Opens a transaction for what was judged ahead, and writes it, unless it was judged long ago.
+    /// Opens a transaction for what was judged ahead, and writes it.
     pub(super) fn write_ahead(&mut self) -> Result<(), Fault> {
-        let Some(opened) = self.batch.opened().filter(|_| self.is_ahead) else { return Ok(()) };
-        if (self.now)().saturating_duration_since(opened) > self.cut.interval + self.stall {
-            return Err(Fault::own("committing", Recovery::Abort, "the batch before took too long; the next is judged anew"));
+        if self.batch.opened().is_none() || !self.is_ahead {
+            return Ok(());
         }
         let Worker { sink, ahead, is_ahead, .. } = self;
         sink.begin()?;

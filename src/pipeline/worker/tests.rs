@@ -606,18 +606,6 @@ fn a_drain_commits_what_was_judged_ahead_too() {
     assert!(stage.cluster.borrow().left);
 }
 
-#[test]
-fn a_drain_does_not_write_what_was_decided_long_ago() {
-    let mut stage = ahead(true);
-    stage.worker.cut.interval = Duration::ZERO;
-    stage.worker.stall = Duration::ZERO;
-    stage.worker.drain();
-    assert_eq!(stage.written(), (4, 0, 4), "the batch before counts, and nothing was written after it");
-    assert_eq!(*stage.counted.borrow(), 4);
-    let cluster = stage.cluster.borrow();
-    assert!(!cluster.open && cluster.left);
-}
-
 /// While records are there to be read no poll is idle; a supervisor must not take a worker that waits for one that hangs.
 #[test]
 fn a_worker_that_waits_to_go_back_shows_that_it_lives() {
