@@ -4,7 +4,8 @@
 //! three times over. `groups` says 1 (or 2, always active) or 0 for each category; a category that it does not name is denied.
 //! Before the first interaction it holds defaults: unless something ending in `AlertBoxClosed` records a choice, and while a
 //! new one is awaited (`AwaitingReconsent`), what it says is silence. `isGpcEnabled` is Global Privacy Control. A missing
-//! value, null, an empty text and a cookie header without these cookies are silence; any other value is broken.
+//! value, null, an empty text and a cookie header without these cookies are silence; any other value is broken, and so is a flag
+//! that is neither on nor off.
 
 use super::{
     Answer, Answers, Buffers, MAX_INPUT, Said, Spelling, Statement, Value, add, document, flag, is_empty, mapped, scalar_text,
@@ -19,6 +20,8 @@ use crate::plan::Categories;
 const COOKIE: &[u8] = b"OptanonConsent";
 /// Ends the names of what records a choice: `OptanonAlertBoxClosed`, `alertBoxClosed`.
 const CLOSED: &[u8] = b"alertboxclosed";
+/// Flags that stand against a yes: Global Privacy Control, and that a new choice is awaited.
+const FLAGS: [&[u8]; 2] = [b"isGpcEnabled", b"AwaitingReconsent"];
 /// How often a text may be encoded: twice is common, once more is seen.
 const ROUNDS: usize = 3;
 
@@ -96,18 +99,27 @@ impl Found {
     /// The value of `AlertBoxClosed`: a time, or a word.
     fn close(&mut self, value: &[u8]) {
         self.any = true;
-        if !matches!(value, b"" | b"false" | b"0" | b"null") {
+        let at = rfc3339(value);
+        // Any other word records no choice.
+        if at.is_some() || matches!(value, b"1" | b"true") {
             self.closed = true;
-            self.at = rfc3339(value);
+            self.at = at;
         }
     }
 
+    /// A flag against the person's yes: one that cannot be read must not pass for "off".
+    fn flag(&mut self, value: &[u8]) -> bool {
+        self.any = true;
+        let is = |words: [&[u8]; 2]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
+        self.broken |= !value.is_empty() && !is([b"0", b"false"]) && !is([b"1", b"true"]);
+        is([b"1", b"true"])
+    }
+
     fn note(&mut self, name: &[u8], value: &[u8]) {
-        let on = matches!(value, b"1" | b"true");
-        if name.eq_ignore_ascii_case(b"isGpcEnabled") {
-            (self.any, self.gpc) = (true, self.gpc || on);
-        } else if name.eq_ignore_ascii_case(b"AwaitingReconsent") {
-            (self.any, self.awaiting) = (true, self.awaiting || on);
+        if name.eq_ignore_ascii_case(FLAGS[0]) {
+            self.gpc |= self.flag(value);
+        } else if name.eq_ignore_ascii_case(FLAGS[1]) {
+            self.awaiting |= self.flag(value);
         } else if is_closed(name) {
             self.close(value);
         }
@@ -206,11 +218,17 @@ fn members(object: Text<'_>, buffers: &mut Buffers, found: &mut Found) {
                 Some(cookie) if cookie.len() <= MAX_INPUT => one(cookie, more, found),
                 Some(_) | None => found.broken = true,
             }
-        } else if let Some(word) = scalar_text(value, text) {
-            let start = decode(word, more);
+        } else {
             // `spelling` left the decoded name in the buffer only where it had escapes.
             let name = if member.0.contains(&b'\\') { &names[..] } else { member.0 };
-            found.note(name, &more[start..]);
+            match scalar_text(value, text) {
+                Some(word) => {
+                    let start = decode(word, more);
+                    found.note(name, &more[start..]);
+                }
+                // A container says neither on nor off.
+                None => found.broken |= FLAGS.iter().any(|flag| name.eq_ignore_ascii_case(flag)),
+            }
         }
     }
 }
@@ -358,10 +376,20 @@ mod tests {
         check(&format!("\"OptanonConsent=groups={GROUPS}\""), ["", "", "", ""]);
         check(&format!("\"{GROUPS}\""), ["", "", "", ""]);
         check(&format!(r#"{{"groups":"{GROUPS}"}}"#), ["", "", "", ""]);
-        for not_closed in ["\"\"", "false", "null", "0"] {
+        for not_closed in ["\"\"", "false", "null", "0", "\"no\"", "\"undefined\""] {
             check(&format!(r#"{{"groups":"{GROUPS}","alertBoxClosed":{not_closed}}}"#), ["", "", "", ""]);
         }
         check(&format!("\"groups={GROUPS}&AlertBoxClosed=1&AwaitingReconsent=true\""), ["", "", "", ""]);
+        check(&format!("\"groups={GROUPS}&AlertBoxClosed=1&AwaitingReconsent=True\""), ["", "", "", ""]);
+        for flag in [r#""AwaitingReconsent":[true]"#, r#""isGpcEnabled":{}"#] {
+            check(
+                &format!(r#"{{"groups":"{GROUPS}","alertBoxClosed":true,{flag}}}"#),
+                ["invalid", "invalid", "invalid", "invalid"],
+            );
+        }
+        for flag in ["AwaitingReconsent=yes", "isGpcEnabled=on"] {
+            check(&format!("\"groups={GROUPS}&AlertBoxClosed=1&{flag}\""), ["invalid", "invalid", "invalid", "invalid"]);
+        }
     }
 
     #[test]

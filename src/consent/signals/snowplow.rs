@@ -300,8 +300,9 @@ fn expiry(data: Text<'_>, names: &mut Vec<u8>, spare: &mut Vec<u8>) -> Result<Op
 
 fn preferences(purposes: &[(PurposeId, Categories)], data: Text<'_>, [names, spare]: [&mut Vec<u8>; 2], said: &mut Said<'_>) {
     spare.clear();
-    if let Some(basis) = member(data, "basisForProcessing", names) {
-        basis.decode_into(spare);
+    // A basis that cannot be read is none that could be taken for consent.
+    if member(data, "basisForProcessing", names).is_some_and(|basis| !basis.decode_into(spare)) {
+        return add(&mut said.plain.invalid, mapped(purposes));
     }
     let on_consent = spare.is_empty() || spare.as_slice() == b"consent";
     spare.clear();
@@ -412,6 +413,10 @@ mod tests {
         for basis in ["contract", "legitimate_interests"] {
             check(&format!(r#"{{"basisForProcessing":"{basis}","eventType":"allow_all","consentScopes":[]}}"#), ["", "", ""]);
             check(&format!(r#"{{"basisForProcessing":"{basis}","eventType":"deny_all","consentScopes":[]}}"#), ["denied"; 3]);
+        }
+        for unreadable in ["5", "true", "[\"consent\"]", "{}"] {
+            let data = format!(r#"{{"basisForProcessing":{unreadable},"eventType":"allow_all","consentScopes":[]}}"#);
+            check(&data, ["invalid"; 3]);
         }
     }
 

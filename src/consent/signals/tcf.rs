@@ -136,6 +136,8 @@ impl Ask<'_, '_> {
     fn vendor(&self, vendor: &Vendor, registration: &Registration) -> Refused {
         let core = &self.string.core;
         let mut refused = self.features();
+        // A special feature alone names no purpose for which the vendor was let in.
+        refused.vendor |= self.need.purposes == 0;
         for number in Numbers::from_bits(self.need.purposes).iter() {
             let admits = |basis| match basis {
                 Basis::Consent => !self.on_interest,
