@@ -14,6 +14,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel}
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+/// The thread that polls the producer reads librdkafka's lines as they come; on a machine that does not, longer.
+const HEARING: Duration = Duration::from_millis(200);
+
 /// A batch to be ended.
 pub(super) struct End {
     /// What to make of the batch.
@@ -35,6 +38,8 @@ pub(super) struct Ended {
     pub(super) result: Result<(), Fault>,
     pub(super) started: Instant,
     pub(super) at: Instant,
+    /// Whether a request to end the transaction may still be under way.
+    pub(super) is_uncertain: bool,
 }
 
 /// The thread of one client; it ends with the client's owner, after the call that is under way.
@@ -47,15 +52,24 @@ pub(super) struct Ender {
 }
 
 impl Ender {
-    /// A thread that ends the batches of this client.
-    pub(super) fn start(client: Arc<ThreadedProducer<ProducerEvents>>, worker: usize) -> Result<Ender, Fault> {
+    /// A thread that ends the batches of this client; `quickest_retry` where they are transactions.
+    pub(super) fn start(
+        client: Arc<ThreadedProducer<ProducerEvents>>,
+        worker: usize,
+        quickest_retry: Option<Duration>,
+    ) -> Result<Ender, Fault> {
         let (batches, incoming) = channel::<End>();
         let (outgoing, ended) = channel();
         let work = move || {
             for batch in incoming {
-                let started = Instant::now();
+                let (started, ended) = (Instant::now(), client.context().ended());
                 let result = end(&client, batch);
-                if outgoing.send(Ended { result, started, at: Instant::now() }).is_err() {
+                let at = Instant::now();
+                let is_uncertain = quickest_retry.is_some_and(|retry| {
+                    let is_slow = result.is_ok() && at.saturating_duration_since(started) >= retry;
+                    is_uncertain(client.context(), ended, is_slow)
+                });
+                if outgoing.send(Ended { result, started, at, is_uncertain }).is_err() {
                     break;
                 }
             }
@@ -93,7 +107,7 @@ impl Ender {
             Err(RecvTimeoutError::Disconnected) => {
                 let now = Instant::now();
                 let result = Err(Fault::own("ending a batch", Recovery::Rebuild, "the thread that ends batches is gone"));
-                Ended { result, started: now, at: now }
+                Ended { result, started: now, at: now, is_uncertain: true }
             }
         };
         self.under_way = false;
@@ -111,6 +125,20 @@ impl Drop for Ender {
             let _ = thread.join();
         }
     }
+}
+
+/// Whether a request to end the transaction may still be under way: one was sent and not answered. An end that went by
+/// too quickly for a second attempt had none. After a slow one the line that tells of the answer, which librdkafka
+/// writes before its call returns, is waited for: those before it have been read then. `before`: ends heard of before.
+pub(super) fn is_uncertain(events: &ProducerEvents, before: u64, is_slow: bool) -> bool {
+    let deadline = Instant::now() + HEARING;
+    while is_slow && events.ended() == before {
+        if events.has_unanswered_end() || Instant::now() >= deadline {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    events.has_unanswered_end()
 }
 
 fn end(client: &ThreadedProducer<ProducerEvents>, End { how, deadline }: End) -> Result<(), Fault> {

@@ -138,16 +138,29 @@ fn unknown() -> i64 {
     -1
 }
 
-/// The producer's side: what was not delivered, and how often requests timed out.
-#[derive(Default)]
+/// The producer's side: what was not delivered, and how the coordinator answered to the ends of transactions.
 pub(super) struct ProducerEvents {
+    /// Whether somebody asked for librdkafka's debug lines; else they are looked at here and go no further.
+    shows_debug: bool,
     failed: AtomicU64,
     last_code: AtomicI32,
     too_large: AtomicBool,
-    timeouts: AtomicU64,
+    ended: AtomicU64,
+    unanswered: AtomicBool,
 }
 
 impl ProducerEvents {
+    pub(super) fn new(shows_debug: bool) -> ProducerEvents {
+        ProducerEvents {
+            shows_debug,
+            failed: AtomicU64::new(0),
+            last_code: AtomicI32::new(0),
+            too_large: AtomicBool::new(false),
+            ended: AtomicU64::new(0),
+            unanswered: AtomicBool::new(false),
+        }
+    }
+
     /// How many records were not delivered since the last call, and the last code.
     pub(super) fn take_failed(&self) -> Option<(u64, i32)> {
         let failed = self.failed.swap(0, Ordering::AcqRel);
@@ -159,25 +172,43 @@ impl ProducerEvents {
         self.too_large.swap(false, Ordering::AcqRel)
     }
 
-    /// Requests that timed out since the producer was made, as the statistics tell every few seconds.
-    pub(super) fn timeouts(&self) -> u64 {
-        self.timeouts.load(Ordering::Acquire)
+    /// How many ends of transactions were answered with success since the producer was made.
+    pub(super) fn ended(&self) -> u64 {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Whether any request to end a transaction was sent and never answered since the producer was made: it timed out, or
+    /// its connection broke. librdkafka sends it again, and the first one may still be under way.
+    pub(super) fn has_unanswered_end(&self) -> bool {
+        self.unanswered.load(Ordering::Acquire)
+    }
+
+    /// librdkafka tells of each answer to an EndTxn in one debug line (`debug=eos`), and nowhere else that it sends one
+    /// again. Held by `an_end_that_was_cut_off_is_noticed_at_once`.
+    fn note_end(&self, message: &str) {
+        let Some((_, rest)) = message.split_once("EndTxn returned ") else { return };
+        match rest.split(' ').next() {
+            Some("NO_ERROR") => drop(self.ended.fetch_add(1, Ordering::AcqRel)),
+            Some("_TRANSPORT" | "_TIMED_OUT" | "_TIMED_OUT_QUEUE") => self.unanswered.store(true, Ordering::Release),
+            // Whatever else the coordinator said, it said: no request is under way.
+            Some(_) | None => {}
+        }
     }
 }
 
 impl ClientContext for ProducerEvents {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
+        if facility == "ENDTXN" {
+            self.note_end(message);
+        }
+        let is_chatter = matches!(level, RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug);
+        if self.shows_debug || !is_chatter {
+            log(level, facility, message);
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, reason, "kafka producer");
-    }
-
-    fn stats_raw(&self, statistics: &[u8]) {
-        let Ok(report) = serde_json::from_slice::<ProducerReport>(statistics) else { return };
-        let timeouts = report.brokers.into_values().map(|broker| broker.req_timeouts).sum();
-        self.timeouts.store(timeouts, Ordering::Release);
     }
 }
 
@@ -193,18 +224,6 @@ impl ProducerContext for ProducerEvents {
         }
         self.failed.fetch_add(1, Ordering::AcqRel);
     }
-}
-
-#[derive(Deserialize)]
-struct ProducerReport {
-    #[serde(default)]
-    brokers: HashMap<String, BrokerReport>,
-}
-
-#[derive(Deserialize)]
-struct BrokerReport {
-    #[serde(default)]
-    req_timeouts: u64,
 }
 
 /// librdkafka's own log lines: names of topics and brokers, never the content of a record.
@@ -266,9 +285,17 @@ mod tests {
     }
 
     #[test]
-    fn timed_out_requests_are_summed_over_brokers() {
-        let events = ProducerEvents::default();
-        events.stats_raw(br#"{"brokers":{"a":{"req_timeouts":2,"x":1},"b":{"req_timeouts":3}}}"#);
-        assert_eq!(events.timeouts(), 5);
+    fn only_an_end_that_nobody_answered_is_one_that_may_be_under_way() {
+        let line = |code: &str| format!("[thrd:main]: EndTxn returned {code} in state CommittingTransaction (may_retry=true)");
+        let heard = |code: &str| {
+            let events = ProducerEvents::new(false);
+            events.log(RDKafkaLogLevel::Debug, "ENDTXN", &line(code));
+            (events.ended(), events.has_unanswered_end())
+        };
+        assert_eq!(heard("NO_ERROR"), (1, false));
+        for code in ["_TRANSPORT", "_TIMED_OUT", "_TIMED_OUT_QUEUE"] {
+            assert_eq!(heard(code), (0, true), "{code}");
+        }
+        assert_eq!(heard("CONCURRENT_TRANSACTIONS"), (0, false), "an answer, although librdkafka asks again");
     }
 }

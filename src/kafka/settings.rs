@@ -13,6 +13,9 @@ const TRANSACTION_TIMEOUT_MS: u64 = 10_000;
 /// How far below the transaction's timeout librdkafka keeps its own timeouts.
 const TIMEOUT_MARGIN_MS: u64 = 100;
 
+/// librdkafka's default of `retry.backoff.ms`.
+const RETRY_BACKOFF_MS: u64 = 100;
+
 /// What the consumer changes from librdkafka's defaults, unless the configuration says otherwise.
 const CONSUMER: &[(&str, &str)] = &[
     // The default waits a second after the queue was full, which shows as a stall.
@@ -37,7 +40,7 @@ const PRODUCER: &[(&str, &str)] = &[
     ("compression.type", "lz4"),
 ];
 
-/// How often librdkafka reports numbers; lag and timed-out requests are read from them.
+/// How often librdkafka reports numbers; lag is read from them.
 const STATISTICS_MS: &str = "5000";
 
 /// Why the properties of the configuration cannot be used; one line a fault, without values.
@@ -105,6 +108,17 @@ impl Settings {
         Duration::from_millis(number("socket.timeout.ms").unwrap_or(transaction.saturating_sub(TIMEOUT_MARGIN_MS)))
     }
 
+    /// librdkafka sends nothing again sooner than this: `retry.backoff.ms`, shaken by a fifth.
+    pub(super) fn quickest_retry(&self) -> Duration {
+        let backoff = self.properties.get("retry.backoff.ms").and_then(|value| value.parse::<u64>().ok());
+        Duration::from_millis(backoff.unwrap_or(RETRY_BACKOFF_MS) * 3 / 4)
+    }
+
+    /// Whether the configuration asks for librdkafka's debug lines.
+    pub(super) fn shows_debug(&self) -> bool {
+        self.properties.get("debug").is_some()
+    }
+
     /// For questions about topics and groups, without joining one.
     pub(super) fn admin(&self) -> ClientConfig {
         let mut config = self.common("admin");
@@ -130,8 +144,11 @@ impl Settings {
         let smallest = smallest.clamp(1_000, 1_000_000).to_string();
         self.defaults(&mut config, &[("message.max.bytes", &largest), ("batch.size", &smallest)]);
         config.set("enable.idempotence", "true").set("acks", "all").set("delivery.report.only.error", "true");
-        config.set("partitioner", "murmur2_random").set("statistics.interval.ms", STATISTICS_MS);
+        config.set("partitioner", "murmur2_random");
         if let Some(id) = self.ids.get(worker) {
+            // How transactions end is told in debug lines only; `rebalance` reads them, and shows what was asked for.
+            let debug = self.properties.get("debug").map_or_else(|| "eos".to_owned(), |asked| format!("{asked},eos"));
+            config.set("debug", debug).set_log_level(RDKafkaLogLevel::Debug);
             self.defaults(&mut config, &[("transaction.timeout.ms", &TRANSACTION_TIMEOUT_MS.to_string())]);
             config.set("transactional.id", id);
         }
@@ -149,8 +166,7 @@ impl Settings {
         for (name, value) in self.properties.iter() {
             config.set(name, value);
         }
-        let debug = self.properties.get("debug").is_some();
-        config.set_log_level(if debug { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Warning });
+        config.set_log_level(if self.shows_debug() { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Warning });
         config
     }
 

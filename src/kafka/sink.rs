@@ -59,8 +59,6 @@ pub struct Producer {
     pub(super) stop: Arc<AtomicBool>,
     /// Whether a batch is open.
     pub(super) open: bool,
-    /// Timed-out requests when the batch was opened.
-    pub(super) timeouts: u64,
     /// Whether the next batch must be written by a new producer; see `txn`.
     pub(super) suspect: bool,
 }
@@ -83,7 +81,6 @@ pub fn producer(
         limits,
         stop,
         open: false,
-        timeouts: 0,
         suspect: false,
     };
     producer.connect()?;
@@ -104,7 +101,7 @@ impl Producer {
     pub(super) fn create(&self) -> Result<ThreadedProducer<ProducerEvents>, Fault> {
         let config = self.settings.producer(self.worker, self.limits.range());
         let stop = |error: KafkaError| Fault::own("starting the producer", Recovery::Stop, sentence(&error));
-        config.create_with_context(ProducerEvents::default()).map_err(stop)
+        config.create_with_context(ProducerEvents::new(self.settings.shows_debug())).map_err(stop)
     }
 
     pub(super) fn weigh(&mut self, record: &Outgoing<'_>) -> Result<Sent, Fault> {
