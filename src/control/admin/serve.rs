@@ -1,4 +1,5 @@
-//! Connections: accepted, wrapped in TLS, served one request each, within limits of number and time.
+//! Connections: accepted, wrapped in TLS, served one request each, within limits of number and time. Where all places are
+//! taken, a new connection gets that of the one that has kept the server waiting longest: a probe is always heard.
 
 use super::tls::Acceptor;
 use axum::Router;
@@ -7,13 +8,15 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tower_service::Service;
 
@@ -34,6 +37,9 @@ const HEAD_FIELDS: usize = 64;
 
 /// How long requests in flight may still take when the server stops.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// Between two looks at whether they have ended.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// After a failed accept (no file descriptors left), so that the loop does not spin.
 const BREATH: Duration = Duration::from_millis(100);
@@ -61,37 +67,92 @@ pub(super) async fn serve(
         }
     };
     let mut tls = tls;
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Places::default();
     loop {
         let accepted = tokio::select! {
             _ = stopped.wait_for(|stopped| *stopped) => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = listener.accept() => accepted,
         };
-        let Some((place, stream, address)) = accepted else {
+        let Ok((stream, address)) = accepted else {
             tokio::time::sleep(BREATH).await;
             continue;
         };
+        // Where every place is that of a request that is being answered, the new connection is closed.
+        let Some((place, given_up)) = places.take() else { continue };
         let acceptor = tls.as_mut().map(Acceptor::current);
         let app = app.clone();
         tokio::spawn(async move {
-            let _ = timeout(WHOLE, connection(stream, address, acceptor, app)).await;
+            tokio::select! {
+                _ = timeout(WHOLE, connection(stream, address, acceptor, app, place.is_answering.clone())) => {}
+                _ = given_up => {}
+            }
             drop(place);
         });
     }
     drop(listener);
-    let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
-    let _ = timeout(GRACE, places.acquire_many(all)).await;
+    let deadline = Instant::now() + GRACE;
+    while places.any() && Instant::now() < deadline {
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
-    let place = places.clone().acquire_owned().await.ok()?;
-    let (stream, address) = listener.accept().await.ok()?;
-    Some((place, stream, address))
+/// The connections that are open, the oldest first.
+#[derive(Clone, Default)]
+struct Places(Arc<Mutex<VecDeque<Open>>>);
+
+struct Open {
+    is_answering: Arc<AtomicBool>,
+    give_up: oneshot::Sender<()>,
 }
 
-async fn connection(stream: TcpStream, address: SocketAddr, tls: Option<openssl::ssl::SslAcceptor>, app: Router) {
+/// One connection's place; free again when it is dropped.
+struct Place {
+    all: Places,
+    is_answering: Arc<AtomicBool>,
+}
+
+impl Places {
+    /// A place, and word of when to give it up. Where none is free, the oldest connection that is not being answered - it
+    /// sends its request slowly, or reads its answer slowly - gives up its own; `None` where there is no such connection.
+    fn take(&self) -> Option<(Place, oneshot::Receiver<()>)> {
+        let mut open = self.open();
+        if open.len() >= CONNECTIONS {
+            let slow = open.iter().position(|one| !one.is_answering.load(Ordering::Relaxed))?;
+            if let Some(slow) = open.remove(slow) {
+                // It may have ended by itself in this moment.
+                let _ = slow.give_up.send(());
+            }
+        }
+        let (give_up, given_up) = oneshot::channel();
+        let is_answering = Arc::new(AtomicBool::new(false));
+        open.push_back(Open { is_answering: is_answering.clone(), give_up });
+        Some((Place { all: self.clone(), is_answering }, given_up))
+    }
+
+    fn any(&self) -> bool {
+        !self.open().is_empty()
+    }
+
+    fn open(&self) -> MutexGuard<'_, VecDeque<Open>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.all.open().retain(|one| !Arc::ptr_eq(&one.is_answering, &self.is_answering));
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: Option<openssl::ssl::SslAcceptor>,
+    app: Router,
+    is_answering: Arc<AtomicBool>,
+) {
     let Some(acceptor) = tls else {
-        return requests(stream, Client { address, certified: false }, app).await;
+        return requests(stream, Client { address, certified: false }, app, is_answering).await;
     };
     let Ok(mut stream) =
         openssl::ssl::Ssl::new(acceptor.context()).and_then(|session| tokio_openssl::SslStream::new(session, stream))
@@ -102,15 +163,22 @@ async fn connection(stream: TcpStream, address: SocketAddr, tls: Option<openssl:
     if matches!(timeout(HEAD, Pin::new(&mut stream).accept()).await, Ok(Ok(()))) {
         let certified =
             stream.ssl().peer_certificate().is_some() && stream.ssl().verify_result() == openssl::x509::X509VerifyResult::OK;
-        requests(stream, Client { address, certified }, app).await;
+        requests(stream, Client { address, certified }, app, is_answering).await;
     }
 }
 
-async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, client: Client, app: Router) {
+async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, client: Client, app: Router, is_answering: Arc<AtomicBool>) {
     let answer = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(client);
         // A router is always ready.
-        app.clone().call(request)
+        let answered = app.clone().call(request);
+        let is_answering = is_answering.clone();
+        async move {
+            is_answering.store(true, Ordering::Relaxed);
+            let answer = answered.await;
+            is_answering.store(false, Ordering::Relaxed);
+            answer
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

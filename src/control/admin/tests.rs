@@ -215,6 +215,29 @@ fn a_client_that_sends_nothing_is_let_go() {
     assert!(!answer.starts_with(b"HTTP/1.1 200"), "and the connection ended within the read timeout");
 }
 
+/// More slow clients than there are places, of each kind: silent, slow with the head, slow with a body.
+#[test]
+fn slow_clients_do_not_keep_a_probe_out() {
+    let server = start(settings());
+    let right = format!("Authorization: Bearer {TOKEN}");
+    let body = format!("POST /api/reload HTTP/1.1\r\n{HOST}\r\n{right}\r\nContent-Length: 9\r\n\r\nx");
+    let mut slow = Vec::new();
+    for number in 0..100 {
+        let mut stream = connect(server.address());
+        match number % 3 {
+            0 => {}
+            1 => stream.write_all(b"GET /livez HTTP/1.1\r\nHost: loc").unwrap(),
+            _ => stream.write_all(body.as_bytes()).unwrap(),
+        }
+        slow.push(stream);
+    }
+    let begun = std::time::Instant::now();
+    for _ in 0..3 {
+        assert_eq!(ask(&server, "GET /livez", &[HOST]).0, 200);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(2), "a probe waited {:?}", begun.elapsed());
+}
+
 #[test]
 fn stopping_frees_the_port_and_waits_for_nobody_long() {
     let server = start(settings());
