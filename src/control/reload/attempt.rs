@@ -10,6 +10,14 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use std::panic::catch_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A policy that only the world speaks against (brokers that are away, a topic that is missing) is tried again so soon,
+/// and then after twice the time each, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Brokers that come back are noticed within it; asking them costs a few requests.
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
 /// Diagnostics logged one by one; the rest are in the endpoint's answer.
 const LOGGED: usize = 20;
@@ -31,6 +39,8 @@ pub(super) struct Attempts {
     last: Arc<Mutex<Option<Report>>>,
     /// What was last tried in vain, so that polling does not try it again and again.
     refused: Option<Seen>,
+    /// When it is tried again all the same, because the world may have changed, and after which pause.
+    again: Option<(Instant, Duration)>,
 }
 
 /// What stood in the files, or why they could not be read.
@@ -44,11 +54,13 @@ enum Seen {
 struct Refusal {
     message: String,
     findings: Findings,
+    /// Whether the same content may be taken later.
+    passes: bool,
 }
 
 impl Refusal {
     fn plain(message: String) -> Refusal {
-        Refusal { message, findings: Findings::default() }
+        Refusal { message, findings: Findings::default(), passes: false }
     }
 }
 
@@ -64,10 +76,10 @@ impl Attempts {
         telemetry.policy().started(Timestamp::now());
         telemetry.policy().pending(false);
         announce(&telemetry, &running.load().plan);
-        Attempts { files, live, running, admit, status, telemetry, last, refused: None }
+        Attempts { files, live, running, admit, status, telemetry, last, refused: None, again: None }
     }
 
-    /// Compares the files with what runs, and tries what is new. Says nothing where nothing is.
+    /// Compares the files with what runs, and tries what is new, or what the world may take by now. Says nothing where nothing is.
     pub(super) fn look(&mut self) {
         let content = self.files.read();
         let seen = match &content {
@@ -75,7 +87,8 @@ impl Attempts {
             Err(fault) => Seen::Unreadable(fault.to_string()),
         };
         let as_running = seen == Seen::Content(self.running.load().fingerprint);
-        let as_refused = self.refused.as_ref() == Some(&seen);
+        let is_due = self.again.is_some_and(|(at, _)| Instant::now() >= at);
+        let as_refused = self.refused.as_ref() == Some(&seen) && !is_due;
         let restored = as_running && self.refused.is_some();
         if restored || !(as_running || as_refused) {
             self.settle(Trigger::File, content.map_err(|fault| fault.to_string()));
@@ -96,21 +109,30 @@ impl Attempts {
         };
         let verdict = content.map_err(Refusal::plain).and_then(|content| self.adopt(content));
         let at = Timestamp::now();
-        let (result, message, findings) = match verdict {
-            Ok((result, findings)) => (result, message(result).to_owned(), findings),
-            Err(refusal) => (ReloadResult::Failed, refusal.message, refusal.findings),
+        let (result, message, findings, passes) = match verdict {
+            Ok((result, findings)) => (result, message(result).to_owned(), findings, false),
+            Err(Refusal { message, findings, passes }) => (ReloadResult::Failed, message, findings, passes),
         };
         let failed = result == ReloadResult::Failed;
+        self.again = passes.then(|| self.next_try(&seen));
         self.refused = failed.then_some(seen);
         let policy = self.running.load().plan.hash.to_string();
         let report = Report { result, trigger, at, policy, message, diagnostics: findings.faults, text: findings.text };
         self.telemetry.policy().reloaded(result, at);
         self.telemetry.policy().pending(failed);
-        let note = format!("the policy reload at {at} failed, and {} goes on: {}", report.policy, report.message);
+        // Whoever may ask whether the process is ready need not be one who may see the policy.
+        let note = format!("the policy reload at {at} failed, and {} goes on; the log says why", report.policy);
         self.status.note_policy(failed.then_some(note));
         log(&report);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());
         report
+    }
+
+    /// When content that the world refused just now is tried again, and after which pause.
+    fn next_try(&self, seen: &Seen) -> (Instant, Duration) {
+        let before = self.again.filter(|_| self.refused.as_ref() == Some(seen));
+        let pause = before.map_or(FIRST_PAUSE, |(_, pause)| (pause * 2).min(LONGEST_PAUSE));
+        (Instant::now() + pause, pause)
     }
 
     /// Compiles the content and, if nothing speaks against it, lets it run.
@@ -124,13 +146,13 @@ impl Attempts {
         let Some(plan) = compiled.plan else {
             let errors = findings.faults.iter().filter(|fault| fault.severity == "error").count();
             let message = format!("the policy has {errors} error{}", if errors == 1 { "" } else { "s" });
-            return Err(Refusal { message, findings });
+            return Err(Refusal { message, findings, passes: false });
         };
         if let Some(message) = restart::needed(&running.plan, &plan) {
-            return Err(Refusal { message, findings });
+            return Err(Refusal { message, findings, passes: false });
         }
         if let Err(message) = (self.admit)(&running.plan, &plan) {
-            return Err(Refusal { message, findings });
+            return Err(Refusal { message, findings, passes: true });
         }
         let next = RunningPolicy::new(Arc::new(plan), &content, &findings);
         let same = next.plan.hash == running.plan.hash && next.keys == running.keys;

@@ -228,6 +228,36 @@ fn what_the_brokers_refuse_is_tried_again_when_asked() {
     assert_eq!(&*running.live.load().sinks[0].topic, "events.new");
 }
 
+/// A broker that is away for a minute must not leave the old policy running for a night.
+#[test]
+fn what_the_brokers_refuse_is_tried_again_by_itself() {
+    let back = Arc::new(AtomicBool::new(false));
+    let seen = back.clone();
+    let running = Running::admitting(Box::new(move |_, _| {
+        if seen.load(Ordering::Relaxed) { Ok(()) } else { Err("the brokers do not answer".to_owned()) }
+    }));
+    let old = running.live.load_full();
+    running.write(&second());
+    assert_eq!(running.reload().result, ReloadResult::Failed);
+    running.keeps(&old);
+    back.store(true, Ordering::Relaxed);
+    until("the new policy runs", || !Arc::ptr_eq(&old, &running.live.load()));
+    until("nothing is pending", || running.metric("privet_policy_pending") == 0.0);
+    assert_eq!(running.reloader.handle().last().map(|report| report.trigger), Some(Trigger::File));
+    assert!(running.status.readiness().notes.is_empty());
+}
+
+/// `/readyz`, `/` and `/api/status` are for probes, without a token.
+#[test]
+fn what_probes_see_of_a_refusal_holds_nothing_of_the_policy() {
+    let running = Running::admitting(Box::new(|_, _| Err("topic `secret.plans` of sink `spy` does not exist".to_owned())));
+    running.write(&second());
+    assert!(running.reload().message.contains("secret.plans"), "who has the token sees why");
+    let [note] = &running.status.readiness().notes[..] else { panic!("one note") };
+    assert!(note.contains("failed") && note.contains("log"), "{note}");
+    assert!(!note.contains("secret") && !note.contains("spy"), "{note}");
+}
+
 /// A folder may be a busy one, and an editor alone makes a dozen events.
 #[test]
 fn events_of_the_folder_leave_room_for_those_who_ask() {
