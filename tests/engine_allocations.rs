@@ -192,7 +192,7 @@ fn nothing_is_allocated_for_a_record_after_warm_up() {
     }
 }
 
-/// Eight sinks: allow-lists, text in strings, rules that two of them share, transforms that give up.
+/// Eight sinks: allow-lists, text in strings, filters, rules that two of them share, transforms that give up.
 const EIGHT: &str = r#"
 privet: 1
 controller: {name: Example Ltd, country: DE}
@@ -213,7 +213,7 @@ sinks:
   five: {topic: o5, purposes: [ops], unlisted: drop, fields: {$.p: {json: {fields: {$.k: keep}}}}}
   six: {topic: o6, purposes: [ops], unlisted: keep, fields: {user.contact.email: {pseudonym: {key: own, normalize: email}}, $.p: {json: {fields: {$.x: {pseudonym: {key: common}}}}}}}
   seven: {topic: o7, purposes: [ops], unlisted: keep, empty_parents: drop, fields: {$.url: {url: {drop_params: [email]}}, "$.items[*].at": {coarsen_time: {to: hour}}, $.kind: email_domain}}
-  eight: {topic: o8, purposes: [ops], unlisted: keep, fields: {user.contact.email: keep, user.device.ip_address: keep}}
+  eight: {topic: o8, purposes: [ops], unlisted: keep, fields: {user.contact.email: keep, user.device.ip_address: keep, $.items: {filter: {when: {path: $.at, matches: "^2026"}}}, $.p: {json: {fields: {$.k: {filter: {when: {path: $.email, starts_with: b}}}}}}}}
 "#;
 
 const FAN_OUT: &[&str] = &[
@@ -256,6 +256,7 @@ fn nothing_is_allocated_for_eight_sinks_after_warm_up() {
     }
     let text =
         |sink: u16, wanted: &str| bytes.iter().any(|(of, value)| *of == sink && value.as_deref() == Some(wanted.as_bytes()));
+    assert!(text(7, r#"{"p":"{\"k\":[{}]}","items":[],"kind":7}"#), "arrays are filtered, also in text");
     assert!(text(4, r#"{"p":"{\"k\":2}"}"#), "text is taken apart: {}", {
         let mine = bytes.iter().filter(|(of, _)| *of == 4).filter_map(|(_, value)| value.as_deref());
         mine.map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n")

@@ -3,7 +3,7 @@
 pub mod json;
 mod strings;
 
-pub use strings::Strings;
+pub use strings::{Strings, index_of, place_in_record};
 
 use crate::outcome::Reason;
 

@@ -86,7 +86,7 @@ impl Strings {
             }
             *touched += self.found.marks.iter().filter(|mark| mark.hits > 0).count();
             if *touched > self.limits.touched {
-                return Err(Refusal { reason: Reason::LimitExceeded, at: outermost(places, owner, &place) });
+                return Err(Refusal { reason: Reason::LimitExceeded, at: place_in_record(places, owner, &place) });
             }
             self.note(owner, mark, path, start, places);
         }
@@ -142,7 +142,7 @@ impl Strings {
 }
 
 /// The automaton of a document: that of its path in its owner's.
-fn index_of<'a>(index: &'a PathIndex, places: &Places, document: u32) -> Option<&'a PathIndex> {
+pub fn index_of<'a>(index: &'a PathIndex, places: &Places, document: u32) -> Option<&'a PathIndex> {
     match places.inner.documents.get(document as usize) {
         None => Some(index),
         Some(found) => index_of(index, places, found.owner)?.inner(found.path),
@@ -154,8 +154,8 @@ fn between_quotes(place: &Mark) -> std::ops::Range<usize> {
     place.value as usize + 1..(place.end as usize).saturating_sub(1)
 }
 
-/// Where the string of the record begins that holds the place, however deep.
-fn outermost(places: &Places, owner: u32, place: &Mark) -> usize {
+/// Where in the record the place stands; for a place in text, where the string of the record begins that holds it.
+pub fn place_in_record(places: &Places, owner: u32, place: &Mark) -> usize {
     match places.inner.documents.get(owner as usize) {
         None => place.value as usize,
         Some(document) => {
@@ -163,7 +163,7 @@ fn outermost(places: &Places, owner: u32, place: &Mark) -> usize {
                 None => &places.marks[..],
                 Some(above) => &places.inner.marks[above.marks.clone()],
             };
-            outermost(places, document.owner, &marks[document.mark as usize])
+            place_in_record(places, document.owner, &marks[document.mark as usize])
         }
     }
 }

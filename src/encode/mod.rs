@@ -4,6 +4,7 @@
 //! changes nothing gets the input itself. Only what stands in a dropped container but is kept by a deeper rule is
 //! put together anew, in its old order.
 
+mod filter;
 mod inner;
 mod shared;
 
@@ -117,7 +118,8 @@ impl Encoder {
             return unmarked(input, rules.unlisted);
         };
         let (marks, hits) = (&places.marks[..], &places.hits[..]);
-        let mut edit = Edit { input, places, owner: RECORD, marks, hits, rules, context, encoder: self, cursor: 0 };
+        let mut edit =
+            Edit { input, places, owner: RECORD, marks, hits, rules, context, encoder: self, cursor: 0, sifting: None };
         let left = edit.value(0, rules.unlisted);
         match left {
             Left::Emptied | Left::Removed if is_hollow(&input[root.value as usize..], rules.unlisted) => Encoded::Unchanged,
@@ -174,6 +176,8 @@ struct Edit<'a, 'e> {
     context: &'a Context,
     encoder: &'e mut Encoder,
     cursor: usize,
+    /// The path of the filter that the elements at hand have passed.
+    sifting: Option<PathId>,
 }
 
 /// What happens at a place; no action where the surroundings decide.
@@ -214,6 +218,7 @@ impl<'a> Edit<'a, '_> {
                 | Action::PeriodPseudonym(_)
                 | Action::Token(_)),
             ) if kind.is_scalar() => self.replace(&mark, action),
+            Some(Action::Filter(condition)) => self.filtered(at, kind, path, *condition, scope),
             Some(Action::Json(rules)) if kind.is_scalar() => self.inside(at, path, rules, scope),
             Some(
                 Action::Mask { .. }
@@ -299,7 +304,7 @@ impl<'a> Edit<'a, '_> {
         let has_marks_inside = mark.next as usize > at + 1;
         match scope {
             Scope::Keep if kind.is_scalar() || !has_marks_inside => Left::Kept,
-            Scope::Keep => self.splice(at),
+            Scope::Keep => self.splice(at, None),
             Scope::Drop if kind.is_scalar() || !has_marks_inside => Left::Removed,
             Scope::Drop => {
                 self.flush(mark.value as usize);
@@ -335,8 +340,9 @@ impl<'a> Edit<'a, '_> {
         self.container(at, kind, Scope::Drop)
     }
 
-    /// Edits what is marked in a container whose other members stay.
-    fn splice(&mut self, at: usize) -> Left {
+    /// Edits what is marked in a container whose other members stay. Of a filtered array, whose elements are all marked,
+    /// those stay that pass.
+    fn splice(&mut self, at: usize, passing: Option<&[bool]>) -> Left {
         let container = self.marks[at];
         let mut left = false;
         let mut next_ordinal = 0;
@@ -352,7 +358,8 @@ impl<'a> Edit<'a, '_> {
             if !left && mark.ordinal > 0 {
                 self.cursor = mark.start as usize;
             }
-            let kept = self.keeps(child, Scope::Keep);
+            let passes = passing.is_none_or(|passing| passing.get(mark.ordinal as usize) == Some(&true));
+            let kept = passes && self.keeps(child, Scope::Keep);
             if !kept {
                 (_, self.cursor) = before;
                 self.encoder.out.truncate(before.0);
@@ -451,7 +458,8 @@ fn permitted(action: &Action, by_path: bool, exact: bool, unlisted: Scope, scope
     if exact {
         return Some(action);
     }
-    let releases = matches!(action, Action::Keep);
+    // Of what would go a filter releases the elements that match; of what stays it takes the others away.
+    let releases = matches!(action, Action::Keep) || matches!(action, Action::Filter(_)) && scope == Scope::Drop;
     match (by_path, releases) {
         (true, true) => None,
         (true, false) if unlisted == Scope::Drop && scope == Scope::Drop && !matches!(action, Action::Drop) => None,

@@ -11,6 +11,6 @@ mod region;
 pub use ids::{PathId, PurposeId, PurposeSet, RuleId, SinkId, SlotId, StreamId, VendorId};
 pub use jiff::Timestamp;
 pub use path::{Path, PathError, Segment, Selector};
-pub use places::{Hit, Inner, InnerDocument, Mark, NO_MARK, Places, RECORD, Target};
+pub use places::{Hit, Inner, InnerDocument, Mark, NO_MARK, Places, RECORD, Sifted, SiftedArray, Target};
 pub use record::{Capture, Header, Position, Record};
 pub use region::{Country, CountrySet, Jurisdiction, RegionSet, Subdivision};

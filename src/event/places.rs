@@ -68,6 +68,8 @@ pub struct Places {
     pub captures: Vec<Capture>,
     /// The JSON text found in strings of the record.
     pub inner: Inner,
+    /// Which elements of filtered arrays match.
+    pub sifted: Sifted,
 }
 
 impl Places {
@@ -77,6 +79,7 @@ impl Places {
         self.hits.clear();
         self.captures.clear();
         self.inner.clear();
+        self.sifted.clear();
     }
 
     /// The reasons of one mark.
@@ -136,5 +139,50 @@ impl Inner {
         let first = self.documents.partition_point(|document| place(document) < wanted);
         let here = self.documents[first..].iter().take_while(|document| place(document) == wanted);
         here.zip(first..).find(|(document, _)| document.path == path).map(|(document, position)| (position as u32, document))
+    }
+}
+
+/// One array at a path with filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SiftedArray {
+    /// The document that holds it: an inner one, by position, or [`RECORD`].
+    pub owner: u32,
+    /// Its mark there.
+    pub mark: u32,
+    /// The path whose filters were asked.
+    pub path: PathId,
+    /// How many elements it has.
+    pub elements: u32,
+    /// Where the answers begin in [`Sifted::matches`]: those of the first condition for each element, then the second's.
+    pub first: u32,
+}
+
+/// Which elements of a record's arrays match the filters that are about them. Arrays are in order of owner and mark, the
+/// record's own first.
+#[derive(Default)]
+pub struct Sifted {
+    /// The arrays.
+    pub arrays: Vec<SiftedArray>,
+    /// The answers.
+    pub matches: Vec<bool>,
+}
+
+impl Sifted {
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.arrays.clear();
+        self.matches.clear();
+    }
+
+    /// Which elements of the array at a mark match one condition of a path: an answer an element.
+    pub fn find(&self, owner: u32, mark: u32, path: PathId, condition: u16) -> Option<&[bool]> {
+        let place = |array: &SiftedArray| (array.owner.wrapping_add(1), array.mark);
+        let wanted = (owner.wrapping_add(1), mark);
+        let first = self.arrays.partition_point(|array| place(array) < wanted);
+        let mut here = self.arrays[first..].iter().take_while(|array| place(array) == wanted);
+        let array = here.find(|array| array.path == path)?;
+        let (count, first) = (array.elements as usize, array.first as usize);
+        let from = first + count * usize::from(condition);
+        self.matches.get(from..from + count)
     }
 }

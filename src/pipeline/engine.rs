@@ -1,6 +1,7 @@
 //! One worker's engine: scan once, gather what the event says, then decide and encode for each sink.
 
 use super::Verdict;
+use super::sift::Sifter;
 use crate::consent::{self, Facts};
 use crate::decide::{self, Decision, Truth};
 use crate::decode::json::Scanner;
@@ -26,6 +27,7 @@ pub struct Judgement<'a> {
 pub struct Engine {
     scanner: Scanner,
     strings: Strings,
+    sifter: Sifter,
     places: Places,
     consent: consent::Scratch,
     facts: Facts,
@@ -42,6 +44,7 @@ impl Engine {
         Engine {
             scanner: Scanner::new(limits),
             strings: Strings::new(limits),
+            sifter: Sifter::new(limits),
             places: Places::default(),
             consent: consent::Scratch::default(),
             facts: Facts::default(),
@@ -136,11 +139,14 @@ impl Engine {
         }
     }
 
-    /// Finds the places of the stream's paths, also in JSON text that strings hold.
+    /// Finds the places of the stream's paths, also in JSON text that strings hold, and which elements of filtered arrays
+    /// match.
     fn scan(&mut self, stream: &Stream, value: &[u8]) -> Result<(), Refusal> {
-        let Engine { scanner, strings, places, .. } = self;
-        scanner.scan(value, &stream.index, stream.duplicates, places)?;
-        strings.scan(scanner, value, &stream.index, stream.duplicates, places)
+        let Engine { scanner, strings, sifter, places, .. } = self;
+        let Stream { index, duplicates, .. } = stream;
+        scanner.scan(value, index, *duplicates, places)?;
+        strings.scan(scanner, value, index, *duplicates, places)?;
+        sifter.sift(scanner, value, index, *duplicates, places)
     }
 
     /// Makes the bytes that a decision releases.

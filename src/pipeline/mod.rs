@@ -4,6 +4,7 @@ mod ahead;
 mod batch;
 mod engine;
 mod judge;
+mod sift;
 mod worker;
 
 pub use crate::consent::{Facts, Statement};

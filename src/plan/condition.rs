@@ -3,6 +3,7 @@
 use crate::event::SlotId;
 
 /// A `when`, compiled.
+#[derive(Clone, PartialEq)]
 pub enum Condition {
     /// True if all are; false if any is false; else unknown.
     All(Vec<Condition>),
@@ -21,6 +22,19 @@ pub enum Condition {
     },
 }
 
+impl Condition {
+    /// The same condition on other slots.
+    #[must_use]
+    pub fn with_slots(&self, slot_of: &mut impl FnMut(SlotId) -> SlotId) -> Condition {
+        match self {
+            Condition::All(parts) => Condition::All(parts.iter().map(|part| part.with_slots(slot_of)).collect()),
+            Condition::Any(parts) => Condition::Any(parts.iter().map(|part| part.with_slots(slot_of)).collect()),
+            Condition::Not(part) => Condition::Not(Box::new(part.with_slots(slot_of))),
+            Condition::Test { slot, each, test } => Condition::Test { slot: slot_of(*slot), each: *each, test: test.clone() },
+        }
+    }
+}
+
 /// How several values at one path count. Without `each:` a path names one place; should it meet several
 /// all the same (arrays, folded names), all must agree: [`Each::Agree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +48,7 @@ pub enum Each {
 }
 
 /// One test. All but `Exists` are unknown on a value that is missing or of another type.
+#[derive(Clone)]
 pub enum Test {
     /// The value equals the literal.
     Equals(Literal),
@@ -49,6 +64,21 @@ pub enum Test {
     Gt(f64),
     /// A number is less.
     Lt(f64),
+}
+
+impl PartialEq for Test {
+    /// Patterns are compared as written.
+    fn eq(&self, other: &Test) -> bool {
+        match self {
+            Test::Equals(literal) => matches!(other, Test::Equals(theirs) if literal == theirs),
+            Test::In(literals) => matches!(other, Test::In(theirs) if literals == theirs),
+            Test::Exists(wanted) => matches!(other, Test::Exists(theirs) if wanted == theirs),
+            Test::StartsWith(text) => matches!(other, Test::StartsWith(theirs) if text == theirs),
+            Test::Matches(pattern) => matches!(other, Test::Matches(theirs) if pattern.as_str() == theirs.as_str()),
+            Test::Gt(bound) => matches!(other, Test::Gt(theirs) if bound == theirs),
+            Test::Lt(bound) => matches!(other, Test::Lt(theirs) if bound == theirs),
+        }
+    }
 }
 
 /// A literal of a policy to compare with.

@@ -13,7 +13,7 @@ mod stream;
 pub use condition::{Condition, Each, Literal, Test};
 pub use detect::{DetectRule, Dialling, Label, Labels, OnFind, Pattern};
 pub use names::{NameHash, NameId, NameMatch, NameStart, NameTable, name_start};
-pub use places::{Node, NodeId, PathIndex, ROOT};
+pub use places::{Filters, Node, NodeId, PathIndex, ROOT};
 pub use rules::{
     Action, EmptyParents, KeyedPseudonym, Normalize, Period, PeriodPseudonym, PlaceRule, Scope, SinkRules, TimeUnit, UrlParams,
     UrlPart, UrlRule,

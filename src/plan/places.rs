@@ -4,6 +4,7 @@
 //! set of nodes active there; `decode` carries such sets down the document. A `..` is a node of its own that stays
 //! active in everything below, so no set of sets is ever built and a thousand paths cost no more than the names met.
 
+use super::condition::Condition;
 use super::names::{NameId, NameTable};
 use crate::event::{Path, PathId, Selector, SlotId};
 
@@ -66,6 +67,15 @@ struct PathUse {
     by_name: Vec<usize>,
     /// The paths inside the JSON text that strings at this path hold.
     inner: Option<Box<PathIndex>>,
+    filters: Option<Box<Filters>>,
+}
+
+/// What the filters at one path ask of each element of the arrays there.
+pub struct Filters {
+    /// The paths that they test, from the element on.
+    pub index: PathIndex,
+    /// Their conditions; an [`Action::Filter`](super::Action::Filter) names one by its position.
+    pub conditions: Vec<Condition>,
 }
 
 /// The automaton.
@@ -75,6 +85,7 @@ pub struct PathIndex {
     paths: Vec<PathUse>,
     has_wildcards: bool,
     has_inner: bool,
+    has_filters: bool,
 }
 
 impl PathIndex {
@@ -90,7 +101,7 @@ impl PathIndex {
         }
         names.seal();
         let has_wildcards = nodes.iter().any(|node| node.wildcard.is_some());
-        PathIndex { nodes, names, paths: uses, has_wildcards, has_inner: false }
+        PathIndex { nodes, names, paths: uses, has_wildcards, has_inner: false, has_filters: false }
     }
 
     /// How many paths there are.
@@ -161,8 +172,25 @@ impl PathIndex {
 
     /// Says that strings at this path hold JSON text, and which paths are of interest there.
     pub fn set_inner(&mut self, path: PathId, index: PathIndex) {
-        self.paths[path.index()].inner = Some(Box::new(index));
         self.has_inner = true;
+        self.has_filters |= index.has_filters;
+        self.paths[path.index()].inner = Some(Box::new(index));
+    }
+
+    /// Says that arrays at this path are filtered.
+    pub fn set_filters(&mut self, path: PathId, filters: Filters) {
+        self.has_filters = true;
+        self.paths[path.index()].filters = Some(Box::new(filters));
+    }
+
+    /// Whether arrays at any path are filtered, also inside JSON text.
+    pub fn has_filters(&self) -> bool {
+        self.has_filters
+    }
+
+    /// The filters for arrays at this path.
+    pub fn filters(&self, path: PathId) -> Option<&Filters> {
+        self.paths[path.index()].filters.as_deref()
     }
 
     /// Whether strings at any path are read as JSON text.

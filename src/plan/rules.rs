@@ -45,6 +45,9 @@ pub enum Action {
     CoarsenTime(TimeUnit),
     /// The string is JSON text of an object, and these rules hold inside it.
     Json(Arc<SinkRules>),
+    /// Of an array the elements that match stay as they are, but for what deeper rules say: which condition, by its
+    /// position among the [`Filters`](super::Filters) of the path.
+    Filter(u16),
     /// Personal data inside free text replaced; the rest of the text stays.
     Detect(Arc<DetectRule>),
     /// The first characters.
@@ -68,7 +71,7 @@ impl Action {
     /// Whether arrays of scalars are transformed element by element.
     pub fn is_elementwise(&self) -> bool {
         match self {
-            Action::Keep | Action::Drop | Action::Null | Action::Redact(_) => false,
+            Action::Keep | Action::Drop | Action::Null | Action::Redact(_) | Action::Filter(_) => false,
             Action::Mask { .. }
             | Action::Pseudonym(_)
             | Action::TruncateIp { .. }

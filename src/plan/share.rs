@@ -126,6 +126,8 @@ impl Pairs {
                 if Arc::ptr_eq(&rule.key, &other.key) && rule.period == other.period && rule.normalize == other.normalize),
             Action::Token(key) => matches!(theirs, Action::Token(other) if Arc::ptr_eq(key, other)),
             Action::Detect(rule) => matches!(theirs, Action::Detect(other) if rule.same_effect(other)),
+            // Conditions at one path that are alike are one.
+            Action::Filter(condition) => matches!(theirs, Action::Filter(other) if condition == other),
             Action::Json(rules) => matches!(theirs, Action::Json(other) if self.compare(rules, other)),
         }
     }

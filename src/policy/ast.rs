@@ -542,6 +542,11 @@ pub enum Transform {
         /// `key`
         key: Option<Text>,
     },
+    /// `filter: {when}`
+    Filter {
+        /// `when`: about one element.
+        when: Spanned<When>,
+    },
     /// A transform of the language that this version does not have yet.
     NotYet {
         /// Its name.

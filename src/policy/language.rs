@@ -653,7 +653,11 @@ pub(super) static TRANSFORM: Variant = Variant {
         with("bucket", &BUCKET, "The interval in which a number lies."),
         alone("user_agent", "A browser's family and major version."),
         with("detect", &DETECT, "Personal data inside free text; each find is replaced."),
-        coming("filter"),
+        with(
+            "filter",
+            &FILTER,
+            "Of an array, the elements that match stay as they are, and the others go; anything else is dropped.",
+        ),
     ],
 };
 
@@ -669,6 +673,11 @@ const fn coming(word: &'static str) -> Case {
     Case { word, about: "", options: Options::Later }
 }
 
+static FILTER: Object = Object {
+    name: "options of `filter`",
+    keys: &[need("when", &Shape::Chosen(&WHEN), "Which elements stay; `$` is the element.")],
+    groups: &[],
+};
 static REDACT: Object =
     Object { name: "options of `redact`", keys: &[need("with", &Shape::Text(Form::Any), "The constant.")], groups: &[] };
 static MASK: Object = Object {

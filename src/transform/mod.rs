@@ -72,8 +72,8 @@ pub fn apply(action: &Action, input: Text<'_>, context: &Context, scratch: &mut 
         Action::Keep => input.raw(),
         Action::Null => b"null",
         Action::Redact(constant) => constant,
-        // JSON text is a document of its own: the encoder edits it.
-        Action::Drop | Action::Json(_) => return Fate::Dropped,
+        // JSON text is a document of its own, and an array more than a scalar: the encoder edits them.
+        Action::Drop | Action::Json(_) | Action::Filter(_) => return Fate::Dropped,
         Action::Mask { .. }
         | Action::Pseudonym(_)
         | Action::TruncateIp { .. }
@@ -112,7 +112,7 @@ pub fn apply_key(action: &Action, key: &[u8], context: &Context, scratch: &mut S
     match action {
         Action::Keep => out.extend_from_slice(key),
         Action::Redact(constant) => unescape_into(constant.get(1..constant.len().saturating_sub(1)).unwrap_or_default(), out),
-        Action::Null | Action::Drop | Action::Json(_) => return Fate::Dropped,
+        Action::Null | Action::Drop | Action::Json(_) | Action::Filter(_) => return Fate::Dropped,
         Action::Mask { .. }
         | Action::Pseudonym(_)
         | Action::TruncateIp { .. }
@@ -172,7 +172,13 @@ fn transform(action: &Action, value: Scalar<'_>, context: &Context, work: &mut V
         Action::EmailDomain => value.text().and_then(|text| email_domain::write(text, &mut out)),
         Action::CoarsenGeo { decimals } => geo::write(value, usize::from(*decimals), &mut out),
         Action::CoarsenTime(unit) => time::write(value, *unit, &mut out),
-        Action::Keep | Action::Drop | Action::Null | Action::Redact(_) | Action::Detect(_) | Action::Json(_) => None,
+        Action::Keep
+        | Action::Drop
+        | Action::Null
+        | Action::Redact(_)
+        | Action::Detect(_)
+        | Action::Json(_)
+        | Action::Filter(_) => None,
     };
     match written {
         Some(()) => Fate::Written,

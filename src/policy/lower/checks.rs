@@ -160,6 +160,7 @@ pub(super) fn releases(action: &Action) -> bool {
         | Action::DiscloseSha256(_)
         | Action::PeriodPseudonym(_)
         | Action::Token(_)
+        | Action::Filter(_)
         | Action::Json(_) => true,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Cx;
 use super::paths::PathTable;
+use crate::event::Path;
 use crate::plan::{Condition, Each, Literal, Test};
 use crate::policy::ast::{self, Scalar, Span, Spanned, Text, When};
 use crate::policy::diagnostic::Code;
@@ -24,6 +25,27 @@ pub(super) fn condition(cx: &mut Cx<'_>, when: &Spanned<When>, paths: &mut PathT
     }
 }
 
+/// A condition on the elements of arrays, which may stand at several paths: its slots are its own.
+pub(super) struct OnElements {
+    condition: Condition,
+    /// By slot: what is tested, from the element on.
+    tested: Vec<Path>,
+}
+
+impl OnElements {
+    /// The same with the slots of another table of paths.
+    pub(super) fn within(&self, paths: &mut PathTable) -> Condition {
+        self.condition.with_slots(&mut |slot| paths.test_slot(&self.tested[slot.index()]))
+    }
+}
+
+/// Compiles the `when` of a filter; `None` where it has faults.
+pub(super) fn on_elements(cx: &mut Cx<'_>, when: &Spanned<When>) -> Option<OnElements> {
+    let mut paths = PathTable::default();
+    let condition = condition(cx, when, &mut paths)?;
+    Some(OnElements { condition, tested: paths.tested() })
+}
+
 fn several(cx: &mut Cx<'_>, parts: &[Spanned<When>], span: &Span, paths: &mut PathTable) -> Option<Vec<Condition>> {
     // An empty `all` would be true of everything.
     let empty = cx.refuse_empty(parts, span, "conditions");
@@ -31,7 +53,7 @@ fn several(cx: &mut Cx<'_>, parts: &[Spanned<When>], span: &Span, paths: &mut Pa
     if empty { None } else { compiled.into_iter().collect() }
 }
 
-fn how_many(cx: &mut Cx<'_>, path: &Spanned<crate::event::Path>, each: Option<&Text>) -> Option<Each> {
+fn how_many(cx: &mut Cx<'_>, path: &Spanned<Path>, each: Option<&Text>) -> Option<Each> {
     match each {
         Some(word) => cx.word(word, &[("all", Each::All), ("any", Each::Any)]),
         None if path.value.is_plural() => {

@@ -2,8 +2,10 @@
 
 use super::Cx;
 use super::classes::{is_class_name, lineage, ties};
+use super::conditions::on_elements;
 use super::inner;
 use super::overlap::Steps;
+use super::paths::PathTable;
 use super::streams::StreamDraft;
 use super::templates::{Field, Subject, read_fields};
 use super::transforms::{self, Compiled, KeyMaker};
@@ -69,6 +71,7 @@ fn rules_at<'a>(cx: &mut Cx<'a>, fields: &[Field<'a>], level: usize) -> Vec<Rule
                 }
                 Some(Compiled::Json(rules_at(cx, &inner, level + 1).into()))
             }
+            Transform::Filter { when } => on_elements(cx, when).map(|filter| Compiled::Filter(Rc::new(filter))),
             transform => transforms::compile(cx, transform, field.transform_span),
         };
         let Some(compiled) = compiled else { continue };
@@ -187,7 +190,7 @@ pub(super) fn place<'a>(
     for classed in &stream.classed {
         let from = lineage(classed.class).find_map(|class| by_class.get(class).copied());
         let rule = from.map(|position| &rules[position]);
-        let action = rule.map_or(Action::Drop, |rule| rule.compiled.action(keys, sink, classed.class));
+        let action = rule.map_or(Action::Drop, |rule| action(rule, classed.path, &mut stream.paths, keys, (sink, classed.class)));
         let id = match rule {
             Some(rule) => table.id(scope, rule.text, classed.class, rule.transform, Some(rule.line)),
             None => table.id(scope, &stream.paths.path(classed.path).to_string(), classed.class, "drop", None),
@@ -206,7 +209,7 @@ pub(super) fn place<'a>(
         let declared = stream.class_at(id);
         let text = path.to_string();
         let class = declared.unwrap_or(&text);
-        let action = rule.compiled.action(keys, sink, class);
+        let action = action(rule, id, &mut stream.paths, keys, (sink, class));
         let info = table.id(scope, rule.text, class, rule.transform, Some(rule.line));
         placed.push(Placed {
             path: id,
@@ -220,6 +223,20 @@ pub(super) fn place<'a>(
         inner::place(stream, rules, (sink, scope), table, keys, &mut placed);
     }
     placed
+}
+
+/// What a rule does at one path of a table.
+pub(super) fn action(
+    rule: &Rule<'_>,
+    path: PathId,
+    paths: &mut PathTable,
+    keys: &mut KeyMaker<'_>,
+    (sink, class): (&str, &str),
+) -> Action {
+    match rule.compiled.filter() {
+        Some(filter) => Action::Filter(paths.filter(path, filter)),
+        None => rule.compiled.action(keys, sink, class),
+    }
 }
 
 /// Every rule of the plan, each once per place where it is used and class that it meets.

@@ -4,7 +4,7 @@
 //! place from outside: paths of classes, and rules by path such as `$..token`. Rules from inside beat those from outside.
 
 use super::classes::{Classed, lineage};
-use super::fields::{LEVELS, Placed, Rule, RuleTable};
+use super::fields::{LEVELS, Placed, Rule, RuleTable, action};
 use super::overlap::Steps;
 use super::paths::PathTable;
 use super::streams::StreamDraft;
@@ -103,7 +103,7 @@ impl<'r, 'a: 'r> Layout<'r, 'a, '_> {
             let Subject::Path(path) = &rule.subject else { continue };
             let full = join(mount, path.segments());
             let spot = Spot { id: paths.intern(path), full: &full, by_path: true, inherited: false };
-            self.put(&spot, Some(rule), name, self.declared(&full), &mut placed);
+            self.put(&spot, Some(rule), name, self.declared(&full), (paths, &mut placed));
         }
         let reaching: Vec<(Path, &'r Rule<'a>)> =
             self.around.iter().rev().flat_map(|around| &around.by_path).map(|(path, rule)| (path.clone(), *rule)).collect();
@@ -111,7 +111,7 @@ impl<'r, 'a: 'r> Layout<'r, 'a, '_> {
             for suffix in self.suffixes(&steps, path) {
                 let full = join(mount, suffix.segments());
                 let spot = Spot { id: paths.intern(&suffix), full: &full, by_path: true, inherited: true };
-                self.put(&spot, Some(rule), name, self.declared(&full), &mut placed);
+                self.put(&spot, Some(rule), name, self.declared(&full), (paths, &mut placed));
             }
         }
         self.enter(mount, own);
@@ -120,7 +120,7 @@ impl<'r, 'a: 'r> Layout<'r, 'a, '_> {
                 let full = join(mount, suffix.segments());
                 let (rule, inherited) = self.rule_of(class);
                 let spot = Spot { id: paths.intern(&suffix), full: &full, by_path: false, inherited };
-                self.put(&spot, rule, name, Some(class), &mut placed);
+                self.put(&spot, rule, name, Some(class), (paths, &mut placed));
             }
         }
         for (placed, rule, full) in &mut placed.places {
@@ -135,14 +135,21 @@ impl<'r, 'a: 'r> Layout<'r, 'a, '_> {
     }
 
     /// Notes a rule at a place, unless a better one stands there already.
-    fn put(&mut self, spot: &Spot<'_>, rule: Option<&'r Rule<'a>>, name: &str, class: Option<&str>, placed: &mut Found<'r, 'a>) {
+    fn put(
+        &mut self,
+        spot: &Spot<'_>,
+        rule: Option<&'r Rule<'a>>,
+        name: &str,
+        class: Option<&str>,
+        (paths, placed): (&mut PathTable, &mut Found<'r, 'a>),
+    ) {
         if !placed.taken.insert((spot.id, spot.by_path)) {
             return;
         }
         self.count += 1;
         let text = spot.full.to_string();
         let of_class = class.unwrap_or(&text);
-        let action = rule.map_or(Action::Drop, |rule| rule.compiled.action(self.keys, self.sink, of_class));
+        let action = rule.map_or(Action::Drop, |rule| action(rule, spot.id, paths, self.keys, (self.sink, of_class)));
         let id = match rule {
             Some(rule) if spot.inherited => self.table.id(self.scope, rule.text, of_class, rule.transform, Some(rule.line)),
             Some(rule) => {

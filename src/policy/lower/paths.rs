@@ -1,7 +1,8 @@
 //! The distinct paths of one stream and the slots that they fill, while the plan is being made.
 
-use crate::event::{Path, PathId, SlotId};
-use crate::plan::PathIndex;
+use super::conditions::OnElements;
+use crate::event::{Path, PathId, Segment, Selector, SlotId};
+use crate::plan::{Condition, Filters, PathIndex};
 use std::collections::{BTreeMap, HashMap};
 
 /// How many steps the paths of a stream may have together: nodes of the automaton are numbered with 16 bits, and a
@@ -18,8 +19,18 @@ pub(super) struct PathTable {
     tested: HashMap<PathId, SlotId>,
     /// By path: the paths inside the JSON text that stands there.
     inner: BTreeMap<PathId, PathTable>,
+    /// By path: the filters for arrays that stand there.
+    filters: BTreeMap<PathId, FilterTable>,
     /// More rules reach into JSON text than are laid out.
     pub(super) crowded: bool,
+}
+
+/// The filters for the arrays at one path.
+#[derive(Default)]
+struct FilterTable {
+    /// What they test, from the element on.
+    paths: PathTable,
+    conditions: Vec<Condition>,
 }
 
 impl PathTable {
@@ -56,6 +67,26 @@ impl PathTable {
         slot
     }
 
+    /// By slot, the paths that conditions test; for a table that has no other slots.
+    pub(super) fn tested(&self) -> Vec<Path> {
+        let mut tested: Vec<(SlotId, Path)> = self.tested.iter().map(|(id, slot)| (*slot, self.path(*id).clone())).collect();
+        tested.sort_by_key(|(slot, _)| *slot);
+        tested.into_iter().map(|(_, path)| path).collect()
+    }
+
+    /// The position of a filter among those for the arrays at a path; those of several sinks that ask alike are one.
+    pub(super) fn filter(&mut self, id: PathId, filter: &OnElements) -> u16 {
+        // The elements are places of the plan too: whatever stays or goes is marked.
+        self.intern(&elements_of(self.path(id)));
+        let FilterTable { paths, conditions } = self.filters.entry(id).or_default();
+        let condition = filter.within(paths);
+        let known = conditions.iter().position(|known| *known == condition);
+        narrow(known.unwrap_or_else(|| {
+            conditions.push(condition);
+            conditions.len() - 1
+        }))
+    }
+
     /// The paths inside the JSON text at a path, made at need.
     pub(super) fn inner(&mut self, id: PathId) -> &mut PathTable {
         self.inner.entry(id).or_default()
@@ -75,7 +106,8 @@ impl PathTable {
     pub(super) fn overflows(&self) -> bool {
         let steps: usize = self.paths.iter().map(|(path, _)| path.segments().len()).sum();
         let too_many = steps > MOST_STEPS || self.paths.len() > MOST_STEPS || self.slots > MOST_STEPS;
-        too_many || self.crowded || self.inner.values().any(PathTable::overflows)
+        let within = self.inner.values().chain(self.filters.values().map(|filters| &filters.paths));
+        too_many || self.crowded || within.into_iter().any(PathTable::overflows)
     }
 
     /// All paths as one automaton, with those inside JSON text; positions are [`PathId`]s.
@@ -84,8 +116,17 @@ impl PathTable {
         for (path, inner) in self.inner {
             index.set_inner(path, inner.into_index(folds));
         }
+        for (path, FilterTable { paths, conditions }) in self.filters {
+            index.set_filters(path, Filters { index: paths.into_index(folds), conditions });
+        }
         index
     }
+}
+
+/// The path of each element of the arrays at a path.
+pub(super) fn elements_of(path: &Path) -> Path {
+    let element = Segment { descendant: false, selector: Selector::Wildcard };
+    Path::from_segments(path.segments().iter().cloned().chain([element]).collect())
 }
 
 /// Ids beyond the limit stay at it: [`PathTable::overflows`] then refuses the policy.

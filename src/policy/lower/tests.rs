@@ -97,6 +97,7 @@ pub(super) fn name(action: &Action) -> String {
         Action::CoarsenGeo { decimals } => format!("coarsen_geo({decimals})"),
         Action::CoarsenTime(_) => "coarsen_time".into(),
         Action::Json(_) => "json".into(),
+        Action::Filter(_) => "filter".into(),
         Action::Detect(_) => "detect".into(),
         Action::Prefix { keep } => format!("prefix({keep})"),
         Action::Bucket(edges) => format!("bucket({edges:?})"),

@@ -1,6 +1,7 @@
 //! Transforms: options checked once, then made into actions for a class and a sink.
 
 use super::Cx;
+use super::conditions::OnElements;
 use super::detect::{self, Detect};
 use super::fields::Rule;
 use crate::event::json;
@@ -30,6 +31,8 @@ pub(super) enum Compiled<'a> {
     },
     /// The rules inside JSON text; what they become depends on the place.
     Json(Rc<[Rule<'a>]>),
+    /// Which elements of an array stay; the plan keeps the condition with the place.
+    Filter(Rc<OnElements>),
     /// Personal data in text.
     Detect(Box<Detect<'a>>),
 }
@@ -69,8 +72,8 @@ impl<'a> Compiled<'a> {
                 };
                 Action::Detect(Arc::new(DetectRule { with, ..detect.rule.clone() }))
             }
-            // Laid out together with its place, see `inner`; a place that is left without goes.
-            Compiled::Json(_) => Action::Drop,
+            // Laid out together with its place, see `fields` and `inner`; a place that is left without goes.
+            Compiled::Json(_) | Compiled::Filter(_) => Action::Drop,
         }
     }
 
@@ -78,7 +81,15 @@ impl<'a> Compiled<'a> {
     pub(super) fn inner(&self) -> Option<&Rc<[Rule<'a>]>> {
         match self {
             Compiled::Json(rules) => Some(rules),
-            Compiled::Fixed(_) | Compiled::Keyed { .. } | Compiled::Detect(_) => None,
+            Compiled::Fixed(_) | Compiled::Keyed { .. } | Compiled::Detect(_) | Compiled::Filter(_) => None,
+        }
+    }
+
+    /// Which elements of an array stay.
+    pub(super) fn filter(&self) -> Option<&OnElements> {
+        match self {
+            Compiled::Filter(filter) => Some(filter),
+            Compiled::Fixed(_) | Compiled::Keyed { .. } | Compiled::Detect(_) | Compiled::Json(_) => None,
         }
     }
 
@@ -86,8 +97,8 @@ impl<'a> Compiled<'a> {
     pub(super) fn identifies(&self) -> bool {
         match self {
             Compiled::Fixed(action) => matches!(action, Action::Keep | Action::DiscloseSha256(_)),
-            // What `detect` does not find stays.
-            Compiled::Keyed { .. } | Compiled::Detect(_) => true,
+            // What `detect` does not find stays, and so do the elements that match.
+            Compiled::Keyed { .. } | Compiled::Detect(_) | Compiled::Filter(_) => true,
             // Its rules are asked one by one.
             Compiled::Json(_) => false,
         }
@@ -98,9 +109,13 @@ impl<'a> Compiled<'a> {
         matches!(self, Compiled::Fixed(Action::DiscloseSha256(_)))
     }
 
-    /// Whether it is `keep`.
+    /// Whether values leave as they are: all of them, or the elements that match.
     pub(super) fn keeps(&self) -> bool {
-        matches!(self, Compiled::Fixed(Action::Keep))
+        match self {
+            Compiled::Fixed(action) => matches!(action, Action::Keep),
+            Compiled::Filter(_) => true,
+            Compiled::Keyed { .. } | Compiled::Detect(_) | Compiled::Json(_) => false,
+        }
     }
 
     /// Whether two rules for one place would do the same, so that it does not matter which wins.
@@ -110,8 +125,8 @@ impl<'a> Compiled<'a> {
             | (Compiled::Fixed(Action::Drop), Compiled::Fixed(Action::Drop))
             | (Compiled::Fixed(Action::Null), Compiled::Fixed(Action::Null)) => true,
             (
-                Compiled::Fixed(_) | Compiled::Keyed { .. } | Compiled::Detect(_) | Compiled::Json(_),
-                Compiled::Fixed(_) | Compiled::Keyed { .. } | Compiled::Detect(_) | Compiled::Json(_),
+                Compiled::Fixed(_) | Compiled::Keyed { .. } | Compiled::Detect(_) | Compiled::Json(_) | Compiled::Filter(_),
+                Compiled::Fixed(_) | Compiled::Keyed { .. } | Compiled::Detect(_) | Compiled::Json(_) | Compiled::Filter(_),
             ) => false,
         }
     }
@@ -121,8 +136,8 @@ impl<'a> Compiled<'a> {
         match self {
             Compiled::Fixed(action) => action.is_elementwise(),
             Compiled::Keyed { .. } | Compiled::Detect(_) => true,
-            // Other paths may lead into the text.
-            Compiled::Json(_) => false,
+            // Other paths may lead into the text, or into elements.
+            Compiled::Json(_) | Compiled::Filter(_) => false,
         }
     }
 }
@@ -179,6 +194,7 @@ pub(super) fn name(transform: &Transform) -> &'static str {
         Transform::CoarsenGeo { .. } => "coarsen_geo",
         Transform::CoarsenTime { .. } => "coarsen_time",
         Transform::Json { .. } => "json",
+        Transform::Filter { .. } => "filter",
         Transform::Detect { .. } => "detect",
         Transform::Token { .. } => "token",
         Transform::DiscloseSha256 { .. } => "disclose_sha256",
@@ -224,6 +240,10 @@ pub(super) fn compile<'a>(cx: &mut Cx<'a>, transform: &'a Transform, span: &Span
         Transform::CoarsenTime { to } => Action::CoarsenTime(cx.word(to, TIME_UNITS)?),
         Transform::Json { .. } => {
             cx.diagnostics.error(Code::NotHere, span, "`json` is for fields of the event").hint("a record key has no fields");
+            return None;
+        }
+        Transform::Filter { .. } => {
+            cx.diagnostics.error(Code::NotHere, span, "`filter` is for arrays of the event").hint("a record key has no elements");
             return None;
         }
         Transform::Detect { find, with, key } => {

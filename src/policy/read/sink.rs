@@ -112,6 +112,7 @@ fn with_options(word: &str, options: &Fields<'_>) -> Option<Transform> {
         "coarsen_geo" => Transform::CoarsenGeo { decimals: options.int("decimals")? },
         "coarsen_time" => Transform::CoarsenTime { to: options.text("to")? },
         "json" => Transform::Json { fields: rules(options.get("fields")?) },
+        "filter" => Transform::Filter { when: options.spanned("when", stream::when)? },
         "token" => Transform::Token { key: options.text("key")? },
         "disclose_sha256" => {
             Transform::DiscloseSha256 { normalize: options.text("normalize")?, because: options.text("because")? }

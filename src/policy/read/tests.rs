@@ -55,7 +55,7 @@ fn the_complete_example_reads_whole() {
     let warehouse = &policy.sinks[2].1;
     assert!(matches!(&warehouse.purposes.as_ref().expect("purposes").value, SinkPurposes::Any(any) if any.len() == 2));
     assert!(matches!(&warehouse.denied.as_ref().expect("denied").value, Denied::Degrade { on, .. } if on.len() == 2));
-    assert_eq!(warehouse.fields.len(), 19);
+    assert_eq!(warehouse.fields.len(), 20);
     let nulls = warehouse.fields.iter().filter(|(_, rule)| matches!(rule.value, Transform::Null)).count();
     assert_eq!(nulls, 2, "`null` counts quoted and plain");
 }

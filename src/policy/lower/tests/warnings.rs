@@ -31,6 +31,9 @@ fn what_reaches_a_third_party_unseen() {
     warnings(&to_vendor("", "", ", unlisted: keep"), &["P1001@keep"]);
     warnings(&to_vendor("x.a: [$.c.a]", "x.a: drop, $.c: keep", ""), &["P1002@$.c"]);
     warnings(&to_vendor("", "\"$.c.*\": keep", ""), &["P1002@\"$.c.*\""]);
+    let filter = "$.c: {filter: {when: {path: $.ok, equals: true}}}";
+    warnings(&to_vendor("", filter, ""), &["P1002@$.c"]);
+    warnings(&to_vendor("", &format!("{filter}, \"$.c[*]\": drop, \"$.c[*].n\": keep"), ""), &[]);
     warnings(&to_vendor("", "", ", record_key: keep"), &["P1003@keep"]);
     warnings(&to_vendor("", "", ", record_key: {pseudonym: {key: k}}"), &[]);
     warnings(&to_vendor("", "", ", headers: {keep: [trace, who]}"), &["P1003@who"]);

@@ -2,11 +2,14 @@
 
 use super::super::Cx;
 use super::super::assemble::{Draft, RouteDraft};
+use super::super::fields::Placed;
 use super::super::overlap::Steps;
+use super::super::paths::elements_of;
 use super::super::sinks::SinkDraft;
 use super::super::streams::StreamDraft;
 use super::super::templates::Subject;
 use crate::event::PathId;
+use crate::plan::Action;
 use crate::policy::diagnostic::Code;
 use std::collections::{HashMap, HashSet};
 
@@ -100,7 +103,10 @@ fn kept_for_vendor(cx: &mut Cx<'_>, sink: &SinkDraft<'_>, route: &RouteDraft, ho
         let Some(rule) = placed.from.map(|from| &sink.rules[from]).filter(|rule| rule.compiled.keeps()) else { continue };
         let path = stream.paths.path(placed.path);
         // A place is a container where other paths lead into it, or where it stands for whatever is there.
-        if !steps.ends_in_name() || holding.classified(placed.path) || all.iter().any(|other| steps.holds(other)) {
+        let filters = rule.compiled.filter().is_some();
+        let contains = !steps.ends_in_name() || holding.classified(placed.path) || all.iter().any(|other| steps.holds(other));
+        let whole = if filters { !elements_are_ruled(stream, route, placed.path) } else { contains };
+        if whole {
             cx.diagnostics
                 .warning(Code::ContainerToVendor, rule.span, format!("sink `{name}` passes all of `{path}` to a third party"))
                 .hint("what is added to it later goes too; name the fields instead");
@@ -111,6 +117,15 @@ fn kept_for_vendor(cx: &mut Cx<'_>, sink: &SinkDraft<'_>, route: &RouteDraft, ho
                 .hint("coarsen or drop it");
         }
     }
+}
+
+/// Whether a rule by path says what becomes of each element of the arrays at a path, so that a filter there releases none whole.
+fn elements_are_ruled(stream: &StreamDraft<'_>, route: &RouteDraft, path: PathId) -> bool {
+    let elements = elements_of(stream.paths.path(path));
+    let ruled = |placed: &Placed| {
+        placed.rule.by_path && !matches!(placed.rule.action, Action::Keep) && *stream.paths.path(placed.path) == elements
+    };
+    route.placed.iter().any(ruled)
 }
 
 /// Precise location and free text, as classes usually call them.
