@@ -86,8 +86,10 @@ impl Attempt {
 
 /// Codes of librdkafka that are looked at by number, so that one it does not know yet is just another number.
 pub(super) mod code {
+    pub(crate) const FATAL: i32 = -150;
     pub(crate) const FENCED: i32 = -144;
     pub(crate) const AUTO_OFFSET_RESET: i32 = -140;
+    pub(crate) const LOG_TRUNCATION: i32 = -139;
     pub(crate) const BAD_MSG: i32 = -199;
     pub(crate) const BAD_COMPRESSION: i32 = -198;
     pub(crate) const AUTHENTICATION: i32 = -169;
@@ -231,7 +233,9 @@ mod tests {
     #[test]
     fn codes_are_those_of_librdkafka() {
         let pairs = [
+            (code::FATAL, RDKafkaErrorCode::Fatal),
             (code::FENCED, RDKafkaErrorCode::Fenced),
+            (code::LOG_TRUNCATION, RDKafkaErrorCode::LogTruncation),
             (code::AUTO_OFFSET_RESET, RDKafkaErrorCode::AutoOffsetReset),
             (code::BAD_MSG, RDKafkaErrorCode::BadMessage),
             (code::BAD_COMPRESSION, RDKafkaErrorCode::BadCompression),

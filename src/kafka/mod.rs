@@ -3,17 +3,20 @@
 //! The delivery loop knows this module by two traits, [`Source`] and [`Sink`], so that it can also run against a
 //! simulated cluster; [`consumer`] and [`producer`] make the real ones.
 
+pub mod append;
 pub mod cluster;
 mod contract;
 mod ender;
 mod errors;
 mod ffi;
+pub mod follow;
 mod limits;
 pub mod mock;
 mod rebalance;
 mod settings;
 mod sink;
 mod source;
+mod tail;
 mod txn;
 
 pub use contract::{Fetched, NextOffset, Outgoing, Polled, Sent, Sink, Source};
@@ -23,3 +26,4 @@ pub use limits::SizeLimits;
 pub use settings::{Settings, SettingsError};
 pub use sink::{Producer, producer};
 pub use source::{Consumer, consumer};
+pub use tail::Row;

@@ -40,6 +40,17 @@ const PRODUCER: &[(&str, &str)] = &[
     ("compression.type", "lz4"),
 ];
 
+/// What a follower of compacted topics changes from librdkafka's defaults, unless the configuration says otherwise.
+const FOLLOWER: &[(&str, &str)] = &[
+    // Questions about ends wait behind a fetch that waits for company: for no longer than this.
+    ("fetch.wait.max.ms", "50"),
+    ("fetch.queue.backoff.ms", "5"),
+    ("queued.max.messages.kbytes", "16384"),
+    ("check.crcs", "true"),
+    // What heals shows soon: nothing is judged until it does.
+    ("reconnect.backoff.max.ms", "1000"),
+];
+
 /// How often librdkafka reports numbers; lag is read from them.
 const STATISTICS_MS: &str = "5000";
 
@@ -132,6 +143,32 @@ impl Settings {
         config.set("group.id", &self.group).set("statistics.interval.ms", STATISTICS_MS);
         config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
         config.set("isolation.level", "read_committed").set("auto.offset.reset", "error");
+        config
+    }
+
+    /// For reading compacted topics whole; `name` becomes part of the client's id. It joins no group, and needs one's name
+    /// for its queue only.
+    pub(super) fn follower(&self, name: &str, properties: &Properties) -> ClientConfig {
+        let mut config = self.elsewhere(name, FOLLOWER, properties);
+        config.set("group.id", &self.group).set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
+        config.set("isolation.level", "read_committed").set("auto.offset.reset", "error").set("enable.partition.eof", "true");
+        config
+    }
+
+    /// For writing single records without a transaction: each is acknowledged by all replicas.
+    pub(super) fn appender(&self, name: &str, properties: &Properties) -> ClientConfig {
+        let mut config = self.elsewhere(name, &[("linger.ms", "1"), ("compression.type", "lz4")], properties);
+        config.set("enable.idempotence", "true").set("acks", "all").set("partitioner", "murmur2_random");
+        config
+    }
+
+    /// A client of a cluster that may be another one: its properties are those of `kafka`, changed by its own.
+    fn elsewhere(&self, part: &str, defaults: &[(&str, &str)], properties: &Properties) -> ClientConfig {
+        let mut config = self.common(part);
+        self.defaults(&mut config, defaults);
+        for (name, value) in properties.iter() {
+            config.set(name, value);
+        }
         config
     }
 
