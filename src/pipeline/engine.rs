@@ -8,9 +8,11 @@ use crate::decode::json::Scanner;
 use crate::decode::{Limits, Refusal, Strings};
 use crate::encode::{Encoded, Encoder, Touched};
 use crate::event::{Jurisdiction, Places, Record, RuleId, SinkId, StreamId, Timestamp};
+use crate::ledger::{Digest, Ledger};
 use crate::outcome::{Outcome, Reason};
 use crate::plan::{KeyRule, Plan, PurposeNeed, Route, Sink, Stream, Tombstones};
 use crate::transform::{self, Context, Fate};
+use std::sync::Arc;
 
 /// A verdict with what led to it, for those who ask why.
 pub struct Judgement<'a> {
@@ -36,6 +38,9 @@ pub struct Engine {
     text: Vec<u8>,
     headers: Vec<u16>,
     refusal: Option<Refusal>,
+    #[expect(dead_code, reason = "the join of rows with events comes next")]
+    ledger: Option<Arc<Ledger>>,
+    looked_up: Vec<Digest>,
 }
 
 impl Engine {
@@ -53,7 +58,19 @@ impl Engine {
             text: Vec::new(),
             headers: Vec::new(),
             refusal: None,
+            ledger: None,
+            looked_up: Vec::new(),
         }
+    }
+
+    /// Gives the engine the ledger that it asks from now on; without one, streams with a ledger source are refused as stale.
+    pub fn set_ledger(&mut self, ledger: Option<Arc<Ledger>>) {
+        self.ledger = ledger;
+    }
+
+    /// Whom the last record asked the ledger about: a change that concerns none of them changes no verdict on it.
+    pub fn looked_up(&self) -> &[Digest] {
+        &self.looked_up
     }
 
     /// Judges one record for every sink, in the order of the policy's sinks, one call each (also for sinks that do
