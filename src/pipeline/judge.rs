@@ -26,6 +26,14 @@ pub trait Judge {
     /// A batch opens: the newest plan is taken up, and stays until the next batch.
     fn renew(&mut self);
 
+    /// Whether decisions may be made and released at that moment: an error says what they rest on that is not fresh. Asked
+    /// before each record, before a batch that was judged ahead is written, and before a batch is cut.
+    fn sound(&mut self, now: Instant) -> Result<(), Fault>;
+
+    /// Whether nothing has come to be known since the open batch began that would refuse what it releases: a withdrawal
+    /// that landed meanwhile. Asked before a batch that was judged ahead is written, and before a batch is cut.
+    fn stands(&mut self) -> bool;
+
     /// Judges one record and writes what each sink gets of it.
     fn judge(&mut self, record: &Fetched<'_>, write: &mut Write<'_>) -> Result<(), Fault>;
 
@@ -192,6 +200,14 @@ impl Judge for PlanJudge {
                 self.before = Some(before);
             }
         }
+    }
+
+    fn sound(&mut self, _now: Instant) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn stands(&mut self) -> bool {
+        true
     }
 
     fn judge(&mut self, fetched: &Fetched<'_>, write: &mut Write<'_>) -> Result<(), Fault> {

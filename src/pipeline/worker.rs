@@ -44,6 +44,25 @@ const MAX_REBUILDS: usize = 6;
 /// See [`MAX_REBUILDS`].
 const REBUILD_WINDOW: Duration = Duration::from_secs(60);
 
+/// With what decisions rest on not being fresh, how long to wait before looking again; it heals within seconds.
+const UNSOUND_LOOK: Duration = Duration::from_millis(20);
+
+/// A batch of which a withdrawal voided the one before is cut after half the time and records, and so on, so often: where
+/// withdrawals come in floods every long batch would meet one, and none would ever be committed.
+const MOST_HASTE: u32 = 5;
+
+/// A batch that is cut in haste stays open for so long at least.
+const LEAST_INTERVAL: Duration = Duration::from_millis(5);
+
+/// Why a batch is judged again although nothing failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Again {
+    /// What decisions rest on is not fresh: until it is, nothing is judged.
+    Unsound,
+    /// Consent was withdrawn since it was judged.
+    Withdrawn,
+}
+
 /// Hears what becomes of a worker; for health, not for data.
 pub trait Observer {
     /// The loop turns.
@@ -89,6 +108,10 @@ pub struct Worker<S, K, J, O> {
     faults: u32,
     /// A batch was voided: until this moment nothing is tried, and until the rewind nothing is taken.
     rewind_at: Option<Instant>,
+    /// The fault at hand is none: the batch is to be judged again at once.
+    again: Option<Again>,
+    /// How often the time and size of a batch are halved.
+    haste: u32,
     /// The producer cannot be used before it is made anew.
     broken: bool,
     rebuilds: VecDeque<Instant>,
@@ -124,6 +147,8 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             now: Instant::now,
             faults: 0,
             rewind_at: None,
+            again: None,
+            haste: 0,
             broken: false,
             rebuilds: VecDeque::new(),
             first_pause: FIRST_PAUSE,
@@ -167,7 +192,10 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             return self.step_ahead();
         }
         let now = (self.now)();
-        let wait = match (self.rewind_at, self.batch.left(&self.cut, now)) {
+        if self.rewind_at.is_none() {
+            self.sound(now)?;
+        }
+        let wait = match (self.rewind_at, self.batch.left(&self.pace(), now)) {
             (Some(at), _) => at.saturating_duration_since(now).min(IDLE_WAIT),
             (None, Some(left)) => left,
             (None, None) => IDLE_WAIT,
@@ -210,15 +238,45 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     /// What time asks for: a rewind, or a cut.
     fn turn(&mut self, now: Instant) -> Result<(), Fault> {
         match self.rewind_at {
-            Some(at) if now >= at => self.rewind(),
+            Some(at) if now >= at => match self.judge.sound(now) {
+                Ok(()) => self.rewind(),
+                Err(_) => {
+                    self.observer.beat();
+                    self.rewind_at = Some(now + UNSOUND_LOOK);
+                    Ok(())
+                }
+            },
             Some(_) => {
                 // Where records come all the time no poll is idle, although this worker only waits.
                 self.observer.beat();
                 Ok(())
             }
-            None if self.batch.is_due(&self.cut, now) => self.cut(None),
+            None if self.batch.is_due(&self.pace(), now) => self.cut(None),
             None => Ok(()),
         }
+    }
+
+    /// When the open batch is cut.
+    fn pace(&self) -> Cut {
+        let Cut { interval, records, bytes } = self.cut;
+        let halved = (interval / (1 << self.haste)).max(LEAST_INTERVAL).min(interval);
+        Cut { interval: halved, records: (records >> self.haste).max(1), bytes }
+    }
+
+    /// Whether records may be judged now.
+    fn sound(&mut self, now: Instant) -> Result<(), Fault> {
+        self.judge.sound(now).inspect_err(|_| self.again = Some(Again::Unsound))
+    }
+
+    /// Whether what the open batch holds may leave now.
+    fn vouch(&mut self) -> Result<(), Fault> {
+        self.sound((self.now)())?;
+        if self.judge.stands() {
+            return Ok(());
+        }
+        self.again = Some(Again::Withdrawn);
+        self.haste = (self.haste + 1).min(MOST_HASTE);
+        Err(Fault::own("committing", Recovery::Abort, "consent was withdrawn while the batch was open; it is judged again"))
     }
 
     fn accept(&mut self) -> Result<(), Fault> {
@@ -265,8 +323,13 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             }
         };
         let written = self.ending.opened().or(self.batch.opened().filter(|_| !self.is_ahead));
-        tracing::warn!(recovery = ?fault.recovery, batch = written.is_some(), "{fault}");
-        self.observer.stalled(&fault);
+        let again = self.again.take().filter(|_| fault.recovery == Recovery::Abort);
+        if again == Some(Again::Withdrawn) {
+            tracing::debug!(batch = written.is_some(), "{fault}");
+        } else {
+            tracing::warn!(recovery = ?fault.recovery, batch = written.is_some(), "{fault}");
+            self.observer.stalled(&fault);
+        }
         if let Some(opened) = written {
             let result = match fault.recovery {
                 Recovery::Retry | Recovery::Abort => TransactionResult::Aborted,
@@ -291,8 +354,14 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
                 }
             }
         }
-        self.faults += 1;
-        self.rewind_at = Some((self.now)() + pause(self.first_pause, self.faults));
+        let wait = match again {
+            Some(_) => Duration::ZERO,
+            None => {
+                self.faults += 1;
+                pause(self.first_pause, self.faults)
+            }
+        };
+        self.rewind_at = Some((self.now)() + wait);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! The worker's hands in the simulation: a member of the group, a producer, and a judge; and the faults that one could
 //! build into the loop, so that it is seen that the simulation finds them.
 
-use crate::cluster::{Cluster, Request, Row, Told, fault, now, pass};
+use crate::cluster::{Cluster, Request, Row, Told, fault, now, pass, subject_of};
 use privet::event::Timestamp;
 use privet::kafka::{Fault, Fetched, NextOffset, Outgoing, Polled, Recovery, Sent, Sink, Source};
 use privet::pipeline::{Judge, Observer, Write};
@@ -34,6 +34,10 @@ pub(crate) enum Mutation {
     NoRebuildAfterLateCommit,
     /// An abort that tells nobody.
     NoAbort,
+    /// It goes on by what it knows, however old that is.
+    NoFreshness,
+    /// Nobody asks whether a withdrawal has landed since the batch was judged.
+    NoSecondLook,
 }
 
 /// One member of the group.
@@ -251,6 +255,7 @@ impl Sink<(u64, i32)> for Producer {
         let offsets = offsets.iter().map(|place| (place.partition as usize, place.next + skew)).collect();
         let cluster = &mut *self.cluster.borrow_mut();
         cluster.trip(5, "end")?;
+        cluster.check_cut(self.id);
         let call = cluster.call();
         let from = (self.id, self.epoch, call);
         let (first, second) = (cluster.random.millis(30), cluster.random.millis(30));
@@ -346,27 +351,54 @@ impl Sink<(u64, i32)> for Producer {
     }
 }
 
-/// Writes each record, every fifth only at the end of the batch, as quarantine does; says under which plan.
+/// Writes each record, every fifth only at the end of the batch, as quarantine does; says under which plan, and whether
+/// its subject lets it be released.
 pub(crate) struct Recorder {
     cluster: Shared,
+    mutation: Mutation,
+    id: usize,
     plan: u32,
     kept: Vec<Row>,
+    /// Withdrawals that had landed when the batch opened, and whether it released anything.
+    landed: u32,
+    subjects: Vec<usize>,
 }
 
 impl Recorder {
-    pub(crate) fn new(cluster: &Shared) -> Recorder {
-        Recorder { cluster: cluster.clone(), plan: 0, kept: Vec::new() }
+    pub(crate) fn new(cluster: &Shared, id: usize, mutation: Mutation) -> Recorder {
+        cluster.borrow_mut().open_ledger(id);
+        Recorder { cluster: cluster.clone(), mutation, id, plan: 0, kept: Vec::new(), landed: 0, subjects: Vec::new() }
     }
 }
 
 impl Judge for Recorder {
     fn renew(&mut self) {
         assert!(self.kept.is_empty(), "something was left from the batch before");
-        self.plan = self.cluster.borrow().plan;
+        let cluster = &mut *self.cluster.borrow_mut();
+        (self.plan, self.landed) = (cluster.plan, cluster.landed(self.id));
+        self.subjects.clear();
+    }
+
+    fn sound(&mut self, _now: Instant) -> Result<(), Fault> {
+        let knows = self.mutation == Mutation::NoFreshness || self.cluster.borrow_mut().knows(self.id);
+        if knows { Ok(()) } else { Err(fault(Recovery::Abort, "the ledger is stale")) }
+    }
+
+    fn stands(&mut self) -> bool {
+        let cluster = &mut *self.cluster.borrow_mut();
+        let landed = cluster.landed(self.id) != self.landed;
+        let touched = landed && self.subjects.iter().any(|subject| cluster.denies(self.id, *subject));
+        !touched || self.mutation == Mutation::NoSecondLook
     }
 
     fn judge(&mut self, record: &Fetched<'_>, write: &mut Write<'_>) -> Result<(), Fault> {
-        let row = Row { partition: record.partition as usize, offset: record.offset, plan: self.plan };
+        let (partition, offset) = (record.partition as usize, record.offset);
+        let subject = subject_of(partition, offset);
+        let released = !self.cluster.borrow_mut().denies(self.id, subject);
+        if released {
+            self.subjects.push(subject);
+        }
+        let row = Row { partition, offset, plan: self.plan, released };
         match row.offset % 5 {
             4 => self.kept.push(row),
             _ => write_row(row, write)?,
@@ -386,10 +418,11 @@ impl Judge for Recorder {
 }
 
 fn write_row(row: Row, write: &mut Write<'_>) -> Result<(), Fault> {
-    let mut value = [0; 20];
+    let mut value = [0; 21];
     value[..8].copy_from_slice(&(row.partition as u64).to_be_bytes());
     value[8..16].copy_from_slice(&row.offset.to_be_bytes());
-    value[16..].copy_from_slice(&row.plan.to_be_bytes());
+    value[16..20].copy_from_slice(&row.plan.to_be_bytes());
+    value[20] = row.released.into();
     let out = Outgoing { topic: "sink", source_partition: 0, key: None, value: Some(&value), timestamp: None, headers: &[] };
     write(out).map(drop)
 }
@@ -397,7 +430,8 @@ fn write_row(row: Row, write: &mut Write<'_>) -> Result<(), Fault> {
 fn read(value: &[u8]) -> Row {
     let partition = u64::from_be_bytes(value[..8].try_into().expect("8 bytes")) as usize;
     let offset = i64::from_be_bytes(value[8..16].try_into().expect("8 bytes"));
-    Row { partition, offset, plan: u32::from_be_bytes(value[16..].try_into().expect("4 bytes")) }
+    let plan = u32::from_be_bytes(value[16..20].try_into().expect("4 bytes"));
+    Row { partition, offset, plan, released: value[20] != 0 }
 }
 
 pub(crate) struct Nobody;

@@ -56,12 +56,42 @@ impl Random {
     }
 }
 
-/// One record on its way through: where it is from, and under which plan it was judged.
+/// One record on its way through: where it is from, under which plan it was judged, and whether it is released or only
+/// counted as seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Row {
     pub(crate) partition: usize,
     pub(crate) offset: i64,
     pub(crate) plan: u32,
+    pub(crate) released: bool,
+}
+
+/// Whom records are about.
+pub(crate) const SUBJECTS: usize = 4;
+
+pub(crate) fn subject_of(partition: usize, offset: i64) -> usize {
+    (partition + offset as usize) % SUBJECTS
+}
+
+/// Knowledge of consent may be so old.
+pub(crate) const STALENESS: Duration = Duration::from_secs(2);
+
+/// From one proof of freshness to the next.
+const BARRIER: Duration = Duration::from_millis(250);
+
+/// What one process knows of consent: what it applied, and as of when that is all there is.
+#[derive(Debug, Default)]
+struct Ledger {
+    /// Withdrawals it has not applied yet: when it will, and whose.
+    coming: Vec<(Duration, usize)>,
+    /// When it applied a subject's withdrawal.
+    applied: [Option<Duration>; SUBJECTS],
+    /// How many it has applied.
+    landed: u32,
+    /// All that was acknowledged before then has been applied.
+    fresh: Duration,
+    /// Its brokers do not answer until then.
+    cut_off: Option<Duration>,
 }
 
 /// What a member is told at its next poll.
@@ -127,8 +157,13 @@ pub(crate) struct Cluster {
     pub(crate) sink: Vec<Row>,
     members: BTreeMap<u64, Member>,
     next_member: u64,
+    /// A member that was thrown out while it slept, and until when it does not know.
+    deaf: Option<(u64, Duration)>,
     generation: i32,
     rebalancing: Option<Duration>,
+    /// When each subject's withdrawal was acknowledged.
+    withdrawn: [Option<Duration>; SUBJECTS],
+    ledgers: BTreeMap<usize, Ledger>,
     transactions: BTreeMap<usize, Transaction>,
     arrivals: Vec<Arrival>,
     sent: usize,
@@ -155,8 +190,11 @@ impl Cluster {
             sink: Vec::new(),
             members: BTreeMap::new(),
             next_member: 0,
+            deaf: None,
             generation: 0,
             rebalancing: None,
+            withdrawn: [None; SUBJECTS],
+            ledgers: BTreeMap::new(),
             transactions: BTreeMap::new(),
             arrivals: Vec::new(),
             sent: 0,
@@ -232,6 +270,8 @@ impl Cluster {
     /// What the member is told; one that is not of the group any more has lost what it had.
     pub(crate) fn told(&mut self, member: u64) -> Option<Told> {
         match self.members.get_mut(&member) {
+            // Its own thread hears of it with a heartbeat, some time after its process woke.
+            None if self.deaf.is_some_and(|(of, until)| of == member && TIME.get() < until) => None,
             None => Some(Told::Revoke { lost: true }),
             Some(member) => member.told.take(),
         }
@@ -256,9 +296,100 @@ impl Cluster {
 
     /// The member's process sleeps or is gone, or lives again. While it lives a thread of its own sends heartbeats.
     pub(crate) fn silence(&mut self, member: u64, silent: bool) {
-        if let Some(member) = self.members.get_mut(&member) {
-            (member.silent, member.last_seen) = (silent, TIME.get());
+        match self.members.get_mut(&member) {
+            Some(member) => (member.silent, member.last_seen) = (silent, TIME.get()),
+            None if !silent => self.deaf = Some((member, TIME.get() + self.random.millis(500))),
+            None => {}
         }
+    }
+
+    // Consent.
+
+    /// A process begins: it has read all there is before it does anything else.
+    pub(crate) fn open_ledger(&mut self, id: usize) {
+        let now = TIME.get();
+        let applied = self.withdrawn.map(|at| at.map(|_| now));
+        self.ledgers.insert(id, Ledger { applied, fresh: now, ..Ledger::default() });
+    }
+
+    /// A subject withdraws consent; each process hears of it in its own time, or once its brokers answer again.
+    pub(crate) fn withdraw(&mut self, subject: usize) {
+        let now = TIME.get();
+        if self.withdrawn[subject].replace(now).is_some() {
+            return;
+        }
+        for ledger in self.ledgers.values_mut() {
+            let after = self.random.millis(300);
+            ledger.coming.push((ledger.cut_off.unwrap_or(now).max(now) + after, subject));
+        }
+    }
+
+    /// The brokers of a process's ledger do not answer for a while.
+    pub(crate) fn cut_ledger_off(&mut self, id: usize, time: Duration) {
+        let Some(ledger) = self.ledgers.get_mut(&id) else { return };
+        let until = TIME.get() + time;
+        ledger.cut_off = Some(until);
+        for (at, _) in &mut ledger.coming {
+            *at = until.max(*at);
+        }
+    }
+
+    fn read_ledgers(&mut self) {
+        let now = TIME.get();
+        for ledger in self.ledgers.values_mut() {
+            let Ledger { coming, applied, landed, .. } = ledger;
+            coming.retain(|(at, subject)| {
+                if *at <= now {
+                    applied[*subject].get_or_insert(*at);
+                    *landed += 1;
+                }
+                *at > now
+            });
+            ledger.cut_off = ledger.cut_off.filter(|until| *until > now);
+            // A proof is about the moment of its question; it waits for all that was acknowledged before.
+            if ledger.cut_off.is_none() && coming.is_empty() && now > ledger.fresh + BARRIER {
+                ledger.fresh = now;
+            }
+        }
+    }
+
+    /// Whether a process may rely on what it knows.
+    pub(crate) fn knows(&mut self, id: usize) -> bool {
+        self.read_ledgers();
+        self.ledgers.get(&id).is_some_and(|ledger| TIME.get() <= ledger.fresh + STALENESS)
+    }
+
+    /// How many withdrawals a process has applied.
+    pub(crate) fn landed(&mut self, id: usize) -> u32 {
+        self.read_ledgers();
+        self.ledgers.get(&id).map_or(0, |ledger| ledger.landed)
+    }
+
+    /// Whether a process knows that the subject has withdrawn.
+    pub(crate) fn denies(&mut self, id: usize, subject: usize) -> bool {
+        self.read_ledgers();
+        self.ledgers.get(&id).is_some_and(|ledger| ledger.applied[subject].is_some())
+    }
+
+    /// What is written, or about to be committed, must agree with what its process knows now, and with whatever was
+    /// acknowledged longer ago than knowledge may be old.
+    fn check_consent(&mut self, id: usize, rows: &[Row], when: &str) {
+        self.read_ledgers();
+        for row in rows.iter().filter(|row| row.released) {
+            let subject = subject_of(row.partition, row.offset);
+            if self.denies(id, subject) {
+                self.violated(format!("{when} although its process knew of the withdrawal: {row:?}"));
+            }
+            if self.withdrawn[subject].is_some_and(|at| TIME.get() > at + STALENESS) {
+                self.violated(format!("{when} {STALENESS:?} after the withdrawal: {row:?}"));
+            }
+        }
+    }
+
+    /// The batch is cut: from here on it is in the hands of the brokers.
+    pub(crate) fn check_cut(&mut self, id: usize) {
+        let rows = self.transactions.get(&id).map(|transaction| transaction.rows.clone()).unwrap_or_default();
+        self.check_consent(id, &rows, "cut");
     }
 
     // Transactions.
@@ -281,6 +412,7 @@ impl Cluster {
 
     /// Whether the record was taken; not from a producer that is fenced.
     pub(crate) fn produce(&mut self, id: usize, epoch: u32, row: Row) -> bool {
+        self.check_consent(id, &[row], "written");
         let Some(transaction) = self.transactions.get_mut(&id).filter(|open| open.epoch == epoch) else { return false };
         transaction.since.get_or_insert(TIME.get());
         transaction.rows.push(row);

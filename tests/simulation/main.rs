@@ -2,7 +2,9 @@
 //! epochs, requests that are lost, late or sent twice, processes that sleep, crash and come back. A seed replays.
 //!
 //! The cluster checks each commit when it takes effect: a transaction holds exactly the records over which it moves the
-//! offsets, once, under one plan. In the end everything is there. `PRIVET_SIM_SCHEDULES` (200000) says how many schedules,
+//! offsets, once, under one plan. It checks what is written and what is cut against consent, which subjects withdraw while
+//! everything runs: nothing is released that its process knows to be withdrawn, or that was withdrawn longer ago than
+//! knowledge may be old. In the end everything is there. `PRIVET_SIM_SCHEDULES` (200000) says how many schedules,
 //! `PRIVET_SIM_SEED` where to begin; `PRIVET_SIM_SECONDS` (120) bounds the time, and what was run is printed.
 #![allow(clippy::print_stdout, reason = "how many schedules were run, and what caught a mutation, is a result")]
 
@@ -10,7 +12,7 @@ mod clients;
 mod cluster;
 
 use clients::{Member, Mutation, Nobody, Producer, Recorder, Shared};
-use cluster::{Cluster, PARTITIONS, now, pass};
+use cluster::{Cluster, PARTITIONS, SUBJECTS, now, pass};
 use privet::pipeline::{Cut, Worker};
 use privet::telemetry::{Telemetry, TransactionMeters};
 use std::cell::{Cell, RefCell};
@@ -60,7 +62,7 @@ impl World {
         // The id is registered before the group is joined, as `app` has it.
         let producer = Producer::new(&self.cluster, id, self.mutation);
         let (member, shown) = Member::new(&self.cluster, self.mutation);
-        let parts = (member, producer, Recorder::new(&self.cluster));
+        let parts = (member, producer, Recorder::new(&self.cluster, id, self.mutation));
         let worker = Worker::new(parts, Nobody, CUT, self.meters.clone(), Arc::default()).with_clock(now);
         let instance = &mut self.instances[at];
         (instance.worker, instance.member, instance.wakes) = (Some(worker), shown, None);
@@ -93,7 +95,7 @@ impl World {
     fn happen(&mut self) {
         let (what, at, time) = {
             let random = &mut self.cluster.borrow_mut().random;
-            (random.below(8), random.below(self.instances.len()), random.millis(20_000))
+            (random.below(11), random.below(self.instances.len()), random.millis(20_000))
         };
         match what {
             0 if self.instances[at].worker.is_some() => self.crash(at),
@@ -113,6 +115,12 @@ impl World {
                 let (partition, more) = (cluster.random.below(PARTITIONS), cluster.random.below(6) as i64);
                 cluster.length[partition] += more;
             }
+            7 | 8 => {
+                let cluster = &mut *self.cluster.borrow_mut();
+                let subject = cluster.random.below(SUBJECTS);
+                cluster.withdraw(subject);
+            }
+            9 => self.cluster.borrow_mut().cut_ledger_off(self.instances[at].id, time / 2),
             _ => pass(time / 10),
         }
     }
@@ -219,9 +227,11 @@ fn each_mutation_of_the_loop_is_caught() {
         (Mutation::OffsetPlusOne, 1),
         (Mutation::OffsetMinusOne, 1),
         (Mutation::StaleGeneration, 1),
-        (Mutation::NoGeneration, 134_500),
+        (Mutation::NoGeneration, 1),
         (Mutation::NoRebuildAfterLateCommit, 1),
         (Mutation::NoAbort, 1),
+        (Mutation::NoFreshness, 1),
+        (Mutation::NoSecondLook, 1),
     ];
     // Schedules are counted, not timed: a slow machine finds the same.
     let far = Instant::now() + Duration::from_secs(3600);

@@ -21,7 +21,8 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         if let Some(ended) = self.sink.settled(Duration::ZERO) {
             return self.go_on(ended);
         }
-        let full = self.batch.is_full(&self.cut) || self.ahead.is_full();
+        // What may not be judged now is not read; the batch that ends says whether it goes on.
+        let full = self.batch.is_full(&self.pace()) || self.ahead.is_full() || self.judge.sound((self.now)()).is_err();
         if !full && self.read(Duration::ZERO)? {
             return Ok(());
         }
@@ -36,10 +37,11 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
 
     /// Hands the open batch over to be ended: all of it counts, offsets included, or none.
     pub(super) fn cut(&mut self, bound: Option<Duration>) -> Result<(), Fault> {
-        let Worker { source, sink, judge, batch, .. } = self;
-        if batch.opened().is_none() {
+        if self.batch.opened().is_none() {
             return Ok(());
         }
+        self.vouch()?;
+        let Worker { source, sink, judge, batch, .. } = self;
         judge.close(&mut |record| sink.send(record))?;
         // The group's coordinator checks the member, not its partitions: a batch with records of a partition that is
         // not ours any more is void as a whole, since what they wrote cannot be taken out of it.
@@ -84,13 +86,6 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     /// The batch has ended: what was judged ahead is written now.
     fn go_on(&mut self, ended: Result<Instant, Fault>) -> Result<(), Fault> {
         self.conclude(ended)?;
-        let stale = self
-            .batch
-            .opened()
-            .is_some_and(|opened| (self.now)().saturating_duration_since(opened) > self.cut.interval + self.stall);
-        if stale {
-            return Err(Fault::own("committing", Recovery::Abort, "the batch before took too long; the next is judged anew"));
-        }
         self.write_ahead()?;
         self.turn((self.now)())
     }
@@ -109,17 +104,20 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         self.judge.committed(committed);
         self.observer.committed(Timestamp::now());
         self.observer.beat();
-        self.faults = 0;
+        (self.faults, self.haste) = (0, self.haste.saturating_sub(1));
         Ok(())
     }
 
-    /// Opens a transaction for what was judged ahead, and writes it.
+    /// Opens a transaction for what was judged ahead, and writes it, unless it was judged long ago or holds no more.
     pub(super) fn write_ahead(&mut self) -> Result<(), Fault> {
-        if self.batch.opened().is_none() || !self.is_ahead {
-            return Ok(());
+        let Some(opened) = self.batch.opened().filter(|_| self.is_ahead) else { return Ok(()) };
+        if (self.now)().saturating_duration_since(opened) > self.cut.interval + self.stall {
+            return Err(Fault::own("committing", Recovery::Abort, "the batch before took too long; the next is judged anew"));
         }
+        self.sink.begin()?;
+        // After whatever `begin` had to wait for: nothing that was withdrawn meanwhile is even written.
+        self.vouch()?;
         let Worker { sink, ahead, is_ahead, .. } = self;
-        sink.begin()?;
         *is_ahead = false;
         ahead.drain(&mut |record| sink.send(record))
     }

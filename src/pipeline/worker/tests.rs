@@ -266,15 +266,37 @@ struct FakeJudge {
     closed: Option<u64>,
     renewed: usize,
     committed: Rc<RefCell<u64>>,
+    known: Rc<RefCell<Known>>,
+}
+
+/// What the judge's decisions rest on.
+#[derive(Default)]
+struct Known {
+    stale: bool,
+    /// A withdrawal has landed that the open batch did not know.
+    withdrawn: bool,
 }
 
 impl Judge for FakeJudge {
     fn renew(&mut self) {
         assert!(self.kept.is_empty() && self.counted == 0, "something was left from the batch before");
         self.renewed += 1;
+        self.known.borrow_mut().withdrawn = false;
+    }
+
+    fn sound(&mut self, _now: Instant) -> Result<(), Fault> {
+        match self.known.borrow().stale {
+            true => Err(Fault::own("judging", Recovery::Abort, "stale")),
+            false => Ok(()),
+        }
+    }
+
+    fn stands(&mut self) -> bool {
+        !self.known.borrow().withdrawn
     }
 
     fn judge(&mut self, record: &Fetched<'_>, write: &mut Write<'_>) -> Result<(), Fault> {
+        assert!(!self.known.borrow().stale, "judged by what is stale");
         let number = u64::from_be_bytes(record.value.unwrap().try_into().unwrap());
         self.counted += 1;
         match number % 5 {
@@ -331,6 +353,7 @@ struct Stage {
     worker: TestWorker,
     counted: Rc<RefCell<u64>>,
     beats: Rc<RefCell<u64>>,
+    known: Rc<RefCell<Known>>,
 }
 
 /// A worker with three partitions of ten records each, number `100 * partition + offset`.
@@ -342,14 +365,15 @@ fn stage(transactional: bool) -> Stage {
     cluster.changes.push_back(Change::Assign([0, 1, 2].into()));
     let cluster = Rc::new(RefCell::new(cluster));
     let counted = Rc::new(RefCell::new(0));
-    let judge = FakeJudge { committed: counted.clone(), ..FakeJudge::default() };
+    let known = Rc::<RefCell<Known>>::default();
+    let judge = FakeJudge { committed: counted.clone(), known: known.clone(), ..FakeJudge::default() };
     let sink = FakeSink { cluster: cluster.clone(), transactional };
     let meters = Telemetry::new().transactions();
     let beats = Rc::new(RefCell::new(0));
     let observer = Nobody(beats.clone());
     let mut worker = Worker::new((FakeSource(cluster.clone()), sink, judge), observer, CUT, meters, Arc::default());
     worker.first_pause = Duration::ZERO;
-    Stage { cluster, worker, counted, beats }
+    Stage { cluster, worker, counted, beats, known }
 }
 
 impl Stage {
@@ -604,6 +628,84 @@ fn a_drain_commits_what_was_judged_ahead_too() {
     assert_eq!(stage.written(), (6, 0, 6));
     assert_eq!(*stage.counted.borrow(), 6);
     assert!(stage.cluster.borrow().left);
+}
+
+#[test]
+fn a_drain_does_not_write_what_was_decided_long_ago() {
+    let mut stage = ahead(true);
+    stage.worker.cut.interval = Duration::ZERO;
+    stage.worker.stall = Duration::ZERO;
+    stage.worker.drain();
+    assert_eq!(stage.written(), (4, 0, 4), "the batch before counts, and nothing was written after it");
+    assert_eq!(*stage.counted.borrow(), 4);
+    let cluster = stage.cluster.borrow();
+    assert!(!cluster.open && cluster.left);
+}
+
+#[test]
+fn nothing_is_judged_or_cut_while_knowledge_is_stale_and_it_goes_on_by_itself() {
+    for turns in [0, 2, 3] {
+        let mut stage = stage(true);
+        stage.turns(turns).unwrap();
+        stage.known.borrow_mut().stale = true;
+        let beats = *stage.beats.borrow();
+        stage.worker.cut.interval = Duration::ZERO;
+        stage.turns(50).unwrap();
+        assert_eq!(stage.written(), (0, 0, 0), "after {turns} turns");
+        assert!(!stage.cluster.borrow().open, "what was open is void");
+        assert!(*stage.beats.borrow() > beats, "it shows that it lives");
+        assert_eq!(stage.worker.faults, 0, "waiting for knowledge makes no pause longer");
+        stage.known.borrow_mut().stale = false;
+        stage.worker.rewind_at = stage.worker.rewind_at.map(|_| Instant::now());
+        stage.finish().unwrap();
+        stage.assert_exactly_once("stale for a while");
+    }
+}
+
+#[test]
+fn a_withdrawal_while_a_batch_is_open_has_it_judged_again() {
+    let mut stage = stage(true);
+    stage.turns(3).unwrap();
+    stage.known.borrow_mut().withdrawn = true;
+    stage.worker.cut.interval = Duration::ZERO;
+    stage.turns(1).unwrap();
+    assert_eq!(stage.written(), (0, 0, 0), "void");
+    assert_eq!((stage.worker.haste, stage.worker.faults), (1, 0), "at once, and sooner cut");
+    stage.finish().unwrap();
+    stage.assert_exactly_once("a withdrawal");
+    assert_eq!(stage.worker.haste, 0, "haste ends");
+}
+
+#[test]
+fn what_was_judged_ahead_of_a_withdrawal_is_never_written() {
+    for drains in [false, true] {
+        let mut stage = ahead(true);
+        stage.known.borrow_mut().withdrawn = true;
+        stage.answer(Ok(()));
+        match drains {
+            true => stage.worker.drain(),
+            false => stage.turns(1).unwrap(),
+        }
+        assert_eq!(stage.written(), (4, 0, 4), "the batch before counts, and nothing was written after it");
+        assert!(!stage.cluster.borrow().open);
+        if !drains {
+            stage.finish().unwrap();
+            stage.assert_exactly_once("a withdrawal after judging ahead");
+        }
+    }
+}
+
+#[test]
+fn a_flood_of_withdrawals_makes_batches_small_and_stops_none() {
+    let mut stage = stage(true);
+    stage.worker.cut.interval = Duration::from_millis(160);
+    for haste in 1..10 {
+        stage.known.borrow_mut().withdrawn = true;
+        assert!(stage.worker.vouch().is_err());
+        assert_eq!(stage.worker.haste, haste.min(MOST_HASTE));
+    }
+    let Cut { interval, records, .. } = stage.worker.pace();
+    assert_eq!((interval, records), (Duration::from_millis(5), 1), "never below what a transaction costs, nor below a record");
 }
 
 /// While records are there to be read no poll is idle; a supervisor must not take a worker that waits for one that hangs.
