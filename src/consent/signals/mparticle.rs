@@ -26,9 +26,14 @@ pub(super) fn read(
         return;
     };
     let Buffers { names, text, more } = buffers;
-    for law in members(state, "gdpr", names).filter(|law| !is_empty(*law)) {
+    for (member, law) in state.members().filter(|(_, law)| !is_empty(*law)) {
+        let grants = match spelling(member.0, "gdpr", names) {
+            Spelling::Exact => true,
+            Spelling::Folded => false,
+            Spelling::Other => continue,
+        };
         if law.kind() == Kind::Object {
-            gdpr(purposes, law, [text, more], said);
+            gdpr(purposes, (law, grants), [text, more], said);
         } else {
             add(&mut said.plain.invalid, mapped(purposes));
         }
@@ -41,14 +46,15 @@ pub(super) fn read(
 /// One entry: its answer, and its time.
 type Entry = (Answer, Option<Timestamp>);
 
-fn gdpr(purposes: &[(PurposeId, Categories)], law: Text<'_>, buffers: [&mut Vec<u8>; 2], said: &mut Said<'_>) {
+/// The entries of a law, and whether it stands under its exact name: only then does it grant.
+fn gdpr(purposes: &[(PurposeId, Categories)], (law, grants): (Text<'_>, bool), buffers: [&mut Vec<u8>; 2], said: &mut Said<'_>) {
     let [names, inner] = buffers;
     for (purpose, categories) in purposes {
         let mut answers = Answers::default();
         // A grant of several entries is as old as the oldest; a denial as young as the youngest.
         let (mut oldest, mut youngest): (Option<Timestamp>, Option<Timestamp>) = (None, None);
         for name in &categories.names {
-            let (answer, at) = named(law, name, [names, inner]);
+            let (answer, at) = named((law, grants), name, [names, inner]);
             match answer {
                 Answer::Yes => oldest = oldest.map_or(at, |oldest| at.map(|at| at.min(oldest))).or(oldest),
                 Answer::No => youngest = youngest.max(at),
@@ -66,11 +72,11 @@ fn gdpr(purposes: &[(PurposeId, Categories)], law: Text<'_>, buffers: [&mut Vec<
 }
 
 /// The strictest of the entries of that name; a name that is the same only when folded never grants.
-fn named(law: Text<'_>, name: &str, [names, inner]: [&mut Vec<u8>; 2]) -> Entry {
+fn named((law, may_grant): (Text<'_>, bool), name: &str, [names, inner]: [&mut Vec<u8>; 2]) -> Entry {
     let mut strictest: Entry = (Answer::Silent, None);
     for (member, value) in law.members() {
         let grants = match spelling(member.0, name, names) {
-            Spelling::Exact => true,
+            Spelling::Exact => may_grant,
             Spelling::Folded => false,
             Spelling::Other => continue,
         };
@@ -103,16 +109,18 @@ fn entry(value: Text<'_>, names: &mut Vec<u8>) -> Entry {
         Kind::Object => {}
         Kind::True | Kind::False | Kind::Number | Kind::String | Kind::Array => return BROKEN,
     }
-    let (mut answer, mut at) = (None, None);
+    let (mut answer, mut folded, mut at) = (None, None, None);
     for (member, value) in value.members() {
-        if is(member.0, "consented", names) {
+        let spelled = spelling(member.0, "consented", names);
+        if !matches!(spelled, Spelling::Other) {
             let this = match value.kind() {
                 Kind::True => Answer::Yes,
                 Kind::False => Answer::No,
                 Kind::Null | Kind::Number | Kind::String | Kind::Array | Kind::Object => Answer::Broken,
             };
             // Said twice, it says nothing that could be relied on.
-            answer = Some(if answer.is_some_and(|before| before != this) { Answer::Broken } else { this });
+            let answer = if matches!(spelled, Spelling::Exact) { &mut answer } else { &mut folded };
+            *answer = Some(if answer.is_some_and(|before| before != this) { Answer::Broken } else { this });
         } else if is(member.0, "timestamp_unixtime_ms", names) && !is_empty(value) {
             match value.as_number().and_then(|number| decimal(number, 1_000_000)) {
                 Some(time) => at = Some(time),
@@ -120,7 +128,11 @@ fn entry(value: Text<'_>, names: &mut Vec<u8>) -> Entry {
             }
         }
     }
-    answer.map_or(BROKEN, |answer| (answer, at))
+    match (answer, folded) {
+        (Some(answer), None) => (answer, at),
+        (Some(answer), Some(folded)) if answer == folded => (answer, at),
+        (Some(_), Some(_)) | (None, _) => BROKEN,
+    }
 }
 
 /// Whether a member has exactly this name.

@@ -4,8 +4,8 @@
 //! three times over. `groups` says 1 (or 2, always active) or 0 for each category; a category that it does not name is denied.
 //! Before the first interaction it holds defaults: unless something ending in `AlertBoxClosed` records a choice, and while a
 //! new one is awaited (`AwaitingReconsent`), what it says is silence. `isGpcEnabled` is Global Privacy Control. A missing
-//! value, null, an empty text and a cookie header without these cookies are silence; any other value is broken, and so is a flag
-//! that is neither on nor off.
+//! value, null, an empty text and a cookie header without these cookies are silence; any other value is broken, and so are a flag
+//! that is neither on nor off, and a record of a choice that is neither a time nor yes or no.
 
 use super::{
     Answer, Answers, Buffers, MAX_INPUT, Said, Spelling, Statement, Value, add, document, flag, is_empty, mapped, scalar_text,
@@ -96,14 +96,16 @@ impl Found {
         self.groups = Some((start, end));
     }
 
-    /// The value of `AlertBoxClosed`: a time, or a word.
+    /// The value of `AlertBoxClosed`: a time, or a word. One that is neither might be the time of a no.
     fn close(&mut self, value: &[u8]) {
         self.any = true;
         let at = rfc3339(value);
-        // Any other word records no choice.
-        if at.is_some() || matches!(value, b"1" | b"true") {
+        let is = |words: &[&[u8]]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
+        if at.is_some() || is(&[b"1", b"true"]) {
             self.closed = true;
             self.at = at;
+        } else if !is(&[b"", b"0", b"false", b"no", b"null", b"undefined"]) {
+            self.broken = true;
         }
     }
 
@@ -175,7 +177,8 @@ fn one(text: &[u8], decoded: &mut Vec<u8>, found: &mut Found) {
         decoded.extend_from_within(begin + equals + 1..behind);
         decode_from(decoded, value);
         let name = &decoded[begin..begin + equals];
-        if name == b"groups" {
+        if name.eq_ignore_ascii_case(b"groups") {
+            found.broken |= name != b"groups";
             let behind = decoded.len();
             found.take_groups(value, behind);
         } else if !(in_address && is_closed(name)) {
@@ -201,7 +204,10 @@ fn members(object: Text<'_>, buffers: &mut Buffers, found: &mut Found) {
     let Buffers { names, text, more } = buffers;
     found.any = true;
     for (member, value) in object.members().filter(|(_, value)| !is_empty(*value)) {
-        if matches!(spelling(member.0, "groups", names), Spelling::Exact) {
+        let groups = spelling(member.0, "groups", names);
+        // Groups under another spelling can take a yes back, and cannot give one.
+        found.broken |= matches!(groups, Spelling::Folded);
+        if matches!(groups, Spelling::Exact) {
             match value.kind() {
                 Kind::String => match scalar_text(value, text) {
                     Some(groups) if groups.len() <= MAX_INPUT => {
@@ -226,8 +232,8 @@ fn members(object: Text<'_>, buffers: &mut Buffers, found: &mut Found) {
                     let start = decode(word, more);
                     found.note(name, &more[start..]);
                 }
-                // A container says neither on nor off.
-                None => found.broken |= FLAGS.iter().any(|flag| name.eq_ignore_ascii_case(flag)),
+                // A container says neither on nor off, nor when.
+                None => found.broken |= is_closed(name) || FLAGS.iter().any(|flag| name.eq_ignore_ascii_case(flag)),
             }
         }
     }

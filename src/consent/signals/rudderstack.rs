@@ -128,13 +128,30 @@ fn listed(list: Text<'_>, name: &str, buffer: &mut Vec<u8>, means: Answer) -> An
         }
     }
     for (member, value) in list.members() {
-        // A list that says of an id that it is not in the list does not hold it.
-        let held = !matches!(value.raw(), b"false" | b"null");
         if counts(spelling(member.0, name, buffer)) {
-            answer = answer.max(if held || means == Answer::No { means } else { Answer::No });
+            answer = answer.max(if means == Answer::No { means } else { held(value, buffer) });
         }
     }
     answer
+}
+
+/// Whether an object of allowed ids holds one, by what stands there: its name for people, or a flag. One that says of an id that
+/// it is not in it does not hold it.
+fn held(value: Text<'_>, buffer: &mut Vec<u8>) -> Answer {
+    match value.kind() {
+        Kind::True => Answer::Yes,
+        Kind::False | Kind::Null => Answer::No,
+        Kind::Number => match value.raw() {
+            b"1" => Answer::Yes,
+            b"0" => Answer::No,
+            _ => Answer::Broken,
+        },
+        Kind::String => match scalar_text(value, buffer) {
+            Some(b"" | b"0" | b"false") | None => Answer::No,
+            Some(_) => Answer::Yes,
+        },
+        Kind::Array | Kind::Object => Answer::Broken,
+    }
 }
 
 #[cfg(test)]

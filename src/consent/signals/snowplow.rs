@@ -4,7 +4,7 @@
 //! (`unstruct_event_com_snowplowanalytics_snowplow_consent_preferences_1`), or at the data of one such event; `$` is the whole
 //! event. In `consent_preferences` the scopes are the names: `allow_all` grants, `allow_selected` grants what is listed and
 //! denies what is not, `deny_all` and `withdrawn` deny; `pending` and `implicit_consent` are silence, and so is any grant on a
-//! basis other than consent. `consent_granted` grants the documents beside it until its expiry, `consent_withdrawn`
+//! basis other than consent, or on none. `consent_granted` grants the documents beside it until its expiry, `consent_withdrawn`
 //! withdraws them (or all). The `gdpr` context and all other schemas are silence. Data that cannot be read, and models of these
 //! schemas that are not known, are broken.
 
@@ -105,7 +105,12 @@ impl<'t> Found<'t> {
                 withdrawn = true;
                 all |= member(data, "all", names).is_some_and(|all| all.kind() != Kind::False);
             }
-            Schema::Document => documents = true,
+            Schema::Document => {
+                documents = true;
+                if !member(data, "id", names).is_some_and(is_id) {
+                    add(&mut said.plain.invalid, mapped(purposes));
+                }
+            }
             Schema::Unknown => add(&mut said.plain.invalid, mapped(purposes)),
         });
         if withdrawn && (all || !documents) {
@@ -142,6 +147,15 @@ impl<'t> Found<'t> {
     }
 }
 
+/// The id of a document: a text, or a number that is written like one.
+fn is_id(id: Text<'_>) -> bool {
+    match id.kind() {
+        Kind::String => !is_empty(id),
+        Kind::Number => id.raw().iter().all(u8::is_ascii_digit),
+        Kind::Null | Kind::True | Kind::False | Kind::Array | Kind::Object => false,
+    }
+}
+
 /// Of two ends the first; none is the last of all.
 fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     match (one, other) {
@@ -154,35 +168,41 @@ fn walk<'t>(node: Text<'t>, depth: usize, names: &mut Vec<u8>, see: &mut dyn FnM
     if depth > MAX_DEPTH {
         return see(Schema::Unknown, node, names);
     }
-    node.elements().for_each(|element| walk(element, depth + 1, names, see));
-    if node.kind() != Kind::Object {
-        return;
+    match node.kind() {
+        Kind::Null => return,
+        Kind::Array => return node.elements().for_each(|element| walk(element, depth + 1, names, see)),
+        // Where consent may stand, text may hold it: what is encoded once more is not read, and not passed over either.
+        Kind::True | Kind::False | Kind::Number | Kind::String => return see(Schema::Unknown, node, names),
+        Kind::Object => {}
     }
     if says_twice(node, names) {
         return see(Schema::Unknown, node, names);
     }
-    if let Some(schema) = member(node, "schema", names).filter(|schema| schema.kind() == Kind::String) {
-        names.clear();
-        schema.decode_into(names);
-        match envelope(names) {
-            Envelope::Holds(schema) => match member(node, "data", names) {
+    let schema = member(node, "schema", names);
+    match schema.map(|schema| described(schema, node, names)) {
+        Some(Envelope::Holds(schema)) => {
+            return match member(node, "data", names) {
                 Some(data) if data.kind() == Kind::Object => see(schema, data, names),
                 Some(_) | None => see(Schema::Unknown, node, names),
-            },
-            Envelope::Wraps => {
-                if let Some(data) = member(node, "data", names) {
-                    walk(data, depth + 1, names, see);
-                }
-            }
-            Envelope::Other => {}
+            };
         }
-        return;
+        Some(Envelope::Wraps) => {
+            return match member(node, "data", names) {
+                Some(data) => walk(data, depth + 1, names, see),
+                None => see(Schema::Unknown, node, names),
+            };
+        }
+        Some(Envelope::Other) | None => {}
     }
-    let mut bare = true;
+    // An event may have a `schema` of its own, which hides nothing of what stands beside it.
+    let mut bare = schema.is_none();
     for (name, value) in node.members() {
         if COLUMNS.iter().any(|column| matches!(spelling(name.0, column, names), Spelling::Exact)) {
             bare = false;
-            walk(value, depth + 1, names, see);
+            // The text of an event's own columns was taken apart before.
+            if depth > 0 && !is_empty(value) || value.kind() != Kind::String {
+                walk(value, depth + 1, names, see);
+            }
         } else if let Some(schema) = sdk_member(name.0, names) {
             bare = false;
             one_or_many(schema, value, names, see);
@@ -221,6 +241,18 @@ enum Envelope {
     /// Other self-describing JSON.
     Wraps,
     Other,
+}
+
+/// What a `schema` says of the data beside it. Of one that is no text nobody knows what the data is.
+fn described(schema: Text<'_>, node: Text<'_>, names: &mut Vec<u8>) -> Envelope {
+    names.clear();
+    if schema.decode_into(names) {
+        envelope(names)
+    } else if member(node, "data", names).is_some() {
+        Envelope::Holds(Schema::Unknown)
+    } else {
+        Envelope::Other
+    }
 }
 
 fn envelope(schema: &[u8]) -> Envelope {
@@ -304,7 +336,7 @@ fn preferences(purposes: &[(PurposeId, Categories)], data: Text<'_>, [names, spa
     if member(data, "basisForProcessing", names).is_some_and(|basis| !basis.decode_into(spare)) {
         return add(&mut said.plain.invalid, mapped(purposes));
     }
-    let on_consent = spare.is_empty() || spare.as_slice() == b"consent";
+    let on_consent = spare.as_slice() == b"consent";
     spare.clear();
     if let Some(kind) = member(data, "eventType", names) {
         kind.decode_into(spare);
@@ -328,7 +360,8 @@ fn selected(
     names: &mut Vec<u8>,
     said: &mut Said<'_>,
 ) {
-    let Some(scopes) = scopes.filter(|scopes| scopes.kind() == Kind::Array) else {
+    let is_list = |scopes: &Text<'_>| scopes.kind() == Kind::Array && scopes.elements().all(|scope| scope.kind() == Kind::String);
+    let Some(scopes) = scopes.filter(is_list) else {
         return add(&mut said.plain.invalid, mapped(purposes));
     };
     for (purpose, categories) in purposes {

@@ -162,6 +162,8 @@ impl Ask<'_, '_> {
     /// The publisher's own consent, which has no vendors and no restrictions.
     fn publisher(&self, publisher: &PublisherTc) -> Refused {
         let mut refused = self.features();
+        // Nor is it a purpose to which the publisher was let in.
+        refused.purpose |= self.need.purposes == 0;
         for number in Numbers::from_bits(self.need.purposes).iter() {
             // Legitimate interest is not possible for purposes 1 and 3 to 6 (TCF policies, from version 4).
             let interest = (self.on_interest || self.by_interest(number))
@@ -193,5 +195,35 @@ fn note(purpose: PurposeId, refused: Refused, on_interest: bool, out: &mut State
     if !refused.purpose && !refused.vendor {
         let permitted = if on_interest { &mut out.permitted } else { &mut out.granted };
         permitted.insert(purpose);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made by an encoder written from the specification: purposes 1, 2 and 7 and special feature 1 are agreed to, vendor 755 has
+    /// consent, and the publisher has it for purposes 1 and 7.
+    const TC: &str = "CQtAQoAQtAQoAEsABBDEEsFoAMKAAACAAAYgF5wAQF5gXnABAXmAAA.IF5wAQF5gA.cEAAAAAAAAA";
+
+    /// The policy language demands purposes wherever a TC string is read, so no policy asks this way: the signal holds by itself.
+    #[test]
+    fn a_special_feature_alone_lets_nobody_in() {
+        let string = TcString::read(TC.as_bytes()).expect("a TC string");
+        let registration = Registration {
+            purposes: Numbers::from_bits(0b100_0011),
+            special_features: Numbers::from_bits(1),
+            ..Registration::default()
+        };
+        let publisher = string.publisher.as_ref().expect("a publisher segment");
+        let ask = |need: &TcfNeed| {
+            let ask = Ask { need, on_interest: false, string: &string };
+            let (vendor, publisher) = (ask.vendor(&string.vendor(755), &registration), ask.publisher(publisher));
+            [vendor, publisher].map(|refused| (refused.purpose, refused.vendor))
+        };
+        let need = |purposes, features| TcfNeed { purposes, by_interest: 0, features };
+        assert_eq!(ask(&need(0b1, 0b1)), [(false, false), (false, false)], "with a purpose beside it");
+        assert_eq!(ask(&need(0, 0b1)), [(false, true), (true, false)]);
+        assert_eq!(ask(&need(0, 0b11)), [(true, true), (true, false)], "feature 2 was not opted in");
     }
 }

@@ -68,11 +68,15 @@ fn object(
 
 /// The list of that name. Of two nobody knows which holds.
 fn list<'t>(object: Text<'t>, name: &str, names: &mut Vec<u8>) -> Result<Option<Text<'t>>, ()> {
-    let mut found = object
-        .members()
-        .filter(|(member, value)| !is_empty(*value) && matches!(spelling(member.0, name, names), Spelling::Exact));
-    let first = found.next().map(|(_, value)| value);
-    if found.next().is_some() { Err(()) } else { Ok(first) }
+    let (mut exact, mut others) = (None, 0);
+    for (member, value) in object.members().filter(|(_, value)| !is_empty(*value)) {
+        match spelling(member.0, name, names) {
+            Spelling::Exact if exact.is_none() => exact = Some(value),
+            Spelling::Exact | Spelling::Folded => others += 1,
+            Spelling::Other => {}
+        }
+    }
+    if exact.is_some() && others > 0 { Err(()) } else { Ok(exact) }
 }
 
 /// Settles each purpose by what the lists hold. Two lists must both hold a category.
