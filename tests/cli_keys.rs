@@ -139,3 +139,57 @@ fn tokens_are_read_back_by_whoever_has_the_key() {
     assert!(said.contains("value 2: not a token") && !said.contains("canary"), "{said}");
     assert_eq!(privet(&["reveal", "--key", "nowhere.json", &one], b"").0, 1);
 }
+
+/// What `filter` encrypts is read back by the key file alone; what a table's random keys have encrypted, by the rows that are left.
+#[test]
+fn encrypted_fields_are_read_back_while_their_subjects_keys_are_left() {
+    use privet::event::Position;
+    use privet::keys::subject::{DataKeys, Sealing, SubjectTable};
+    use std::sync::Arc;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("keys.json");
+    assert_eq!(keys("generate", &file, &[]).0, 0);
+    let set = privet::keys::KeySet::load(&file).expect("the key file");
+    let subject_keys = Arc::new(set.subject_keys());
+    let key = set.encrypt_key("crm", Some("warehouse"), "user.contact.email");
+    let table = Arc::new(SubjectTable::new(10));
+    let mut sealing = Sealing::new(DataKeys::Kept { table, worker: 1 });
+    let mut sealed = Vec::new();
+    for who in ["ann", "bob"] {
+        let subject = subject_keys.digest("user_id", who.as_bytes());
+        sealing.begin_record(Some(&subject_keys), "web", Position::default(), &[subject]);
+        let mut out = Vec::new();
+        sealing.seal(&key, format!("{who}@example.org").as_bytes(), &mut Vec::new(), &mut out).expect("a value");
+        sealed.push(String::from_utf8(out).expect("encrypted fields are text"));
+    }
+    let mut lines = Vec::new();
+    sealing
+        .take_rows(|key, value| -> Result<(), ()> {
+            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("rows are text");
+            lines.push((text(key), serde_json::json!({"key": text(key), "value": text(value)}).to_string()));
+            Ok(())
+        })
+        .expect("nothing fails");
+    let rows = folder.path().join("rows.jsonl");
+    let path = file.to_str().expect("a temporary folder has a plain name");
+    let rows_path = rows.to_str().expect("a temporary folder has a plain name");
+    let args = ["reveal", "--key", path, "--subject-keys", rows_path, &sealed[0], &sealed[1]];
+    std::fs::write(&rows, format!("{}\n{}\n", lines[0].1, lines[1].1)).expect("a file");
+    let (code, out, said) = privet(&args, b"");
+    assert_eq!((code, out.as_slice(), said.as_str()), (0, b"ann@example.org\nbob@example.org\n".as_slice(), ""));
+
+    let tombstone = serde_json::json!({"key": lines[0].0, "value": null});
+    std::fs::write(&rows, format!("{}\n{}\n{tombstone}\n", lines[0].1, lines[1].1)).expect("a file");
+    let (code, out, said) = privet(&args, b"");
+    assert_eq!((code, out.as_slice()), (1, b"\nbob@example.org\n".as_slice()));
+    assert!(said.contains("value 1: its subject's key is not there"), "{said}");
+
+    // Without the rows nothing is read, and what is no row is said without being repeated.
+    assert_eq!(privet(&["reveal", "--key", path, &sealed[1]], b"").0, 1);
+    std::fs::write(&rows, "{\"key\":\"canary\",\"value\":\"x\"}\n").expect("a file");
+    let (code, _, said) = privet(&args, b"");
+    assert!(code == 1 && said.contains("line 1 is no subject key") && !said.contains("canary"), "{said}");
+    std::fs::write(&rows, "canary\n").expect("a file");
+    let (code, _, said) = privet(&args, b"");
+    assert!(code == 1 && said.contains("line 1 is not") && !said.contains("canary"), "{said}");
+}

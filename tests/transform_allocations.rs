@@ -7,9 +7,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
 
-use privet::event::Timestamp;
 use privet::event::json::Text;
+use privet::event::{Position, Timestamp};
 use privet::keys::KeySet;
+use privet::keys::subject::{DataKeys, Sealing, SubjectTable};
 use privet::plan::{
     Action, DetectRule, Dialling, KeyedPseudonym, Label, Normalize, OnFind, Period, PeriodPseudonym, TimeUnit, UrlParams,
     UrlPart, UrlRule,
@@ -80,6 +81,7 @@ fn cases() -> Vec<(Action, [&'static str; 3])> {
     };
     let keys = KeySet::demonstration();
     let token = keys.token_key("crm", Some("ads"), "user.unique_id");
+    let encrypt = keys.encrypt_key("crm", Some("ads"), "user.unique_id");
     let period = PeriodPseudonym {
         key: Arc::new(keys.period_key("ads", Some("ads"), "user.unique_id")),
         period: Period::Week,
@@ -87,6 +89,7 @@ fn cases() -> Vec<(Action, [&'static str; 3])> {
     };
     const BROWSER: &str = r#""Mozilla/5.0 (X11; Linux x86_64; rv:121.0) Gecko/20100101 Firefox/121.0""#;
     vec![
+        (Action::Encrypt(Arc::new(encrypt)), [r#""97980cfea0067""#, r#""c\u0040x.io""#, "1.5"]),
         (Action::Token(Arc::new(token)), [r#""97980cfea0067""#, r#""c\u0040x.io""#, "1.5"]),
         (Action::PeriodPseudonym(period), [r#""97980cfea0067""#, r#""J\u00dcRGEN@x.io""#, "1.5"]),
         (Action::DiscloseSha256(Normalize::Email), [r#"" Ann.B@Example.ORG ""#, r#""J\u00dcRGEN@x.io""#, r#""no""#]),
@@ -117,7 +120,15 @@ fn nothing_is_allocated_after_warm_up() {
     let cases = cases();
     let context = Context { event_time: Timestamp::UNIX_EPOCH, country: None };
     let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+    let subject_keys = Arc::new(KeySet::demonstration().subject_keys());
+    let subjects = [subject_keys.digest("user_id", b"97980cfea0067"), subject_keys.digest("anonymous_id", b"a1")];
+    let table = Arc::new(SubjectTable::new(10));
+    scratch.sealing = Sealing::new(DataKeys::Kept { table, worker: 1 });
+    let mut offset = 0;
     let mut pass = |out: &mut Vec<u8>| {
+        // Each pass is another record of one subject, whose data keys the first has made.
+        offset += 1;
+        scratch.sealing.begin_record(Some(&subject_keys), "web", Position { partition: 0, offset }, &subjects);
         for (action, inputs) in &cases {
             let fates = inputs.map(|input| apply(action, Text::new(input.as_bytes()), &context, &mut scratch, out));
             assert_eq!(fates, [Fate::Written, Fate::Written, Fate::Dropped]);

@@ -54,7 +54,7 @@ enum Command {
     Bench(bench::Args),
     /// What a policy change does, in words and on sample events
     Diff(diff::Args),
-    /// Tokens back to values, for those who hold the key
+    /// Tokens and encrypted fields back to values, for those who hold the key
     Reveal(reveal::Args),
     /// What `detect` finds: recall, over-redaction and speed on labelled texts
     Detect(detect::Args),

@@ -9,7 +9,7 @@ mod subject;
 mod tests;
 mod time;
 
-use crate::event::{Capture, Jurisdiction, PurposeId, PurposeSet, Record, SinkId, Timestamp};
+use crate::event::{Capture, Jurisdiction, PurposeId, PurposeSet, Record, SinkId, SubjectDigest, Timestamp};
 use crate::plan::{Plan, Stream};
 use source::Event;
 
@@ -83,6 +83,8 @@ pub struct Facts {
     pub jurisdictions: Vec<Jurisdiction>,
     /// When the event happened: its own time, else the record's, else `now`.
     pub event_time: Timestamp,
+    /// A digest of every identity under each of its kinds, where the stream encrypts; else empty.
+    pub subjects: Vec<SubjectDigest>,
 }
 
 /// Buffers of [`gather`], reused from record to record. It does not implement `Debug`: it holds identities.
@@ -109,8 +111,17 @@ pub fn gather(
 ) {
     let event = Event { record, value, captures };
     let Scratch { identities, places, text, signals: buffers } = scratch;
-    let Facts { identified, ambiguous, statements, jurisdictions, event_time } = facts;
+    let Facts { identified, ambiguous, statements, jurisdictions, event_time, subjects } = facts;
     (*identified, *ambiguous) = subject::identify(&event, &stream.subject, identities);
+    subjects.clear();
+    if let Some(keys) = plan.subject_keys.as_ref().filter(|_| stream.encrypts()) {
+        identities.each(&stream.subject, |kind, value| {
+            let digest = keys.digest(kind, value);
+            if !subjects.contains(&digest) {
+                subjects.push(digest);
+            }
+        });
+    }
     *event_time = time::event_time(&event, stream.time.as_ref(), now, text);
     place::locate(&event, &stream.place, places, jurisdictions);
     statements.clear();

@@ -60,6 +60,7 @@ impl Case {
             streams: Vec::new(),
             sinks: Vec::new(),
             rules: Vec::new(),
+            subject_keys: None,
         };
         let stream = Stream {
             name: "web".into(),

@@ -66,6 +66,7 @@ mod tests {
             streams: Vec::new(),
             sinks: Vec::new(),
             rules: Vec::new(),
+            subject_keys: None,
         };
         let lax = plan(vec![Regime { regions: everywhere, silence: Silence::Allow, gpc: false }]);
         let germany = Jurisdiction::from_event(Some("DE"), None).expect("a place");

@@ -216,7 +216,8 @@ impl<'a> Edit<'a, '_> {
                 | Action::UserAgent
                 | Action::DiscloseSha256(_)
                 | Action::PeriodPseudonym(_)
-                | Action::Token(_)),
+                | Action::Token(_)
+                | Action::Encrypt(_)),
             ) if kind.is_scalar() => self.replace(&mark, action),
             Some(Action::Filter(condition)) => self.filtered(at, kind, path, *condition, scope),
             Some(Action::Json(rules)) if kind.is_scalar() => self.inside(at, path, rules, scope),
@@ -235,6 +236,7 @@ impl<'a> Edit<'a, '_> {
                 | Action::DiscloseSha256(_)
                 | Action::PeriodPseudonym(_)
                 | Action::Token(_)
+                | Action::Encrypt(_)
                 | Action::Json(_),
             ) => self.mismatch(at, kind, scope),
         };

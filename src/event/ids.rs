@@ -30,6 +30,16 @@ id!(/// A distinct path of one stream, whatever uses it.
 id!(/// A rule of one sink as a person wrote it; see `plan::RuleInfo`.
     RuleId(u16));
 
+/// A keyed digest of one identity: all that is ever kept of a subject. It stands for a person, so `Debug` shows nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubjectDigest(pub [u8; 16]);
+
+impl std::fmt::Debug for SubjectDigest {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("SubjectDigest")
+    }
+}
+
 /// A set of purposes, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PurposeSet(pub u64);

@@ -8,7 +8,7 @@ mod places;
 mod record;
 mod region;
 
-pub use ids::{PathId, PurposeId, PurposeSet, RuleId, SinkId, SlotId, StreamId, VendorId};
+pub use ids::{PathId, PurposeId, PurposeSet, RuleId, SinkId, SlotId, StreamId, SubjectDigest, VendorId};
 pub use jiff::Timestamp;
 pub use path::{Path, PathError, Segment, Selector};
 pub use places::{Hit, Inner, InnerDocument, Mark, NO_MARK, Places, RECORD, Sifted, SiftedArray, Target};

@@ -16,6 +16,12 @@ pub(super) enum Use {
     Token,
     /// Digests of subjects in ledger and suppression list.
     Digest,
+    /// What `encrypt` writes about the data keys of a value.
+    Reference,
+    /// The wrapping of data keys.
+    WrapDataKey,
+    /// Data keys where there is no topic of random ones.
+    DataKey,
 }
 
 impl Use {
@@ -24,6 +30,9 @@ impl Use {
             Use::Pseudonym => "pseudonym",
             Use::Token => "token",
             Use::Digest => "digest",
+            Use::Reference => "reference",
+            Use::WrapDataKey => "wrap",
+            Use::DataKey => "data-key",
         }
     }
 }
@@ -64,7 +73,7 @@ impl Derivation<'_> {
 
     /// The parts, each behind its length as four bytes, big-endian: no two derivations share an info. A
     /// shared key has one part less.
-    fn info(&self) -> Vec<u8> {
+    pub(super) fn info(&self) -> Vec<u8> {
         let parts = [VERSION, self.purpose.as_str(), self.name].into_iter().chain(self.sink).chain([self.class, self.epoch]);
         let mut info = Vec::new();
         for part in parts {

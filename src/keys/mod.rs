@@ -7,6 +7,7 @@
 mod derive;
 mod file;
 mod mac;
+pub mod subject;
 mod token;
 
 pub use file::KeyError;

@@ -41,6 +41,9 @@ pub enum RevealError {
     /// It was made with another key, or changed.
     #[error("it was not made with this key, or was changed")]
     NotAuthentic,
+    /// Its subject's data key is not there.
+    #[error("its subject's key is not there: destroyed by an erasure, or kept elsewhere")]
+    Erased,
 }
 
 impl TokenKey {
@@ -118,7 +121,7 @@ impl fmt::Debug for TokenKey {
 }
 
 /// A part behind its length as two bytes, big-endian; one that is absent has a length that none has.
-fn lengthened(part: Option<&str>) -> Vec<u8> {
+pub(super) fn lengthened(part: Option<&str>) -> Vec<u8> {
     let length = part.map_or(u16::MAX, |part| u16::try_from(part.len()).unwrap_or(u16::MAX - 1));
     let mut bytes = length.to_be_bytes().to_vec();
     bytes.extend_from_slice(part.unwrap_or_default().as_bytes());
@@ -126,7 +129,7 @@ fn lengthened(part: Option<&str>) -> Vec<u8> {
 }
 
 /// Name, sink and class.
-fn read_place(mut bytes: &[u8]) -> Option<[Option<&str>; 3]> {
+pub(super) fn read_place(mut bytes: &[u8]) -> Option<[Option<&str>; 3]> {
     let mut parts = [None; 3];
     for part in &mut parts {
         let (length, rest) = bytes.split_first_chunk::<2>()?;

@@ -8,6 +8,7 @@ use crate::decode::json::Scanner;
 use crate::decode::{Limits, Refusal, Strings};
 use crate::encode::{Encoded, Encoder, Touched};
 use crate::event::{Jurisdiction, Places, Record, RuleId, SinkId, StreamId, Timestamp};
+use crate::keys::subject::{DataKeys, Sealing};
 use crate::ledger::{Digest, Ledger};
 use crate::outcome::{Outcome, Reason};
 use crate::plan::{KeyRule, Plan, PurposeNeed, Route, Sink, Stream, Tombstones};
@@ -44,8 +45,15 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine with empty scratch.
+    /// An engine with empty scratch, for trying policies out: `encrypt` derives data keys from the root.
     pub fn new(limits: Limits) -> Engine {
+        Engine::with_data_keys(limits, DataKeys::Derived)
+    }
+
+    /// An engine with empty scratch whose `encrypt` takes data keys from there.
+    pub fn with_data_keys(limits: Limits, data_keys: DataKeys) -> Engine {
+        let mut encoder = Encoder::default();
+        encoder.scratch().sealing = Sealing::new(data_keys);
         Engine {
             scanner: Scanner::new(limits),
             strings: Strings::new(limits),
@@ -53,7 +61,7 @@ impl Engine {
             places: Places::default(),
             consent: consent::Scratch::default(),
             facts: Facts::default(),
-            encoder: Encoder::default(),
+            encoder,
             key: Vec::new(),
             text: Vec::new(),
             headers: Vec::new(),
@@ -120,6 +128,11 @@ impl Engine {
         self.encoder.drain_counts(each);
     }
 
+    /// The data keys that `encrypt` uses, with those that have to be written along.
+    pub fn sealing(&mut self) -> &mut Sealing {
+        &mut self.encoder.scratch().sealing
+    }
+
     fn judge(
         &mut self,
         plan: &Plan,
@@ -143,6 +156,10 @@ impl Engine {
         }
         consent::gather(plan, stream, record, value, &self.places.captures, now, &mut self.consent, &mut self.facts);
         let stream_routed = is_routed(stream.when.as_ref(), value, &self.places, &mut self.text);
+        if let Some(keys) = &plan.subject_keys {
+            let sealing = &mut self.encoder.scratch().sealing;
+            sealing.begin_record(Some(keys), &stream.name, record.position, &self.facts.subjects);
+        }
         let context = Context { event_time: self.facts.event_time, country: country(&self.facts) };
         let mut routes = stream.routes.iter().peekable();
         for sink in sink_ids(plan) {
@@ -184,12 +201,16 @@ impl Engine {
             },
             Outcome::Drop | Outcome::Quarantine => return bare(decision.outcome, decision.reason, Some(decision)),
         };
+        self.encoder.scratch().sealing.begin_sink();
         let encoded = self.encoder.encode(value, &self.places, rules, context);
+        let sink = plan.sink(route.sink);
+        let has_key = decision.outcome == Outcome::Allow && self.transform_key(&route.record_key, record.key, context);
+        if route.encrypts() && self.encoder.scratch().sealing.unavailable().is_some() {
+            return bare(Outcome::Quarantine, Reason::KeyUnavailable, Some(decision));
+        }
         if encoded == Encoded::Empty {
             return Judgement { touched: self.encoder.touched(), ..bare(Outcome::Drop, Reason::Empty, Some(decision)) };
         }
-        let sink = plan.sink(route.sink);
-        let has_key = decision.outcome == Outcome::Allow && self.transform_key(&route.record_key, record.key, context);
         self.headers.clear();
         if decision.outcome == Outcome::Allow {
             self.headers.extend(kept_headers(sink, record));
@@ -214,6 +235,8 @@ impl Engine {
         now: Timestamp,
         each: &mut dyn FnMut(SinkId, Judgement<'_>),
     ) {
+        // It names nobody: what would be encrypted goes.
+        self.encoder.scratch().sealing.begin_record(None, &stream.name, record.position, &[]);
         let context = Context { event_time: record.timestamp.unwrap_or(now), country: None };
         let mut routes = stream.routes.iter().peekable();
         for sink in sink_ids(plan) {

@@ -6,6 +6,7 @@ use crate::decode::Limits;
 use crate::event::{Header, Position, Record, SinkId, StreamId, Timestamp};
 use crate::evidence::{Incident, QuarantineBatch, Recipient};
 use crate::kafka::{Fault, Fetched, Outgoing, Recovery, Sent};
+use crate::keys::subject::DataKeys;
 use crate::outcome::{Outcome, Reason};
 use crate::plan::Plan;
 use crate::telemetry::{LocalCounts, Telemetry};
@@ -61,6 +62,9 @@ pub struct PlanJudge {
     live: Arc<ArcSwap<Plan>>,
     telemetry: Arc<Telemetry>,
     engine: Engine,
+    limits: Limits,
+    /// Where new data keys go.
+    key_topic: Option<String>,
     aside: Option<(String, QuarantineBatch)>,
     under: Under,
     /// Under which plan the batch whose end is under way was judged, if another one runs since.
@@ -134,13 +138,36 @@ impl PlanJudge {
             before: None,
             live,
             telemetry,
-            engine: Engine::new(limits),
+            engine: Engine::with_data_keys(limits, DataKeys::Nowhere),
+            limits,
+            key_topic: None,
             aside: aside.map(|Aside { topic, recipient }| (topic, QuarantineBatch::new(recipient))),
             headers: Vec::new(),
             refused: Vec::new(),
             last_partition: 0,
             clock: Clock { read: Instant::now(), time: Timestamp::now() },
         }
+    }
+
+    /// Takes data keys for `encrypt` from there, and writes new ones to that topic with the records of their first use.
+    /// Without it a policy that encrypts quarantines.
+    pub fn with_data_keys(self, topic: impl Into<String>, data_keys: DataKeys) -> PlanJudge {
+        PlanJudge { engine: Engine::with_data_keys(self.limits, data_keys), key_topic: Some(topic.into()), ..self }
+    }
+
+    /// Writes the data keys that the record has needed for the first time.
+    fn write_keys(&mut self, partition: i32, write: &mut Write<'_>) -> Result<(), Fault> {
+        let Some(topic) = &self.key_topic else { return Ok(()) };
+        self.engine.sealing().take_rows(|key, value| {
+            let (key, value) = (Some(key), Some(value));
+            match write(Outgoing { topic, source_partition: partition, key, value, timestamp: None, headers: &[] })? {
+                Sent::Taken => Ok(()),
+                Sent::TooLarge => {
+                    let why = format!("topic `{topic}` takes no record of that size; raise its max.message.bytes");
+                    Err(Fault::own("writing a subject's key", Recovery::Stop, why))
+                }
+            }
+        })
     }
 
     /// Sets the record aside for the sinks that refused it as not to be judged, once where all did for one reason.
@@ -249,16 +276,19 @@ impl Judge for PlanJudge {
             }
         });
         written?;
+        self.write_keys(fetched.partition, write)?;
         self.set_aside(stream, fetched.topic, &record, write)
     }
 
     fn close(&mut self, write: &mut Write<'_>) -> Result<(), Fault> {
         self.seal(write)?;
         self.under.close(&mut self.engine);
+        self.engine.sealing().close_batch();
         Ok(())
     }
 
     fn committed(&mut self, at: Instant) {
+        self.engine.sealing().committed();
         match self.before.take() {
             Some(mut before) => before.closed.commit(at),
             None => {
@@ -271,6 +301,7 @@ impl Judge for PlanJudge {
     fn aborted(&mut self) {
         self.before = None;
         self.engine.drain_field_counts(|_, _| {});
+        self.engine.sealing().aborted();
         self.under.counts.abort();
         self.under.closed.abort();
         self.under.is_closed = false;

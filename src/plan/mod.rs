@@ -26,8 +26,10 @@ pub use stream::{
 };
 
 use crate::event::{CountrySet, PurposeId, PurposeSet, RegionSet, RuleId, SinkId, StreamId, Timestamp, VendorId};
+use crate::keys::subject::SubjectKeys;
 use crate::telemetry::PlanNames;
 use std::fmt;
+use std::sync::Arc;
 
 /// One compiled policy.
 pub struct Plan {
@@ -47,6 +49,8 @@ pub struct Plan {
     pub sinks: Vec<Sink>,
     /// Indexed by [`RuleId`]: where each rule stands in the policy, for explanations and counters.
     pub rules: Vec<RuleInfo>,
+    /// What `encrypt` needs; absent where no rule encrypts.
+    pub subject_keys: Option<Arc<SubjectKeys>>,
 }
 
 impl Plan {

@@ -4,6 +4,7 @@ use super::detect::DetectRule;
 use super::places::PathIndex;
 use super::share::Share;
 use crate::event::{PathId, RuleId};
+use crate::keys::subject::EncryptKey;
 use crate::keys::{MacKey, PeriodKey, TokenKey};
 use std::sync::Arc;
 
@@ -65,9 +66,38 @@ pub enum Action {
     PeriodPseudonym(PeriodPseudonym),
     /// Encrypted so that the key's holder can read it back.
     Token(Arc<TokenKey>),
+    /// Encrypted under the subject's own data keys.
+    Encrypt(Arc<EncryptKey>),
 }
 
 impl Action {
+    /// Whether it needs the subject's data keys.
+    pub fn encrypts(&self) -> bool {
+        match self {
+            Action::Encrypt(_) => true,
+            Action::Json(rules) => rules.encrypts(),
+            Action::Keep
+            | Action::Drop
+            | Action::Null
+            | Action::Redact(_)
+            | Action::Mask { .. }
+            | Action::Pseudonym(_)
+            | Action::TruncateIp { .. }
+            | Action::Url(_)
+            | Action::EmailDomain
+            | Action::CoarsenGeo { .. }
+            | Action::CoarsenTime(_)
+            | Action::Detect(_)
+            | Action::Prefix { .. }
+            | Action::Bucket(_)
+            | Action::UserAgent
+            | Action::DiscloseSha256(_)
+            | Action::PeriodPseudonym(_)
+            | Action::Token(_)
+            | Action::Filter(_) => false,
+        }
+    }
+
     /// Whether arrays of scalars are transformed element by element.
     pub fn is_elementwise(&self) -> bool {
         match self {
@@ -86,6 +116,7 @@ impl Action {
             | Action::DiscloseSha256(_)
             | Action::PeriodPseudonym(_)
             | Action::Token(_)
+            | Action::Encrypt(_)
             | Action::Json(_) => true,
         }
     }
@@ -232,6 +263,8 @@ pub struct SinkRules {
     shadowed: Box<[Option<PlaceRule>]>,
     /// By [`PathId`]: the greater wins where several paths meet one place.
     ranks: Box<[u32]>,
+    /// Whether some rule encrypts.
+    encrypts: bool,
     /// By automaton node: a scalar found here stands where a rule that does not release expects a container.
     expects_container: Box<[bool]>,
     /// By automaton node: so does an array of scalars, since the rule is about a member.
@@ -245,6 +278,7 @@ impl SinkRules {
         let mut shadowed: Vec<Option<PlaceRule>> = vec![None; index.path_count()];
         let mut expects_container = vec![false; index.node_count()];
         let mut expects_object = vec![false; index.node_count()];
+        let encrypts = placed.iter().any(|(_, rule)| rule.action.encrypts());
         for (path, rule) in placed {
             let releases = matches!(rule.action, Action::Keep);
             if !releases {
@@ -270,6 +304,7 @@ impl SinkRules {
             unlisted,
             empty_parents,
             share: None,
+            encrypts,
             rules: rules.into(),
             shadowed: shadowed.into(),
             ranks,
@@ -303,6 +338,11 @@ impl SinkRules {
     /// Whether an array of scalars, or a scalar in an array, is a mismatch at this node.
     pub fn expects_object(&self, node: usize) -> bool {
         self.expects_object[node]
+    }
+
+    /// Whether some rule encrypts, also inside JSON text.
+    pub fn encrypts(&self) -> bool {
+        self.encrypts
     }
 
     /// The rules that [`SinkRules::rule`] gives, by path.

@@ -125,6 +125,7 @@ impl Pairs {
             Action::PeriodPseudonym(rule) => matches!(theirs, Action::PeriodPseudonym(other)
                 if Arc::ptr_eq(&rule.key, &other.key) && rule.period == other.period && rule.normalize == other.normalize),
             Action::Token(key) => matches!(theirs, Action::Token(other) if Arc::ptr_eq(key, other)),
+            Action::Encrypt(key) => matches!(theirs, Action::Encrypt(other) if Arc::ptr_eq(key, other)),
             Action::Detect(rule) => matches!(theirs, Action::Detect(other) if rule.same_effect(other)),
             // Conditions at one path that are alike are one.
             Action::Filter(condition) => matches!(theirs, Action::Filter(other) if condition == other),

@@ -33,6 +33,13 @@ pub struct Stream {
     pub routes: Vec<Route>,
 }
 
+impl Stream {
+    /// Whether some sink gets a value encrypted under its subject's keys.
+    pub fn encrypts(&self) -> bool {
+        self.routes.iter().any(Route::encrypts)
+    }
+}
+
 /// What one sink takes of one stream.
 pub struct Route {
     /// The sink.
@@ -45,6 +52,17 @@ pub struct Route {
     pub degraded: Option<SinkRules>,
     /// How the record key goes on when allowed.
     pub record_key: super::KeyRule,
+}
+
+impl Route {
+    /// Whether a value, or the record key, is encrypted under its subject's keys.
+    pub fn encrypts(&self) -> bool {
+        let key = match &self.record_key {
+            super::KeyRule::Drop | super::KeyRule::Keep => false,
+            super::KeyRule::Transform { action, rule: _ } => action.encrypts(),
+        };
+        key || self.rules.encrypts() || self.degraded.as_ref().is_some_and(SinkRules::encrypts)
+    }
 }
 
 /// The source topics of a stream.

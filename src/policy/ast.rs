@@ -514,6 +514,11 @@ pub enum Transform {
         /// `key`
         key: Text,
     },
+    /// `encrypt: {key}`
+    Encrypt {
+        /// `key`
+        key: Text,
+    },
     /// `disclose_sha256: {normalize, because}`
     DiscloseSha256 {
         /// `normalize`

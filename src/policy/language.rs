@@ -647,7 +647,11 @@ pub(super) static TRANSFORM: Variant = Variant {
         with("coarsen_time", &COARSEN_TIME, "The start of the hour, day, week or month."),
         with("json", &JSON, "The string is JSON text of an object, with rules inside it; anything else is dropped."),
         with("token", &TOKEN, "Encrypted so that `privet reveal` can read it back."),
-        coming("encrypt"),
+        with(
+            "encrypt",
+            &ENCRYPT,
+            "Encrypted under the subject's own key, which an erasure destroys; `privet reveal` reads it back until then.",
+        ),
         with("disclose_sha256", &DISCLOSE, "The bare SHA-256 of contact data, readable to whoever has a list of addresses."),
         with("prefix", &PREFIX, "The first characters."),
         with("bucket", &BUCKET, "The interval in which a number lies."),
@@ -789,6 +793,7 @@ static DETECT: Object = Object {
     groups: &[],
 };
 
+static ENCRYPT: Object = Object { name: "options of `encrypt`", keys: &[need("key", NAME, "A name of `keys`.")], groups: &[] };
 static TOKEN: Object = Object { name: "options of `token`", keys: &[need("key", NAME, "A name of `keys`.")], groups: &[] };
 static DISCLOSE: Object = Object {
     name: "options of `disclose_sha256`",

@@ -7,6 +7,7 @@ mod bucket;
 pub mod detect;
 mod disclose;
 mod email_domain;
+mod encrypt;
 mod geo;
 mod ip;
 mod mask;
@@ -22,6 +23,7 @@ mod user_agent;
 
 use crate::event::json::{Kind, unescape_into};
 use crate::event::{Country, Timestamp, json::Text};
+use crate::keys::subject::Sealing;
 use crate::plan::Action;
 use output::Output;
 
@@ -50,6 +52,8 @@ pub struct Scratch {
     pub decoded: Vec<u8>,
     /// A transform's working space.
     pub work: Vec<u8>,
+    /// The data keys of the record's subject.
+    pub sealing: Sealing,
     /// What `detect` found.
     finder: detect::Finder,
 }
@@ -86,13 +90,14 @@ pub fn apply(action: &Action, input: Text<'_>, context: &Context, scratch: &mut 
         | Action::UserAgent
         | Action::DiscloseSha256(_)
         | Action::PeriodPseudonym(_)
-        | Action::Token(_) => {
-            let Scratch { decoded, work, finder: _ } = scratch;
+        | Action::Token(_)
+        | Action::Encrypt(_) => {
+            let Scratch { decoded, work, sealing, finder: _ } = scratch;
             let Some(value) = read(input, decoded) else { return Fate::Dropped };
-            return transform(action, value, context, work, Output::json(out));
+            return transform(action, value, context, (work, sealing), Output::json(out));
         }
         Action::Detect(rule) => {
-            let Scratch { decoded, work: _, finder } = scratch;
+            let Scratch { decoded, work: _, sealing: _, finder } = scratch;
             let Some(Scalar::String(text)) = read(input, decoded) else { return Fate::Dropped };
             let finds = finder.search(text, rule);
             if !finds.is_empty() {
@@ -125,9 +130,11 @@ pub fn apply_key(action: &Action, key: &[u8], context: &Context, scratch: &mut S
         | Action::UserAgent
         | Action::DiscloseSha256(_)
         | Action::PeriodPseudonym(_)
-        | Action::Token(_) => {
+        | Action::Token(_)
+        | Action::Encrypt(_) => {
             let Ok(text) = std::str::from_utf8(key) else { return Fate::Dropped };
-            return transform(action, Scalar::Bare(text), context, &mut scratch.work, Output::bare(out));
+            let Scratch { decoded: _, work, sealing, finder: _ } = scratch;
+            return transform(action, Scalar::Bare(text), context, (work, sealing), Output::bare(out));
         }
         Action::Detect(rule) => {
             let Ok(text) = std::str::from_utf8(key) else { return Fate::Dropped };
@@ -155,7 +162,13 @@ fn read<'a>(input: Text<'a>, decoded: &'a mut Vec<u8>) -> Option<Scalar<'a>> {
 }
 
 /// Dispatches, and takes back what a transform wrote before it gave up.
-fn transform(action: &Action, value: Scalar<'_>, context: &Context, work: &mut Vec<u8>, mut out: Output<'_>) -> Fate {
+fn transform(
+    action: &Action,
+    value: Scalar<'_>,
+    context: &Context,
+    (work, sealing): (&mut Vec<u8>, &mut Sealing),
+    mut out: Output<'_>,
+) -> Fate {
     let start = out.len();
     work.clear();
     let written = match action {
@@ -163,6 +176,7 @@ fn transform(action: &Action, value: Scalar<'_>, context: &Context, work: &mut V
         Action::Pseudonym(rule) => pseudonym::write(value, rule, context, work, &mut out),
         Action::PeriodPseudonym(rule) => pseudonym::write_period(value, rule, context, work, &mut out),
         Action::Token(key) => token::write(value, key, work, &mut out),
+        Action::Encrypt(key) => encrypt::write(value, key, sealing, work, &mut out),
         Action::DiscloseSha256(normalize) => disclose::write(value, *normalize, context, work, &mut out),
         Action::Prefix { keep } => value.text().and_then(|text| prefix::write(text, usize::from(*keep), &mut out)),
         Action::Bucket(edges) => bucket::write(value, edges, &mut out),

@@ -37,6 +37,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const ALSO: &[(&str, &str)] = &[
     // A record that cannot be read is refused with a reason, and reasons are vocabulary: `outcome` imports only `event`.
     ("decode", "outcome"),
+    // The worker hands its engine the table of data keys, and writes the rows that `encrypt` has made.
+    ("pipeline", "keys"),
 ];
 
 /// The data plane as a whole: the stages that `pipeline` puts in order, and what they read.

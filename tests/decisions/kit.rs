@@ -230,6 +230,7 @@ impl Setup {
             streams: vec![stream],
             sinks: vec![sink],
             rules: Vec::new(),
+            subject_keys: None,
         }
     }
 

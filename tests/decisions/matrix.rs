@@ -104,6 +104,7 @@ fn facts_of(world: &World) -> Facts {
         statements,
         jurisdictions: vec![place],
         event_time: days_ago(world.event_days_ago),
+        subjects: Vec::new(),
     }
 }
 

@@ -66,6 +66,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let plan = common::load_plan(&args.policy, &keys)?;
     let stream = choose_stream(&plan, args.stream.as_deref())?;
     let sink = choose_sink(&plan, &args)?;
+    if plan.subject_keys.is_some() {
+        let note =
+            "note: `encrypt` uses keys derived from the root here, which nobody can destroy; `privet run` makes random ones";
+        super::output::complain(format_args!("{note}"));
+    }
     let mut filter = Filter {
         plan: &plan,
         stream,
@@ -157,6 +162,9 @@ impl Filter<'_> {
         let now = self.at.unwrap_or_else(Timestamp::now);
         let Filter { plan, stream, sink: wanted, engine, out, tally, line, record: number, .. } = self;
         line.clear();
+        // A record's place among the inputs stands for its offset: no two values are encrypted alike.
+        let position = Position { partition: 0, offset: i64::try_from(*number).unwrap_or(i64::MAX) };
+        let record = &Record { position, ..*record };
         let terminator = if args.nul { b'\0' } else { b'\n' };
         engine.evaluate(plan, *stream, record, now, &mut |sink, verdict| {
             if wanted.is_some_and(|wanted| wanted != sink) {
@@ -187,9 +195,12 @@ impl Filter<'_> {
             let limit = Limits::default().record_bytes as u64;
             let bytes = read_record(file, limit)?;
             let now = self.at.unwrap_or_else(Timestamp::now);
-            let Filter { plan, stream, sink: wanted, engine, tally, line, .. } = self;
+            let Filter { plan, stream, sink: wanted, engine, tally, line, record: number, .. } = self;
             line.clear();
-            engine.evaluate(plan, *stream, &bare_record(&bytes), now, &mut |sink, verdict| {
+            let position = Position { partition: 0, offset: i64::try_from(*number).unwrap_or(i64::MAX) };
+            let record = Record { position, ..bare_record(&bytes) };
+            *number += 1;
+            engine.evaluate(plan, *stream, &record, now, &mut |sink, verdict| {
                 if wanted.is_none_or(|wanted| wanted == sink) {
                     tally.add(sink, verdict.outcome, verdict.reason);
                     output::file(file, wanted.is_none().then(|| &*plan.sink(sink).name), &verdict, line);

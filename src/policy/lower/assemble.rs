@@ -15,6 +15,7 @@ use super::transforms::KeyMaker;
 use super::vendors::{controller, vendors};
 use super::{Cx, checks};
 use crate::event::{CountrySet, SinkId};
+use crate::keys::KeySet;
 use crate::plan::{
     Action, Condition, EmptyParents, Format, KeyRule, PathIndex, Plan, PolicyHash, Purpose, Regime, Route, Scope, Sink,
     SinkRules, Stream, Vendor, share_rules,
@@ -131,13 +132,13 @@ fn key_class<'a>(stream: &StreamDraft<'a>) -> &'a str {
 }
 
 /// Freezes a draft without errors.
-pub(super) fn plan(draft: Draft<'_>) -> Plan {
+pub(super) fn plan(draft: Draft<'_>, keys: &KeySet) -> Plan {
     let Draft { purposes, regimes, vendors, streams, sinks, routes, controller, rules } = draft;
     let mut by_stream: Vec<Vec<RouteDraft>> = streams.iter().map(|_| Vec::new()).collect();
     for route in routes {
         by_stream[route.stream].push(route);
     }
-    let streams =
+    let streams: Vec<Stream> =
         streams.into_iter().zip(by_stream).filter_map(|(stream, routes)| freeze_stream(stream, routes, &sinks)).collect();
     Plan {
         hash: PolicyHash::default(),
@@ -145,6 +146,7 @@ pub(super) fn plan(draft: Draft<'_>) -> Plan {
         purposes,
         regimes,
         vendors,
+        subject_keys: streams.iter().any(Stream::encrypts).then(|| Arc::new(keys.subject_keys())),
         streams,
         sinks: sinks.into_iter().map(freeze_sink).collect(),
         rules: rules.into_rules(),

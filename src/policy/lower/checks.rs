@@ -161,6 +161,7 @@ pub(super) fn releases(action: &Action) -> bool {
         | Action::PeriodPseudonym(_)
         | Action::Token(_)
         | Action::Filter(_)
+        | Action::Encrypt(_)
         | Action::Json(_) => true,
     }
 }

@@ -59,7 +59,7 @@ fn lower_at(
         return None;
     }
     warnings::of_routes(&mut cx, &draft);
-    Some(assemble::plan(draft))
+    Some(assemble::plan(draft, keys))
 }
 
 /// What every part needs: the policy as written, and where to report.

@@ -105,5 +105,6 @@ pub(super) fn name(action: &Action) -> String {
         Action::DiscloseSha256(_) => "disclose_sha256".into(),
         Action::PeriodPseudonym(rule) => format!("pseudonym per {:?}", rule.period),
         Action::Token(_) => "token".into(),
+        Action::Encrypt(_) => "encrypt".into(),
     }
 }

@@ -5,6 +5,7 @@ use super::conditions::OnElements;
 use super::detect::{self, Detect};
 use super::fields::Rule;
 use crate::event::json;
+use crate::keys::subject::EncryptKey;
 use crate::keys::{KeySet, MacKey, PeriodKey, TokenKey};
 use crate::plan::{
     Action, DetectRule, KeyedPseudonym, Normalize, OnFind, Period, PeriodPseudonym, TimeUnit, UrlParams, UrlPart, UrlRule, fold,
@@ -46,6 +47,8 @@ pub(super) enum Make {
     PeriodPseudonym(Period, Normalize),
     /// A token.
     Token,
+    /// A value under its subject's data keys.
+    Encrypt,
 }
 
 impl<'a> Compiled<'a> {
@@ -63,6 +66,7 @@ impl<'a> Compiled<'a> {
                         Action::PeriodPseudonym(PeriodPseudonym { key: keys.period(key, sink, class), period, normalize })
                     }
                     Make::Token => Action::Token(keys.token(key, sink, class)),
+                    Make::Encrypt => Action::Encrypt(keys.encrypt(key, sink, class)),
                 }
             }
             Compiled::Detect(detect) => {
@@ -151,12 +155,13 @@ pub(super) struct KeyMaker<'k> {
     made: HashMap<UsedFor, Arc<MacKey>>,
     periods: HashMap<UsedFor, Arc<PeriodKey>>,
     tokens: HashMap<UsedFor, Arc<TokenKey>>,
+    encrypts: HashMap<UsedFor, Arc<EncryptKey>>,
 }
 
 impl<'k> KeyMaker<'k> {
     /// Derives from this key set.
     pub(super) fn new(keys: &'k KeySet) -> KeyMaker<'k> {
-        KeyMaker { keys, made: HashMap::new(), periods: HashMap::new(), tokens: HashMap::new() }
+        KeyMaker { keys, made: HashMap::new(), periods: HashMap::new(), tokens: HashMap::new(), encrypts: HashMap::new() }
     }
 
     fn key(&mut self, name: &str, sink: Option<&str>, class: &str) -> Arc<MacKey> {
@@ -172,6 +177,11 @@ impl<'k> KeyMaker<'k> {
     fn token(&mut self, name: &str, sink: Option<&str>, class: &str) -> Arc<TokenKey> {
         let derive = || Arc::new(self.keys.token_key(name, sink, class));
         Arc::clone(self.tokens.entry(used_for(name, sink, class)).or_insert_with(derive))
+    }
+
+    fn encrypt(&mut self, name: &str, sink: Option<&str>, class: &str) -> Arc<EncryptKey> {
+        let derive = || Arc::new(self.keys.encrypt_key(name, sink, class));
+        Arc::clone(self.encrypts.entry(used_for(name, sink, class)).or_insert_with(derive))
     }
 }
 
@@ -197,6 +207,7 @@ pub(super) fn name(transform: &Transform) -> &'static str {
         Transform::Filter { .. } => "filter",
         Transform::Detect { .. } => "detect",
         Transform::Token { .. } => "token",
+        Transform::Encrypt { .. } => "encrypt",
         Transform::DiscloseSha256 { .. } => "disclose_sha256",
         Transform::Prefix { .. } => "prefix",
         Transform::Bucket { .. } => "bucket",
@@ -261,6 +272,7 @@ pub(super) fn compile<'a>(cx: &mut Cx<'a>, transform: &'a Transform, span: &Span
             Action::DiscloseSha256(cx.word(normalize, VALUE_NORMALIZE)?)
         }
         Transform::Token { key } => return keyed(cx, key, Make::Token),
+        Transform::Encrypt { key } => return keyed(cx, key, Make::Encrypt),
         Transform::NotYet { name } => {
             cx.diagnostics.error(Code::NotYet, span, format!("transform `{name}` is not supported yet"));
             return None;

@@ -114,6 +114,7 @@ fn with_options(word: &str, options: &Fields<'_>) -> Option<Transform> {
         "json" => Transform::Json { fields: rules(options.get("fields")?) },
         "filter" => Transform::Filter { when: options.spanned("when", stream::when)? },
         "token" => Transform::Token { key: options.text("key")? },
+        "encrypt" => Transform::Encrypt { key: options.text("key")? },
         "disclose_sha256" => {
             Transform::DiscloseSha256 { normalize: options.text("normalize")?, because: options.text("because")? }
         }

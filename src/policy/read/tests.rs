@@ -55,7 +55,7 @@ fn the_complete_example_reads_whole() {
     let warehouse = &policy.sinks[2].1;
     assert!(matches!(&warehouse.purposes.as_ref().expect("purposes").value, SinkPurposes::Any(any) if any.len() == 2));
     assert!(matches!(&warehouse.denied.as_ref().expect("denied").value, Denied::Degrade { on, .. } if on.len() == 2));
-    assert_eq!(warehouse.fields.len(), 20);
+    assert_eq!(warehouse.fields.len(), 21);
     let nulls = warehouse.fields.iter().filter(|(_, rule)| matches!(rule.value, Transform::Null)).count();
     assert_eq!(nulls, 2, "`null` counts quoted and plain");
 }
@@ -283,7 +283,7 @@ streams:
     classes: {c: [$.ok, '$.a[-1]', '$.b.[0]'], .d: [$.x]}
     when: {path: $.a, equals: 1, in: [1]}
 sinks:
-  s: {topic: 7, purposes: [a], fields: {c: {mask: {keep_last: 70000}}, $.x: kep, $.y: {encrypt: {key: k}}, $.z: {keep: {}}}}
+  s: {topic: 7, purposes: [a], fields: {c: {mask: {keep_last: 70000}}, $.x: kep, $.y: {encrypt: {kee: k}}, $.z: {keep: {}}}}
 templates: {t: {topic: x}}
 patterns: {p: 7}
 ";
@@ -308,7 +308,8 @@ patterns: {p: 7}
         (Code::WrongType, "7"),
         (Code::OutOfRange, "70000"),
         (Code::UnknownWord, "kep"),
-        (Code::NotYet, "encrypt"),
+        (Code::MissingKey, "encrypt"),
+        (Code::UnknownKey, "kee"),
         (Code::WrongType, "keep"),
         (Code::NotHere, "topic"),
         (Code::WrongType, "7"),
