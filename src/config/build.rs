@@ -3,7 +3,7 @@
 use super::read::{Section, section};
 use super::yaml::{Kind, Node};
 use super::{
-    Admin, Commit, Config, Guarantee, Limits, Log, Lookup, Place, Problem, Properties, Quarantine, Tls, Workers, grammar,
+    Admin, Commit, Config, Guarantee, Ledger, Limits, Log, Lookup, Place, Problem, Properties, Quarantine, Tls, Workers, grammar,
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -57,7 +57,14 @@ pub(super) fn config(tree: Node, base: &Path, lookup: &dyn Lookup, problems: &mu
         )),
         None => {}
     }
-    let kafka = top.properties("kafka").map(|properties| kafka(place(&top, "kafka"), properties, allow_plaintext, problems));
+    let kafka_at = place(&top, "kafka");
+    let properties = top.properties("kafka");
+    let ledger_at = place(&top, "ledger");
+    let ledger = top.section("ledger");
+    let ledger = ledger.and_then(|section| ledger_of(section, ledger_at, properties.as_ref(), allow_plaintext, problems));
+    let kafka = properties.map(|properties| kafka(kafka_at, properties, allow_plaintext, problems));
+    let erasures = topic_of(&mut top, "erasures", tree.at, problems);
+    let subject_keys = topic_of(&mut top, "subject_keys", tree.at, problems);
     let admin_at = place(&top, "admin");
     let admin = top.section("admin").and_then(|section| admin(section, admin_at, base, allow_plaintext, problems));
     let quarantine_at = place(&top, "quarantine");
@@ -74,6 +81,9 @@ pub(super) fn config(tree: Node, base: &Path, lookup: &dyn Lookup, problems: &mu
         allow_plaintext,
         commit: commit(top.section("commit").unwrap_or_default()),
         quarantine,
+        ledger,
+        erasures,
+        subject_keys,
         admin,
         limits: limits(top.section("limits").unwrap_or_default()),
         log: log(top.section("log").unwrap_or_default()),
@@ -96,6 +106,40 @@ fn named(at: Place, what: &str, name: &str, problems: &mut Vec<Problem>) {
     if name.len() > MAX_NAME || !name.bytes().all(alphabet) {
         problems.push(Problem::new(at, format!("`{what}` may hold letters, digits, `.`, `_` and `-`, at most {MAX_NAME}")));
     }
+}
+
+/// The topic of a section that has nothing else.
+fn topic_of(top: &mut Section, name: &str, otherwise: Place, problems: &mut Vec<Problem>) -> Option<String> {
+    let at = top.place(name).unwrap_or(otherwise);
+    let topic = top.section(name)?.text("topic")?;
+    named(at, "topic", &topic, problems);
+    Some(topic)
+}
+
+/// Its properties are changes to those of `kafka`; what holds for the whole is looked at as a whole.
+fn ledger_of(
+    mut ledger: Section,
+    at: Place,
+    kafka_properties: Option<&BTreeMap<String, (Place, String)>>,
+    plaintext: bool,
+    problems: &mut Vec<Problem>,
+) -> Option<Ledger> {
+    let own = ledger.properties("kafka").unwrap_or_default();
+    if !own.is_empty() {
+        let mut all = kafka_properties.cloned().unwrap_or_default();
+        let inherited: Vec<String> = all.keys().filter(|name| !own.contains_key(*name)).cloned().collect();
+        all.extend(own.clone());
+        let mut found = Vec::new();
+        kafka(at, all, plaintext, &mut found);
+        // What is wrong with what is inherited is said where it stands.
+        found.retain(|problem| !inherited.iter().any(|name| problem.what.contains(&format!("`kafka.{name}`"))));
+        problems.append(&mut found);
+    }
+    let topic = ledger.text("topic")?;
+    named(at, "topic", &topic, problems);
+    let max_staleness = ledger.duration("max_staleness").unwrap_or(Ledger::MAX_STALENESS);
+    let kafka = Properties(own.into_iter().map(|(name, (place, value))| (name, (place, value.into()))).collect());
+    Some(Ledger { topic, max_staleness, kafka })
 }
 
 fn kafka(at: Place, written: BTreeMap<String, (Place, String)>, plaintext: bool, problems: &mut Vec<Problem>) -> Properties {

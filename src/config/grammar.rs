@@ -32,6 +32,8 @@ pub(super) enum Shape {
     Section(&'static [Key]),
     /// Names and values that librdkafka understands.
     Properties,
+    /// The same, as changes to those of `kafka`.
+    Overrides,
     /// Known to the language, and refused by this version.
     Later,
 }
@@ -74,10 +76,18 @@ pub(super) const ROOT: &[Key] = &[
     key("admin", Shape::Section(ADMIN), "The one port that is listened on."),
     key("limits", Shape::Section(LIMITS), "What a record may be at most; beyond it, it is quarantined."),
     key("log", Shape::Section(LOG), "What is logged and how."),
+    key("ledger", Shape::Section(LEDGER), "Consent per subject, from a compacted topic; read whole before the first event."),
+    key(
+        "erasures",
+        Shape::Section(ERASURES),
+        "Suppressions and erasures, from a compacted topic; read whole before the first event.",
+    ),
+    key(
+        "subject_keys",
+        Shape::Section(SUBJECT_KEYS),
+        "Wrapped keys per subject, from a compacted topic; read whole before the first event.",
+    ),
     key("schema_registry", Shape::Later, "Schemas of formats other than JSON."),
-    key("ledger", Shape::Later, "Consent per subject from a compacted topic."),
-    key("erasures", Shape::Later, "Erasure requests."),
-    key("subject_keys", Shape::Later, "Keys per subject."),
     key("receipts", Shape::Later, "Receipts of decisions."),
     key("shadow", Shape::Later, "A candidate policy beside the running one."),
     key("traces", Shape::Later, "Traces over OTLP."),
@@ -102,6 +112,27 @@ const QUARANTINE: &[Key] = &[
     must("topic", Shape::Text, "The topic."),
     key("recipient", Shape::Text, "An age recipient (`age1…`); without it only positions and reasons are written."),
 ];
+
+/// Below this the rounds of an idle cluster would look stale; above it a withdrawal would act too late to speak of a bound.
+const STALENESS: (u64, u64) = (500, 60_000);
+
+const LEDGER: &[Key] = &[
+    must("topic", Shape::Text, "The topic."),
+    key(
+        "max_staleness",
+        Shape::Duration(STALENESS.0, STALENESS.1),
+        "What is known of consent may be so old; beyond it nothing is judged and nothing committed until it is fresh. Default: 2s.",
+    ),
+    key(
+        "kafka",
+        Shape::Overrides,
+        "What differs from `kafka` for the topics of `ledger` and `erasures`, e.g. their `bootstrap.servers` on another cluster.",
+    ),
+];
+
+const ERASURES: &[Key] = &[must("topic", Shape::Text, "The topic; on the cluster of `ledger`.")];
+
+const SUBJECT_KEYS: &[Key] = &[must("topic", Shape::Text, "The topic; on the cluster of the sinks.")];
 
 const ADMIN: &[Key] = &[
     must("listen", Shape::Text, "Address and port, e.g. `127.0.0.1:9600`."),
@@ -175,6 +206,9 @@ fn shape(shape: &'static Shape) -> Option<Value> {
         Shape::Section(keys) => section(keys),
         Shape::Properties => {
             json!({"type": "object", "required": ["bootstrap.servers"], "additionalProperties": {"type": ["string", "number", "boolean"]}})
+        }
+        Shape::Overrides => {
+            json!({"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}})
         }
         Shape::Later => return None,
     })

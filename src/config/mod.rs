@@ -45,6 +45,12 @@ pub struct Config {
     pub commit: Commit,
     /// Where records that could not be judged safely are set aside; without it they are only counted.
     pub quarantine: Option<Quarantine>,
+    /// Consent per subject; none without it.
+    pub ledger: Option<Ledger>,
+    /// The topic of suppressions and erasures, on the cluster of the ledger; none without it.
+    pub erasures: Option<String>,
+    /// The topic of wrapped keys per subject, on the cluster of the sinks; none without it.
+    pub subject_keys: Option<String>,
     /// The admin server; none without it.
     pub admin: Option<Admin>,
     /// What a record may be at most.
@@ -109,6 +115,22 @@ pub struct Quarantine {
     pub topic: String,
     /// The age recipient; without it only positions and reasons are written.
     pub recipient: Option<String>,
+}
+
+/// Consent per subject, from a compacted topic.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// The topic.
+    pub topic: String,
+    /// How old knowledge of consent may be.
+    pub max_staleness: Duration,
+    /// What differs from `kafka` for the cluster that has this topic and that of the erasures.
+    pub kafka: Properties,
+}
+
+impl Ledger {
+    /// What is known of consent may be so old, unless something else is said.
+    pub const MAX_STALENESS: Duration = Duration::from_secs(2);
 }
 
 /// The admin server.

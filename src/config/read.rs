@@ -122,8 +122,10 @@ fn value(key: &'static Key, entry: Entry, lookup: &dyn Lookup, problems: &mut Ve
     let here = value.at;
     match (&key.shape, value.kind) {
         (Shape::Section(keys), Kind::Map(entries)) => Some(Value::Section(section(here, entries, keys, lookup, problems))),
-        (Shape::Properties, Kind::Map(entries)) => Some(Value::Properties(properties(entries, lookup, problems))),
-        (Shape::Section(_) | Shape::Properties, Kind::Scalar { .. } | Kind::List) => {
+        (Shape::Properties | Shape::Overrides, Kind::Map(entries)) => {
+            Some(Value::Properties(properties(entries, lookup, problems)))
+        }
+        (Shape::Section(_) | Shape::Properties | Shape::Overrides, Kind::Scalar { .. } | Kind::List) => {
             problems.push(Problem::new(here, format!("`{name}` takes settings of its own")));
             None
         }
@@ -173,7 +175,7 @@ fn scalar(shape: &Shape, text: String) -> Result<Value, String> {
             let bytes = units::size(&text).ok_or("expected a size such as 64KiB or 1MiB")?;
             within(bytes, *least, *most, units::show_size).map(Value::Count)
         }
-        Shape::Section(_) | Shape::Properties | Shape::Later => Err("takes settings of its own".to_owned()),
+        Shape::Section(_) | Shape::Properties | Shape::Overrides | Shape::Later => Err("takes settings of its own".to_owned()),
     }
 }
 

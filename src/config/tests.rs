@@ -52,6 +52,9 @@ kafka:
   sasl.password: "${PASSWORD}"
   queued.max.messages.kbytes: 4096
 commit: {interval: 50ms, records: 10, bytes: 2MiB}
+ledger: {topic: privacy.consent, max_staleness: 3s, kafka: {bootstrap.servers: "ledger:9093", sasl.password: "${PASSWORD}"}}
+erasures: {topic: privacy.erasures}
+subject_keys: {topic: privacy.subject-keys}
 quarantine: {topic: privacy.quarantine, recipient: age1xyz}
 admin: {listen: "127.0.0.1:9600", token: "${file:/run/secrets/admin}"}
 limits: {record_bytes: 64KiB, depth: 16, members: 100, name_bytes: 1KiB, touched: 5}
@@ -63,6 +66,12 @@ log: {format: text, level: debug}
     assert_eq!(config.kafka.get("sasl.password"), Some("hunter2"));
     assert_eq!(config.kafka.get("queued.max.messages.kbytes"), Some("4096"));
     assert_eq!(config.commit, Commit { interval: Duration::from_millis(50), records: 10, bytes: 2 << 20 });
+    let ledger = config.ledger.as_ref().unwrap();
+    assert_eq!((ledger.topic.as_str(), ledger.max_staleness), ("privacy.consent", Duration::from_secs(3)));
+    assert_eq!(ledger.kafka.get("bootstrap.servers"), Some("ledger:9093"));
+    assert_eq!(ledger.kafka.get("security.protocol"), None, "only what differs");
+    assert_eq!(config.erasures.as_deref(), Some("privacy.erasures"));
+    assert_eq!(config.subject_keys.as_deref(), Some("privacy.subject-keys"));
     assert_eq!(config.quarantine.as_ref().unwrap().topic, "privacy.quarantine");
     let admin = config.admin.as_ref().unwrap();
     assert_eq!(admin.token.as_ref().unwrap().expose_secret(), "t0ken");
@@ -74,14 +83,14 @@ log: {format: text, level: debug}
 
 #[test]
 fn every_fault_is_reported_at_once_with_its_line() {
-    let text = "polcy: p.yaml\nkeys: {provider: vault, path: k}\ngroup: g\ninstance: a\nworkers: many\nledger: {topic: t}\nkafka: {bootstrap.servers: \"localhost:1\", group.id: x}\ncommit: {interval: 1h}\n";
+    let text = "polcy: p.yaml\nkeys: {provider: vault, path: k}\ngroup: g\ninstance: a\nworkers: many\nshadow: {policy: p}\nkafka: {bootstrap.servers: \"localhost:1\", group.id: x}\ncommit: {interval: 1h}\n";
     let message = parse(text).unwrap_err();
     let expected = "\
 /etc/privet/privet.yaml:1:1: `policy` is missing
 /etc/privet/privet.yaml:1:1: unknown setting `polcy`; did you mean `policy`?
 /etc/privet/privet.yaml:2:18: `provider`: vault is not supported yet
 /etc/privet/privet.yaml:5:10: `workers`: expected a whole number
-/etc/privet/privet.yaml:6:1: `ledger` is not supported yet
+/etc/privet/privet.yaml:6:1: `shadow` is not supported yet
 /etc/privet/privet.yaml:7:43: `kafka.group.id` cannot be set: it is `group`
 /etc/privet/privet.yaml:8:20: `interval`: must be from 5ms to 5s";
     assert_eq!(message, expected);
@@ -89,7 +98,7 @@ fn every_fault_is_reported_at_once_with_its_line() {
 
 #[test]
 fn what_later_versions_bring_is_refused_by_name() {
-    for name in ["schema_registry", "ledger", "erasures", "subject_keys", "receipts", "shadow", "traces"] {
+    for name in ["schema_registry", "receipts", "shadow", "traces"] {
         let message = parse(&format!("{LEAST}{name}: {{x: y}}\n")).unwrap_err();
         assert!(message.ends_with(&format!("`{name}` is not supported yet")), "{message}");
     }
@@ -170,10 +179,22 @@ fn the_schema_accepts_what_reading_accepts() {
         "workers": "auto", "kafka": {"bootstrap.servers": "localhost:9092"}, "commit": {"interval": "100ms"}});
     assert!(validator.is_valid(&good));
     for (name, value) in
-        [("ledger", serde_json::json!({"topic": "t"})), ("workers", serde_json::json!(0)), ("group", serde_json::json!(""))]
+        [("ledger", serde_json::json!({"topic": 7})), ("workers", serde_json::json!(0)), ("group", serde_json::json!(""))]
     {
         let mut bad = good.clone();
         bad[name] = value;
         assert!(!validator.is_valid(&bad), "{name}");
     }
+}
+
+#[test]
+fn the_ledgers_cluster_is_held_to_the_same_rules() {
+    let with = |ledger: &str| parse(&format!("{LEAST}ledger: {{topic: t, {ledger}}}\n"));
+    assert!(with("kafka: {linger.ms: 3}").is_ok());
+    let plain = with("kafka: {bootstrap.servers: \"far:9092\"}").unwrap_err();
+    assert!(plain.contains("without TLS"), "{plain}");
+    let owned = with("kafka: {isolation.level: read_uncommitted}").unwrap_err();
+    assert!(owned.contains("`kafka.isolation.level` cannot be set"), "{owned}");
+    assert!(with("max_staleness: 100ms").unwrap_err().contains("max_staleness"));
+    assert!(parse(&format!("{LEAST}erasures: {{topic: \"a b\"}}\n")).unwrap_err().contains("`topic` may hold"));
 }

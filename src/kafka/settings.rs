@@ -74,9 +74,10 @@ impl Settings {
     /// Checks every property by itself, so that all faults are reported at once.
     pub fn new(config: &Config) -> Result<Settings, SettingsError> {
         let mut faults = Vec::new();
-        for (name, value) in config.kafka.iter() {
+        let own = config.ledger.iter().flat_map(|ledger| ledger.kafka.iter().map(|pair| (&ledger.kafka, pair)));
+        for (properties, (name, value)) in config.kafka.iter().map(|pair| (&config.kafka, pair)).chain(own) {
             if let Err(error) = ClientConfig::new().set(name, value).create_native_config() {
-                let line = config.kafka.place(name).map_or(0, |Place { line, .. }| line);
+                let line = properties.place(name).map_or(0, |Place { line, .. }| line);
                 faults.push(format!("`kafka.{name}` (line {line}): {}", sentence(&error)));
             }
         }
