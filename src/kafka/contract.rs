@@ -75,7 +75,10 @@ pub trait Source {
     /// The membership now; a fault where there is none that would fence.
     fn membership(&mut self) -> Result<Self::Membership, Fault>;
 
-    /// Seeks every owned partition back to its committed offset.
+    /// Fetches nothing more from the owned partitions until [`Source::rewind`], or until they are given up.
+    fn pause(&mut self) -> Result<(), Fault>;
+
+    /// Seeks every owned partition back to its committed offset, and fetches from there.
     fn rewind(&mut self) -> Result<(), Fault>;
 
     /// Commits offsets outside of any transaction (`at_least_once`).

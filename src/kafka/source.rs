@@ -29,6 +29,7 @@ pub struct Consumer {
     /// What the group gave and `accept` has not taken up yet.
     given: Option<TopicPartitionList>,
     owned: Vec<(Arc<str>, i32)>,
+    is_paused: bool,
     /// Room for the headers of one record, kept between records.
     headers: Vec<Header<'static>>,
 }
@@ -41,7 +42,7 @@ pub fn consumer(settings: &Settings, worker: usize, topics: &[Arc<str>], telemet
     let consumer: BaseConsumer<_> = settings.consumer(worker).create_with_context(events).map_err(|error| stop(&error))?;
     let names: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
     consumer.subscribe(&names).map_err(|error| stop(&error))?;
-    Ok(Consumer { consumer, telemetry, given: None, owned: Vec::new(), headers: Vec::new() })
+    Ok(Consumer { consumer, telemetry, given: None, owned: Vec::new(), is_paused: false, headers: Vec::new() })
 }
 
 impl Source for Consumer {
@@ -89,6 +90,8 @@ impl Source for Consumer {
     }
 
     fn release(&mut self) -> Result<(), Fault> {
+        // The group may give them back, and librdkafka remembers who paused them.
+        self.resume()?;
         for (topic, partition) in self.owned.drain(..) {
             self.telemetry.end_lag(&topic, partition);
         }
@@ -110,18 +113,23 @@ impl Source for Consumer {
         GroupMetadata::of(self.consumer.client()).ok_or_else(none)
     }
 
+    fn pause(&mut self) -> Result<(), Fault> {
+        self.is_paused = true;
+        let passing = |error: KafkaError| Fault::passing("pausing", &error);
+        self.consumer.pause(&self.places()).map_err(passing)
+    }
+
     fn rewind(&mut self) -> Result<(), Fault> {
         if self.given.is_some() {
+            self.resume()?;
             return self.accept();
         }
         if self.owned.is_empty() {
             return Ok(());
         }
-        let mut places = TopicPartitionList::with_capacity(self.owned.len());
-        for (topic, partition) in &self.owned {
-            places.add_partition(topic, *partition);
-        }
-        let places = self.committed(places)?;
+        let places = self.committed(self.places())?;
+        // Before the seek, which then has the last word about where to read on.
+        self.resume()?;
         let attempted = "going back to the committed offsets";
         let sought = self.consumer.seek_partitions(places, SEEK_TIMEOUT).map_err(|error| Fault::passing(attempted, &error))?;
         match sought.elements().iter().find_map(|place| place.error().err()) {
@@ -146,6 +154,24 @@ impl Source for Consumer {
 }
 
 impl Consumer {
+    fn places(&self) -> TopicPartitionList {
+        let mut places = TopicPartitionList::with_capacity(self.owned.len());
+        for (topic, partition) in &self.owned {
+            places.add_partition(topic, *partition);
+        }
+        places
+    }
+
+    fn resume(&mut self) -> Result<(), Fault> {
+        if !self.is_paused {
+            return Ok(());
+        }
+        let passing = |error: KafkaError| Fault::passing("resuming", &error);
+        self.consumer.resume(&self.places()).map_err(passing)?;
+        self.is_paused = false;
+        Ok(())
+    }
+
     /// Where to read on: the committed offset, or the beginning for a partition that is new to a known topic. That a
     /// topic nobody committed anything for yet starts where the operator said is settled before any worker starts.
     fn committed(&self, places: TopicPartitionList) -> Result<TopicPartitionList, Fault> {

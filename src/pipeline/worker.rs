@@ -38,6 +38,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause: a cluster that comes back is noticed within it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
+/// From this pause on nothing is fetched meanwhile. In a shorter one what comes is dropped: a fetch queue at most, which the
+/// rewind would empty anyway.
+const LONG_PAUSE: Duration = Duration::from_millis(400);
+
 /// Producers made anew within [`REBUILD_WINDOW`] before the worker gives up: more is not a disturbance but a state.
 const MAX_REBUILDS: usize = 6;
 
@@ -287,6 +291,9 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         }
         self.source.accept()?;
         self.observer.assigned(self.source.assignment());
+        if self.rewind_at.is_some() && pause(self.first_pause, self.faults) >= LONG_PAUSE {
+            self.pause();
+        }
         Ok(())
     }
 
@@ -362,7 +369,18 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             }
         };
         self.rewind_at = Some((self.now)() + wait);
+        if wait >= LONG_PAUSE {
+            self.pause();
+        }
         Ok(())
+    }
+
+    /// Fetches nothing while nothing is taken: what is fetched now would be dropped, and fetched again.
+    fn pause(&mut self) {
+        if let Err(fault) = self.source.pause() {
+            // It is a kindness to the network only.
+            tracing::warn!("records are fetched in vain until the worker goes on: {fault}");
+        }
     }
 
     /// The way back: a producer that works, then every partition at its committed offset.

@@ -50,6 +50,7 @@ pub(crate) struct Member {
     given: Option<Vec<usize>>,
     position: [i64; crate::cluster::PARTITIONS],
     first: Option<(u64, i32)>,
+    is_paused: bool,
 }
 
 impl Member {
@@ -64,6 +65,7 @@ impl Member {
             given: None,
             position: Default::default(),
             first: None,
+            is_paused: false,
         };
         (member, shown)
     }
@@ -79,7 +81,7 @@ impl Member {
 
     fn next(&mut self) -> Option<(usize, i64)> {
         let cluster = &mut *self.cluster.borrow_mut();
-        if self.owned.is_empty() || cluster.random.chance(100) {
+        if self.owned.is_empty() || self.is_paused || cluster.random.chance(100) {
             return None;
         }
         let first = cluster.random.below(self.owned.len());
@@ -132,6 +134,7 @@ impl Source for Member {
 
     fn release(&mut self) -> Result<(), Fault> {
         self.owned.clear();
+        self.is_paused = false;
         let id = self.cluster.borrow_mut().released(self.id.get());
         self.id.set(id);
         Ok(())
@@ -158,7 +161,13 @@ impl Source for Member {
         })
     }
 
+    fn pause(&mut self) -> Result<(), Fault> {
+        self.is_paused = true;
+        Ok(())
+    }
+
     fn rewind(&mut self) -> Result<(), Fault> {
+        self.is_paused = false;
         if self.given.is_some() {
             return self.accept();
         }

@@ -52,6 +52,9 @@ struct Cluster {
     /// Another member owns the partitions, although this one has not released them.
     lost: bool,
     left: bool,
+    paused: bool,
+    /// Records handed out so far.
+    fetched: u64,
 }
 
 #[derive(Clone)]
@@ -106,6 +109,9 @@ impl Source for FakeSource {
                 }
                 None => {}
             }
+            if cluster.paused {
+                return Ok(Polled::Idle);
+            }
             let owned: Vec<i32> = cluster.owned.iter().copied().collect();
             cluster.turn += 1;
             let turn = cluster.turn;
@@ -115,6 +121,7 @@ impl Source for FakeSource {
             });
             if let Some((partition, position, _)) = ready {
                 cluster.position.insert(partition, position + 1);
+                cluster.fetched += 1;
             }
             ready
         };
@@ -139,7 +146,7 @@ impl Source for FakeSource {
     fn release(&mut self) -> Result<(), Fault> {
         let cluster = &mut *self.0.borrow_mut();
         cluster.owned.clear();
-        cluster.lost = false;
+        (cluster.lost, cluster.paused) = (false, false);
         Ok(())
     }
 
@@ -155,8 +162,14 @@ impl Source for FakeSource {
         self.0.borrow_mut().fails(Call::Membership)
     }
 
+    fn pause(&mut self) -> Result<(), Fault> {
+        self.0.borrow_mut().paused = true;
+        Ok(())
+    }
+
     fn rewind(&mut self) -> Result<(), Fault> {
         self.0.borrow_mut().fails(Call::Rewind)?;
+        self.0.borrow_mut().paused = false;
         if self.0.borrow().given.is_some() {
             return self.accept();
         }
@@ -422,6 +435,27 @@ fn every_record_arrives_once_and_offsets_follow() {
     let mut stage = stage(true);
     stage.finish().unwrap();
     stage.assert_exactly_once("no fault");
+}
+
+/// Brokers that are away for long must not be asked for the same records again and again.
+#[test]
+fn nothing_is_fetched_in_a_long_pause() {
+    let mut stage = stage(true);
+    stage.worker.first_pause = LONG_PAUSE;
+    stage.fail(Call::Commit, 1, Recovery::Abort);
+    while stage.worker.rewind_at.is_none() {
+        stage.turns(1).unwrap();
+    }
+    let before = stage.cluster.borrow().fetched;
+    stage.turns(50).unwrap();
+    assert_eq!(stage.cluster.borrow().fetched, before, "records were fetched to be dropped");
+    // What the group gives meanwhile waits as well.
+    stage.cluster.borrow_mut().changes.extend([Change::Revoke { lost: false }, Change::Assign([0, 1, 2].into())]);
+    stage.turns(50).unwrap();
+    assert_eq!(stage.cluster.borrow().fetched, before);
+    std::thread::sleep(LONG_PAUSE);
+    stage.finish().unwrap();
+    stage.assert_exactly_once("after a long pause");
 }
 
 #[test]
@@ -713,7 +747,7 @@ fn a_flood_of_withdrawals_makes_batches_small_and_stops_none() {
 fn a_worker_that_waits_to_go_back_shows_that_it_lives() {
     let mut stage = stage(true);
     stage.fail(Call::Begin, 1, Recovery::Abort);
-    stage.worker.first_pause = Duration::from_secs(3600);
+    stage.worker.first_pause = LONG_PAUSE - Duration::from_millis(1);
     stage.turns(2).unwrap();
     assert!(stage.worker.rewind_at.is_some());
     let before = *stage.beats.borrow();
