@@ -4,14 +4,17 @@ use super::settings::Settings;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 /// What applies where a broker has never told: Kafka's own default.
 const DEFAULT_LIMIT: usize = 1_048_588;
 
 /// How long the question may take; without an answer the default applies, and that is said.
 const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A limit that a record has met may have been raised; it is asked for again no more often than this.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// The setting of a topic that limits its batches.
 const SETTING: &str = "max.message.bytes";
@@ -20,12 +23,14 @@ const SETTING: &str = "max.message.bytes";
 pub struct SizeLimits {
     settings: Settings,
     known: RwLock<HashMap<Box<str>, usize>>,
+    /// When a record that was too large last made somebody ask again.
+    looked: Mutex<Option<Instant>>,
 }
 
 impl SizeLimits {
     /// The limits of these topics.
     pub fn of_topics(settings: &Settings, topics: &[&str]) -> Arc<SizeLimits> {
-        let limits = SizeLimits { settings: settings.clone(), known: RwLock::default() };
+        let limits = SizeLimits { settings: settings.clone(), known: RwLock::default(), looked: Mutex::default() };
         limits.ask(topics);
         Arc::new(limits)
     }
@@ -37,6 +42,16 @@ impl SizeLimits {
             self.ask(&[topic]);
             known().unwrap_or(DEFAULT_LIMIT)
         })
+    }
+
+    /// The limit of a topic whose limit a record has met: asked for again, if that was not done a moment ago.
+    pub(super) fn of_met(&self, topic: &str) -> usize {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.is_none_or(|then| then.elapsed() >= LOOK) {
+            self.refresh();
+            *looked = Some(Instant::now());
+        }
+        self.of(topic)
     }
 
     /// Asks again for every topic known.
@@ -109,7 +124,7 @@ mod tests {
         let lookup: &dyn Lookup = &System;
         let settings = Settings::new(&Config::parse(text, Path::new("c.yaml"), lookup).unwrap()).unwrap();
         let known = RwLock::new(HashMap::from([("ads".into(), 5_000_000), ("aside".into(), 2_000)]));
-        let limits = SizeLimits { settings, known };
+        let limits = SizeLimits { settings, known, looked: Mutex::default() };
         limits.refresh();
         assert_eq!((limits.of("ads"), limits.of("aside")), (5_000_000, 2_000));
     }

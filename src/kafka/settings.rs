@@ -173,12 +173,22 @@ impl Settings {
         config
     }
 
+    /// The largest record that a producer made under these limits takes; the configuration may say less than the topics do.
+    pub(super) fn largest_record(&self, (largest, _): (usize, usize)) -> usize {
+        self.own_largest().unwrap_or(largest.clamp(1_000, 1_000_000_000))
+    }
+
+    /// What the configuration says of it.
+    pub(super) fn own_largest(&self) -> Option<usize> {
+        self.properties.get("message.max.bytes").and_then(|value| value.parse().ok())
+    }
+
     /// One producer serves all topics: it takes a record as large as the most generous of them takes, and batches as
     /// the strictest demands.
     pub(super) fn producer(&self, worker: usize, (largest, smallest): (usize, usize)) -> ClientConfig {
         let mut config = self.common(&worker.to_string());
         self.defaults(&mut config, PRODUCER);
-        let largest = largest.clamp(1_000, 1_000_000_000).to_string();
+        let largest = self.largest_record((largest, smallest)).to_string();
         let smallest = smallest.clamp(1_000, 1_000_000).to_string();
         self.defaults(&mut config, &[("message.max.bytes", &largest), ("batch.size", &smallest)]);
         config.set("enable.idempotence", "true").set("acks", "all").set("delivery.report.only.error", "true");

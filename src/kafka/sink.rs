@@ -61,6 +61,8 @@ pub struct Producer {
     pub(super) open: bool,
     /// Whether the next batch must be written by a new producer; see `txn`.
     pub(super) suspect: bool,
+    /// The largest record that the client takes.
+    largest: usize,
 }
 
 /// A producer that has registered its transactional id, so that a dead predecessor is fenced. That waits for the
@@ -82,6 +84,7 @@ pub fn producer(
         stop,
         open: false,
         suspect: false,
+        largest: 0,
     };
     producer.connect()?;
     Ok(producer)
@@ -98,21 +101,44 @@ impl Producer {
         self.inner.as_mut().map(|inner| &mut inner.ender).ok_or_else(gone)
     }
 
-    pub(super) fn create(&self) -> Result<ThreadedProducer<ProducerEvents>, Fault> {
-        let config = self.settings.producer(self.worker, self.limits.range());
+    pub(super) fn create(&mut self) -> Result<ThreadedProducer<ProducerEvents>, Fault> {
+        let range = self.limits.range();
+        self.largest = self.settings.largest_record(range);
+        let config = self.settings.producer(self.worker, range);
         let stop = |error: KafkaError| Fault::own("starting the producer", Recovery::Stop, sentence(&error));
         config.create_with_context(ProducerEvents::new(self.settings.shows_debug())).map_err(stop)
     }
 
     pub(super) fn weigh(&mut self, record: &Outgoing<'_>) -> Result<Sent, Fault> {
         let limit = self.facts(record.topic)?.limit;
-        Ok(if size(record) > limit { Sent::TooLarge } else { Sent::Taken })
+        Ok(if self.is_too_large(record, limit) { Sent::TooLarge } else { Sent::Taken })
+    }
+
+    /// Whether the topic takes no record of that size, also when asked again: its limit may have been raised.
+    fn is_too_large(&mut self, record: &Outgoing<'_>, limit: usize) -> bool {
+        let size = size(record);
+        if size <= limit {
+            return false;
+        }
+        let now = self.limits.of_met(record.topic);
+        if now != limit {
+            self.forget_topics();
+        }
+        size > now
+    }
+
+    /// A topic takes a record that this client, which was made before that was known, does not.
+    fn has_outgrown(&self, record: &Outgoing<'_>) -> bool {
+        self.settings.own_largest().is_none() && size(record) > self.largest
     }
 
     pub(super) fn write(&mut self, record: Outgoing<'_>) -> Result<Sent, Fault> {
         let facts = self.facts(record.topic)?;
-        if size(&record) > facts.limit {
+        if self.is_too_large(&record, facts.limit) {
             return Ok(Sent::TooLarge);
+        }
+        if self.has_outgrown(&record) {
+            return Err(Fault::own("writing", Recovery::Rebuild, "a topic takes larger records than when the producer was made"));
         }
         // Without a key librdkafka would choose at random, and order would be lost.
         let partition = match record.key {

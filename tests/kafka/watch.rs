@@ -88,3 +88,28 @@ fn a_record_too_large_for_one_sink_is_set_aside_for_that_sink() {
     assert!(privet.terminate().0.success());
     scene.assert_nothing_leaked();
 }
+
+/// A limit that is raised while the proxy runs is followed: by what it lets through, and by the producer itself.
+#[test]
+fn a_sink_topic_that_takes_more_than_before_gets_it() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let mut scene = Scene::without_sinks(kafka, "raised");
+    // With it, the producer would be made for the quarantine topic's larger records.
+    scene.quarantine = None;
+    kafka.create_topics_with(&[&scene.topic("warehouse"), &scene.topic("ads")], 4, &[("max.message.bytes", "100000")]);
+    scene.produce(0..20);
+    let mut privet = scene.run();
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    kafka.set_topic(&scene.topic("warehouse"), "max.message.bytes", "900000");
+    let large =
+        String::from_utf8(event(20)).expect("text").replacen('{', &format!("{{\"filler\":\"{}\",", "x".repeat(300_000)), 1);
+    kafka.produce(&scene.topic("source"), [Input { value: Some(large.into_bytes()), ..input(20) }]);
+    scene.produce(21..40);
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    let rows = kafka.read(&scene.topic("warehouse"), Isolation::Committed);
+    let seqs: BTreeSet<u64> = rows.iter().map(|row| seq_of(row.value.as_deref().expect("a value"))).collect();
+    assert!(seqs.into_iter().eq(0..40), "the large one is there, and each other once");
+    assert_eq!(rows.len(), 40);
+    assert!(privet.metric("privet_producer_rebuilds_total", &[]) >= 1.0, "the producer was made anew for it");
+    assert!(privet.terminate().0.success());
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -87,6 +87,17 @@ impl Kafka {
             super::wait_for("the topic's leaders", PATIENCE, || {
                 (self.partitions(name).len() == partitions as usize).then_some(())
             });
+        }
+    }
+
+    /// Changes one setting of a topic.
+    pub fn set_topic(&self, topic: &str, name: &str, value: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client can be made");
+        let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+        for result in runtime.block_on(admin.alter_configs(&[change], &options)).expect("a topic can be changed") {
+            result.expect("the setting is taken");
         }
     }
 
