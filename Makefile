@@ -28,8 +28,10 @@ test-quick: ## Run what needs neither Kafka nor a long time: unit tests and the 
 kill9: ## 200,000 events through real Kafka with a kill -9 at a random moment, five times
 	PRIVET_KILL9_EVENTS=200000 PRIVET_KILL9_ROUNDS=5 $(CARGO) test --locked --release --test kafka kill_nine -- --nocapture
 
-soak: ## The same, fifty times
-	PRIVET_KILL9_EVENTS=200000 PRIVET_KILL9_ROUNDS=50 $(CARGO) test --locked --release --test kafka kill_nine -- --nocapture
+MINUTES ?= 60
+
+soak: ## Every fault that can be made, over and over, from a seed: make soak MINUTES=60 [PRIVET_FAULTS_SEED=1]
+	PRIVET_FAULTS_MINUTES=$(MINUTES) $(CARGO) test --locked --release --test faults soak -- --ignored --nocapture
 
 ITERATIONS ?= 1000000
 SEED ?= 1

@@ -128,7 +128,7 @@ impl Bench {
         }
         let path = self.dir.join("privet.yaml");
         std::fs::write(&path, config).expect("the configuration can be written");
-        let mut privet = Privet::start(&path, admin, &self.dir.join(format!("privet.{pair}.log")), &["--from", "earliest"]);
+        let mut privet = Privet::start(&path, admin, &self.dir.join(format!("privet.{pair}.log")), &["--from", "earliest"], &[]);
         privet.wait_ready();
         let done = || privet.metric("privet_records_total", &[]) as u64;
         let run = between_commits(privet.id(), self.events, done);

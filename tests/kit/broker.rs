@@ -1,8 +1,9 @@
 //! One Apache Kafka for the whole test binary: started from Maven's archives on free ports, killed when the binary ends.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -21,8 +22,58 @@ pub struct Kafka {
     pub bootstrap: String,
     /// The listener with TLS and SASL/SCRAM-SHA-512, unless the cluster was named from outside.
     pub secure: Option<Secure>,
+    /// A listener of its own that names another port to its clients, for a proxy between; none if the cluster was named.
+    pub detour: Option<Detour>,
     /// Held so that the guard's standard input stays open: when this process ends, however it ends, the guard kills the broker.
-    _guard: Option<Child>,
+    guard: Option<Mutex<Child>>,
+}
+
+/// A way to the broker with a place for a proxy.
+#[derive(Clone, Copy, Debug)]
+pub struct Detour {
+    /// Where the broker listens.
+    pub inner: u16,
+    /// Where its clients are told to go.
+    pub outer: u16,
+}
+
+/// How a broker ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bounce {
+    /// SIGTERM: it hands over what it can and closes its files.
+    Clean,
+    /// kill -9.
+    Hard,
+}
+
+impl Kafka {
+    /// Ends the broker and waits until it is gone; false where it is not ours to end.
+    pub fn stop(&self, bounce: Bounce) -> bool {
+        let word = match bounce {
+            Bounce::Clean => "stop",
+            Bounce::Hard => "kill",
+        };
+        self.tell(word) && {
+            super::wait_for("the broker to end", Duration::from_secs(60), || {
+                std::net::TcpStream::connect(&self.bootstrap).is_err().then_some(())
+            });
+            true
+        }
+    }
+
+    /// Starts it again over the same data, and waits until it answers.
+    pub fn start_again(&self) {
+        assert!(self.tell("start"), "only a broker of ours is started again");
+        super::wait_for("the broker to come back", Duration::from_secs(90), || answers(&self.bootstrap).then_some(()));
+    }
+
+    fn tell(&self, word: &str) -> bool {
+        let Some(guard) = &self.guard else { return false };
+        let mut guard = guard.lock().unwrap_or_else(PoisonError::into_inner);
+        let input = guard.stdin.as_mut().expect("the guard's input is piped");
+        writeln!(input, "{word}").expect("the guard listens");
+        true
+    }
 }
 
 /// How to reach the guarded listener.
@@ -47,14 +98,15 @@ pub fn kafka(test: &str) -> Option<&'static Kafka> {
 
 fn named() -> Option<Result<Kafka, String>> {
     let bootstrap = std::env::var("PRIVET_TEST_KAFKA").ok().filter(|value| !value.is_empty())?;
-    let kafka = Kafka { bootstrap, secure: None, _guard: None };
+    let kafka = Kafka { bootstrap, secure: None, detour: None, guard: None };
     Some(if answers(&kafka.bootstrap) { Ok(kafka) } else { Err("PRIVET_TEST_KAFKA does not answer".to_owned()) })
 }
 
 fn start() -> Result<Kafka, String> {
     let libs = archives()?;
     let dir = tempfile::Builder::new().prefix("kafka-").tempdir_in(temp_root()).map_err(|e| e.to_string())?.keep();
-    let ports = Ports { plain: free_port(), secure: free_port(), controller: free_port() };
+    let detour = Detour { inner: free_port(), outer: free_port() };
+    let ports = Ports { plain: free_port(), secure: free_port(), controller: free_port(), detour };
     make_certificate(&dir)?;
     std::fs::write(dir.join("server.properties"), properties(&dir, &ports)).map_err(|e| e.to_string())?;
     format_storage(&libs, &dir)?;
@@ -68,7 +120,7 @@ fn start() -> Result<Kafka, String> {
             panic!("Apache Kafka did not come up in 90 s; its log:\n{log}");
         }
     }
-    Ok(Kafka { bootstrap, secure: Some(secure), _guard: Some(guard) })
+    Ok(Kafka { bootstrap, secure: Some(secure), detour: Some(detour), guard: Some(Mutex::new(guard)) })
 }
 
 fn answers(bootstrap: &str) -> bool {
@@ -84,6 +136,7 @@ struct Ports {
     plain: u16,
     secure: u16,
     controller: u16,
+    detour: Detour,
 }
 
 /// The folder with Kafka's archives, resolved by Maven once.
@@ -137,16 +190,16 @@ fn make_certificate(dir: &Path) -> Result<(), String> {
 
 /// One node that is broker and controller; small buffers, quick group joins, transactions without replicas.
 fn properties(dir: &Path, ports: &Ports) -> String {
-    let Ports { plain, secure, controller } = ports;
+    let Ports { plain, secure, controller, detour: Detour { inner, outer } } = ports;
     let dir = dir.display();
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{plain},SECURE://127.0.0.1:{secure},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{plain},SECURE://127.0.0.1:{secure}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{plain},SECURE://127.0.0.1:{secure},DETOUR://127.0.0.1:{inner},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{plain},SECURE://127.0.0.1:{secure},DETOUR://127.0.0.1:{outer}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,DETOUR:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 listener.name.secure.sasl.enabled.mechanisms=SCRAM-SHA-512
 listener.name.secure.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
@@ -183,10 +236,17 @@ fn format_storage(libs: &Path, dir: &Path) -> Result<(), String> {
     run(format.arg(dir.join("server.properties")).args(["--add-scram", &scram]), "formatting Kafka's storage")
 }
 
-/// A shell that waits for the end of its standard input, which is the end of this process, and then kills the broker.
+/// A shell that ends and starts the broker as it is told, and kills it at the end of its standard input, which is the end
+/// of this process.
 fn spawn(libs: &Path, dir: &Path) -> Result<Child, String> {
-    let script =
-        "dir=$1; shift; java \"$@\" >\"$dir/broker.log\" 2>&1 & broker=$!; cat >/dev/null; kill -9 $broker; rm -rf \"$dir\"";
+    let script = r#"dir=$1; shift
+start() { java "$@" >>"$dir/broker.log" 2>&1 </dev/null & broker=$!; }
+end() { kill "-$1" $broker; wait $broker; }
+start "$@"
+while read -r word; do
+  case $word in start) start "$@" ;; stop) end TERM ;; kill) end KILL ;; esac
+done
+end KILL; rm -rf "$dir""#;
     Command::new("sh")
         .args(["-c", script, "sh"])
         .arg(dir)

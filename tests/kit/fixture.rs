@@ -36,6 +36,8 @@ pub struct Scene {
     pub workers: usize,
     /// What is logged.
     pub log_level: &'static str,
+    /// Variables of Privet's environment beyond the tests' own.
+    pub environment: Vec<(String, String)>,
 }
 
 /// What every secret word begins with. Long, because pseudonyms and sealed bytes are random: four letters in any case
@@ -107,6 +109,7 @@ impl Scene {
             quarantine,
             workers: 1,
             log_level: "info",
+            environment: Vec::new(),
         };
         kafka.create_topics(&[&scene.topic("source")], 4);
         let keys = scene.path("keys.json");
@@ -221,7 +224,7 @@ sinks:
     pub fn run_with(&self, instance: &str, admin: u16, more: &[&str]) -> Privet {
         let config = self.write_config(instance, admin);
         let log = (1..).map(|n| self.dir.join(format!("{instance}.{n}.log"))).find(|path| !path.exists());
-        Privet::start(&config, admin, &log.expect("numbers do not end"), more)
+        Privet::start(&config, admin, &log.expect("numbers do not end"), more, &self.environment)
     }
 
     /// All that any instance has said.
@@ -258,14 +261,19 @@ sinks:
 
     /// Each sink holds exactly what `privet filter` gives for the events `0..n`, each once, in order per person.
     pub fn assert_exactly_once(&self, n: u64) {
-        self.assert_exact(n, "warehouse", |seq| seq % 50 != 49);
-        self.assert_exact(n, "ads", |seq| seq % 50 != 49 && !seq.is_multiple_of(3));
+        self.assert_exactly(0..n);
+    }
+
+    /// The same for these events.
+    pub fn assert_exactly(&self, seqs: impl Iterator<Item = u64> + Clone) {
+        self.assert_exact(seqs.clone(), "warehouse", |seq| seq % 50 != 49);
+        self.assert_exact(seqs, "ads", |seq| seq % 50 != 49 && !seq.is_multiple_of(3));
     }
 
     /// `passes` is said again here, in words of the test, so that a filter that is wrong in the same way shows.
-    fn assert_exact(&self, n: u64, sink: &str, passes: impl Fn(u64) -> bool) {
-        let expected: Vec<u64> = (0..n).filter(|seq| passes(*seq)).collect();
-        let bytes = self.filtered(sink, 0..n);
+    fn assert_exact(&self, seqs: impl Iterator<Item = u64> + Clone, sink: &str, passes: impl Fn(u64) -> bool) {
+        let expected: Vec<u64> = seqs.clone().filter(|seq| passes(*seq)).collect();
+        let bytes = self.filtered(sink, seqs);
         assert_eq!(bytes.len(), expected.len(), "{sink}: `privet filter` passes as many as the policy says");
         let oracle: BTreeMap<u64, Vec<u8>> = expected.into_iter().zip(bytes).collect();
         let mut seen: BTreeMap<u64, u64> = BTreeMap::new();
@@ -313,7 +321,8 @@ fn assert_clean(topic: &str, row: &Row) {
     }
 }
 
-/// The canary as it is, in hexadecimal and in Base64 at each of the three places it can stand at; and the addresses.
+/// The canary as it is, in hexadecimal, in a URL's and in JSON's escapes, and in Base64 at each of the three places it can
+/// stand at; and the addresses.
 fn spellings() -> &'static [String] {
     static SPELLINGS: OnceLock<Vec<String>> = OnceLock::new();
     SPELLINGS.get_or_init(|| {
@@ -324,7 +333,9 @@ fn spellings() -> &'static [String] {
             let (first, end) = ((before * 8).div_ceil(6), (before + CANARY.len()) * 8 / 6);
             text[first..end].to_owned()
         });
-        [CANARY.to_owned(), hex, "203.0.113.1".to_owned()].into_iter().chain(base64).collect()
+        let each = |form: fn(u8) -> String| CANARY.bytes().map(form).collect::<String>();
+        let (percent, unicode) = (each(|byte| format!("%{byte:02x}")), each(|byte| format!("\\u{byte:04x}")));
+        [CANARY.to_owned(), hex, percent, unicode, "203.0.113.1".to_owned()].into_iter().chain(base64).collect()
     })
 }
 

@@ -20,11 +20,11 @@ pub struct Privet {
 
 impl Privet {
     /// Starts `privet run --config CONFIG` with more arguments. Both of its outputs go to `log`.
-    pub fn start(config: &Path, admin: u16, log: &Path, more: &[&str]) -> Self {
+    pub fn start(config: &Path, admin: u16, log: &Path, more: &[&str], environment: &[(String, String)]) -> Self {
         let out = std::fs::File::create(log).expect("the log file can be made");
         let err = out.try_clone().expect("a file handle can be cloned");
         let mut command = Command::new(PRIVET);
-        command.arg("run").arg("--config").arg(config).args(more);
+        command.arg("run").arg("--config").arg(config).args(more).envs(environment.iter().cloned());
         let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().expect("privet starts");
         Self { child, log: log.to_owned(), admin }
     }
@@ -76,6 +76,11 @@ impl Privet {
             assert!(begun.elapsed() < limit, "privet did not end in {limit:?}; its log:\n{}", text());
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be asked").is_none()
     }
 
     /// The number of the process.

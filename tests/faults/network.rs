@@ -1,0 +1,228 @@
+//! What happens between Privet and the broker, and to the broker itself; and records that are no events.
+
+use std::time::Duration;
+
+use super::kit::broker::Bounce;
+use super::kit::client::Input;
+use super::kit::fixture::input;
+use super::kit::process::Privet;
+use super::load::Load;
+use super::process::wait_further;
+use super::proxy::{Act, Proxy, Rule, api};
+use super::{Stage, check};
+
+/// Requests that a worker makes all the time, and those of a group and a producer that begin anew.
+const ALL: &[i16] = &[
+    api::PRODUCE,
+    api::FETCH,
+    api::METADATA,
+    api::OFFSET_FETCH,
+    api::FIND_COORDINATOR,
+    api::JOIN_GROUP,
+    api::HEARTBEAT,
+    api::SYNC_GROUP,
+    api::INIT_PRODUCER_ID,
+    api::ADD_PARTITIONS,
+    api::ADD_OFFSETS,
+    api::END_TXN,
+    api::TXN_OFFSET_COMMIT,
+];
+
+/// Those that no batch ends without.
+const OF_A_BATCH: &[i16] =
+    &[api::PRODUCE, api::FETCH, api::HEARTBEAT, api::ADD_PARTITIONS, api::ADD_OFFSETS, api::TXN_OFFSET_COMMIT, api::END_TXN];
+
+/// Connections end before a request or instead of its answer, one API after the other; all at once; and a network that
+/// swallows everything for a while.
+pub(crate) fn connections_cut(stage: &mut Stage) {
+    let Some((scene, proxy)) = stage.detour("cuts") else { return };
+    let mut cuts = 0;
+    let events = std::thread::scope(|scope| {
+        let load = Load::start(scope, &scene, 3_000);
+        let mut privet = scene.run();
+        let mut done = wait_further(&scene, 0);
+        for round in 0..8 * stage.length {
+            let of = if stage.dice.below(4) == 0 { ALL } else { OF_A_BATCH };
+            let (api, act) = (stage.dice.pick(of), stage.dice.pick(&[Act::CutBefore, Act::CutAfter]));
+            proxy.rule(Rule { api, act, after: stage.dice.below(3), times: 1 + stage.dice.below(2) });
+            cuts += u64::from(proxy.wait_met(api, 1, Duration::from_secs(2)));
+            if round % 8 == 3 {
+                proxy.cut_all();
+            }
+            if round % 8 == 5 {
+                proxy.silence(true);
+                std::thread::sleep(stage.dice.time(300, 1_500));
+                proxy.silence(false);
+            }
+            proxy.calm();
+        }
+        done = wait_further(&scene, done);
+        assert!(done > 0 && privet.is_running(), "it gave up:\n{}", privet.log());
+        let events = load.finish();
+        check::drained(&scene);
+        assert!(privet.terminate().0.success());
+        events
+    });
+    assert!(cuts >= 4 * stage.length, "only {cuts} connections were cut");
+    check::settled(&scene, events);
+}
+
+/// KAFKA-17754: a request to end a transaction is lost on the way, sent again and answered; and the first one arrives
+/// while the next transaction is open. Nothing of it may be taken: the epoch that it carries must be one of the past.
+pub(crate) fn late_ends_of_transactions(stage: &mut Stage) {
+    let Some((scene, proxy)) = stage.detour("late") else { return };
+    let mut answers = Vec::new();
+    let events = std::thread::scope(|scope| {
+        let load = Load::start(scope, &scene, 3_000);
+        let mut privet = scene.run();
+        wait_further(&scene, 0);
+        for _ in 0..5 * stage.length {
+            proxy.rule(Rule { api: api::END_TXN, act: Act::Steal, after: stage.dice.below(4), times: 1 });
+            assert!(proxy.wait_met(api::END_TXN, 1, Duration::from_secs(20)), "no transaction ended:\n{}", privet.log());
+            // The next transaction's partitions are put into it with its first records.
+            let before = proxy.seen(api::ADD_PARTITIONS);
+            super::kit::wait_for("the next transaction", Duration::from_secs(20), || {
+                (proxy.seen(api::ADD_PARTITIONS) > before).then_some(())
+            });
+            std::thread::sleep(stage.dice.time(0, 40));
+            answers.extend(proxy.deliver());
+            proxy.calm();
+        }
+        let rebuilt = privet.metric("privet_producer_rebuilds_total", &[]);
+        assert!(rebuilt >= (5 * stage.length) as f64, "the producer was made anew {rebuilt} times only");
+        let events = load.finish();
+        check::drained(&scene);
+        assert!(privet.terminate().0.success());
+        events
+    });
+    eprintln!("late requests were answered with {answers:?}");
+    assert!(answers.iter().all(|code| *code != 0), "a late request ended a transaction: {answers:?}");
+    check::settled(&scene, events);
+}
+
+/// The request arrives when its sender has given up waiting, and has sent it again.
+pub(crate) fn ends_that_time_out(stage: &mut Stage) {
+    let Some((mut scene, proxy)) = stage.detour("timeouts") else { return };
+    scene.client_settings.push(("socket.timeout.ms".into(), "1500".into()));
+    let events = std::thread::scope(|scope| {
+        let load = Load::start(scope, &scene, 2_000);
+        let mut privet = scene.run();
+        let mut done = wait_further(&scene, 0);
+        for _ in 0..2 * stage.length {
+            let act = Act::Delay(stage.dice.time(1_600, 2_600));
+            proxy.rule(Rule { api: api::END_TXN, act, after: stage.dice.below(4), times: 1 });
+            assert!(proxy.wait_met(api::END_TXN, 1, Duration::from_secs(20)), "no transaction ended:\n{}", privet.log());
+            done = wait_further(&scene, done);
+            proxy.calm();
+        }
+        assert!(privet.metric("privet_producer_rebuilds_total", &[]) >= stage.length as f64, "nobody noticed");
+        let events = load.finish();
+        check::drained(&scene);
+        assert!(privet.terminate().0.success());
+        events
+    });
+    check::settled(&scene, events);
+}
+
+/// Answers that make a batch void: some in truth, some although the broker has committed it.
+pub(crate) fn forced_aborts(stage: &mut Stage) {
+    let Some((scene, proxy)) = stage.detour("aborts") else { return };
+    let events = std::thread::scope(|scope| {
+        let load = Load::start(scope, &scene, 3_000);
+        let mut privet = scene.run();
+        let mut done = wait_further(&scene, 0);
+        for _ in 0..stage.length {
+            for code in VOID {
+                answer(stage, proxy, api::ADD_OFFSETS, *code, &mut privet);
+                done = wait_further(&scene, done);
+            }
+            for code in UNKNOWN {
+                answer(stage, proxy, api::END_TXN, *code, &mut privet);
+                done = wait_further(&scene, done);
+            }
+            // More producers than six within a minute are more than a disturbance, and end the process: it starts again.
+            let (status, _) = privet.terminate();
+            assert!(status.success(), "{}", privet.log());
+            privet = scene.run();
+            done = wait_further(&scene, done);
+        }
+        assert!(done > 0);
+        let events = load.finish();
+        check::drained(&scene);
+        assert!(privet.terminate().0.success());
+        events
+    });
+    check::settled(&scene, events);
+}
+
+/// Kafka's codes for: an error without a name, a transaction in another state, a coordinator that moved, one that loads.
+const VOID: &[i16] = &[-1, 51, 16, 14];
+
+/// The same for an end that the broker has carried out: an error without a name, a code that no client knows yet.
+const UNKNOWN: &[i16] = &[-1, 14, 999];
+
+fn answer(stage: &mut Stage, proxy: &Proxy, api: i16, code: i16, privet: &mut Privet) {
+    proxy.rule(Rule { api, act: Act::Answer(code), after: stage.dice.below(4), times: 1 });
+    let met = proxy.wait_met(api, 1, Duration::from_secs(20));
+    assert!(met && privet.is_running(), "with {code} for {api} it stood still:\n{}", privet.log());
+    proxy.calm();
+}
+
+/// Every second record is no event, in some way of its own; the others arrive all the same.
+pub(crate) fn a_flood_of_broken_records(stage: &mut Stage) {
+    let scene = stage.scene("flood");
+    let mut privet = scene.run();
+    let events = std::thread::scope(|scope| {
+        let load = Load::shaped(scope, &scene, 4_000, flood);
+        std::thread::sleep(Duration::from_secs(3 * stage.length));
+        load.finish()
+    });
+    check::drained(&scene);
+    check::assert_input(&scene, &events);
+    scene.assert_exactly(events.step_by(2));
+    check::assert_set_aside(&scene, |value| !check::event_is_whole(value) || value.starts_with(b"{{"));
+    scene.assert_nothing_leaked();
+    assert!(privet.terminate().0.success());
+}
+
+fn flood(seq: u64) -> Input {
+    let Input { value, .. } = input(seq - seq % 2);
+    let whole = value.expect("a value");
+    let half = whole[..whole.len() / 2].to_vec();
+    let broken = match seq / 2 % 6 {
+        0 => half,
+        1 => [&half[..], &[0xff, 0xfe], &half].concat(),
+        2 => "[".repeat(5_000).into_bytes(),
+        3 => b"12 13".to_vec(),
+        4 => [&b"{"[..], &whole].concat(),
+        _ => vec![0; 300],
+    };
+    Input { value: Some(if seq.is_multiple_of(2) { whole } else { broken }), ..input(seq) }
+}
+
+/// The broker ends in order, then at once, and comes back.
+pub(crate) fn a_broker_that_is_bounced(stage: &mut Stage) {
+    let scene = stage.scene("bounce");
+    let events = std::thread::scope(|scope| {
+        let load = Load::start(scope, &scene, 2_000);
+        let mut privet = scene.run();
+        let mut done = wait_further(&scene, 0);
+        for round in 0..2 * stage.length {
+            std::thread::sleep(stage.dice.time(0, 400));
+            let bounce = if round % 2 == 0 { Bounce::Hard } else { Bounce::Clean };
+            if !stage.kafka.stop(bounce) {
+                super::kit::absent("faults/bounce", "PRIVET_TEST_KAFKA names a cluster that is not ours to bounce");
+                break;
+            }
+            std::thread::sleep(stage.dice.time(200, 1_500));
+            stage.kafka.start_again();
+            done = wait_further(&scene, done);
+        }
+        assert!(done > 0 && privet.is_running(), "it gave up:\n{}", privet.log());
+        let events = load.finish();
+        check::drained(&scene);
+        assert!(privet.terminate().0.success());
+        events
+    });
+    check::settled(&scene, events);
+}

@@ -1,0 +1,165 @@
+//! What happens to processes: killed, stopped, joined, replaced.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::kit::client::Isolation;
+use super::kit::fixture::{PEOPLE, Scene, seq_of};
+use super::kit::process::Privet;
+use super::kit::{free_port, wait_for};
+use super::load::Load;
+use super::{Stage, check};
+
+/// How long a start and its first commit may take while others join and leave.
+const SOON: Duration = Duration::from_secs(60);
+
+const FROM: &[&str] = &["--from", "earliest"];
+
+fn committed(scene: &Scene) -> i64 {
+    scene.kafka.committed(&scene.group(), &scene.topic("source")).values().sum()
+}
+
+/// Waits until more is committed than was.
+pub(crate) fn wait_further(scene: &Scene, than: i64) -> i64 {
+    wait_for("another commit", SOON, || Some(committed(scene)).filter(|now| *now > than))
+}
+
+/// At 5,000 events a second, over and over: started, killed somewhere in the work.
+pub(crate) fn kill_nine_loop(stage: &mut Stage) {
+    let mut scene = stage.scene("kills");
+    scene.workers = 2;
+    let events = std::thread::scope(|scope| {
+        let load = Load::start(scope, &scene, 5_000);
+        let mut done = 0;
+        for _ in 0..4 * stage.length {
+            let mut privet = scene.run();
+            done = wait_further(&scene, done);
+            std::thread::sleep(stage.dice.time(0, 600));
+            privet.kill_nine();
+        }
+        load.finish()
+    });
+    let mut last = scene.run();
+    check::settled(&scene, events);
+    assert!(last.terminate().0.success());
+}
+
+/// A process that sleeps through its session wakes up with a batch of the past.
+pub(crate) fn stopped_beyond_the_session(stage: &mut Stage) {
+    let scene = stage.scene("sleeps");
+    let events = std::thread::scope(|scope| {
+        let load = Load::start(scope, &scene, 3_000);
+        let mut one = scene.run();
+        let mut done = wait_further(&scene, 0);
+        let mut two = scene.run_with("two", free_port(), FROM);
+        two.wait_ready();
+        for _ in 0..stage.length {
+            std::thread::sleep(stage.dice.time(0, 500));
+            one.signal("STOP");
+            // The session ends after two seconds; then the other one owns everything.
+            std::thread::sleep(stage.dice.time(2_500, 4_000));
+            done = wait_further(&scene, done);
+            one.signal("CONT");
+            done = wait_further(&scene, done);
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        let events = load.finish();
+        check::drained(&scene);
+        assert!(one.terminate().0.success() && two.terminate().0.success(), "both go on");
+        events
+    });
+    check::settled(&scene, events);
+}
+
+/// One to six instances, of which one comes, leaves or dies every second or so.
+pub(crate) fn members_come_and_go(stage: &mut Stage) {
+    let scene = stage.scene("churn");
+    let mut all: Vec<Privet> = vec![scene.run_with("i0", scene.admin, FROM)];
+    let mut names = 1;
+    let events = std::thread::scope(|scope| {
+        let load = Load::start(scope, &scene, 3_000);
+        all[0].wait_ready();
+        let until = Instant::now() + Duration::from_secs(9 * stage.length);
+        while Instant::now() < until {
+            std::thread::sleep(stage.dice.time(500, 1_300));
+            let comes = all.len() < 2 || (all.len() < 6 && stage.dice.below(2) == 0);
+            if comes {
+                all.push(scene.run_with(&format!("i{names}"), free_port(), FROM));
+                names += 1;
+                continue;
+            }
+            let at = usize::try_from(stage.dice.below(all.len() as u64)).expect("an index");
+            let mut one = all.swap_remove(at);
+            assert!(one.is_running(), "an instance gave up:\n{}", one.log());
+            if stage.dice.below(3) == 0 {
+                one.kill_nine();
+            } else {
+                // One that has not come as far as its signals yet may end of the signal itself.
+                let young = !one.log().contains("\"started\"");
+                let (status, took) = one.terminate();
+                assert!(status.success() || young, "{status}:\n{}", one.log());
+                assert!(took < Duration::from_secs(8), "an instance took {took:?} to leave");
+            }
+        }
+        load.finish()
+    });
+    eprintln!("{names} instances in all, {} at the end", all.len());
+    check::settled(&scene, events);
+    for one in &mut all {
+        assert!(one.terminate().0.success(), "{}", one.log());
+    }
+}
+
+/// Two instances are replaced one after the other while a stricter policy is put in place: each event has the bytes of
+/// one policy or the other, and what came after the change was complete has the new one's.
+pub(crate) fn rolling_upgrade_with_another_policy(stage: &mut Stage) {
+    let scene = stage.scene("rolling");
+    let before = scene.policy();
+    let stricter = before.replace("      x.free_text: drop\n", "      x.free_text: drop\n      $.properties.price: drop\n");
+    assert_ne!(before, stricter);
+    let ports = [free_port(), free_port()];
+    let mut both = ["a", "b"].map(|name| scene.run_with(name, ports[usize::from(name == "b")], FROM));
+    let (events, settled_from) = std::thread::scope(|scope| {
+        let load = Load::start(scope, &scene, 3_000);
+        for one in &mut both {
+            one.wait_ready();
+        }
+        let mut done = wait_further(&scene, 0);
+        for (at, name) in ["a", "b"].into_iter().enumerate() {
+            std::thread::sleep(stage.dice.time(100, 700));
+            if at == 0 {
+                scene.write_policy(&stricter);
+            }
+            let (status, took) = both[at].terminate();
+            assert!(status.success() && took < Duration::from_secs(6), "{status} after {took:?}");
+            both[at] = scene.run_with(name, ports[at], FROM);
+            both[at].wait_ready();
+            done = wait_further(&scene, done);
+        }
+        let from = load.made();
+        std::thread::sleep(Duration::from_millis(500));
+        (load.finish(), from)
+    });
+    check::drained(&scene);
+    check::assert_input(&scene, &events);
+    let new = by_seq(scene.filtered("warehouse", events.clone()));
+    scene.write_policy(&before);
+    let old = by_seq(scene.filtered("warehouse", events.clone()));
+    let mut last: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut seen = 0;
+    for row in scene.kafka.read(&scene.topic("warehouse"), Isolation::Committed) {
+        let value = row.value.expect("a value");
+        let seq = seq_of(&value);
+        assert!(new.get(&seq) == Some(&value) || (seq < settled_from && old.get(&seq) == Some(&value)), "event {seq}");
+        let is_next = last.insert(seq % PEOPLE, seq).is_none_or(|earlier| earlier < seq);
+        assert!(is_next, "event {seq} is doubled, or late");
+        seen += 1;
+    }
+    assert_eq!(seen, new.len(), "each event once");
+    scene.assert_nothing_leaked();
+    assert!(both.iter_mut().all(|one| one.terminate().0.success()));
+}
+
+fn by_seq(values: Vec<Vec<u8>>) -> BTreeMap<u64, Vec<u8>> {
+    values.into_iter().map(|value| (seq_of(&value), value)).collect()
+}
