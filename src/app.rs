@@ -1,7 +1,9 @@
 //! Wiring: the order in which everything starts, and in which it drains.
 //!
-//! Configuration → keys and policy → cluster checked → admin server → reloader → workers. Whatever fails before the
+//! Configuration → keys and policy → cluster checked → admin server → reloader → subject keys read whole → workers. Whatever fails before the
 //! workers start has written nothing.
+
+mod subject_keys;
 
 use crate::config::{self, Config};
 use crate::control::admin::{self, Server, Sources};
@@ -10,6 +12,7 @@ use crate::control::{Readiness, Status, WorkerStatus};
 use crate::event::Timestamp;
 use crate::evidence::{MAX_BATCH_BYTES, Recipient};
 use crate::kafka::cluster::{self, Found, From, Needs, Target};
+use crate::kafka::compacted;
 use crate::kafka::{self, Fault, Settings, SizeLimits};
 use crate::pipeline::{Aside, Cut, Limits, Observer, PlanJudge, Worker};
 use crate::plan::{Plan, TopicMatch};
@@ -21,6 +24,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use subject_keys::SubjectKeys;
+pub use subject_keys::subject_key_rows;
 
 /// What sealing adds to a full batch of quarantined records, at most.
 const SEALING: usize = 4 << 10;
@@ -44,6 +49,7 @@ pub struct Proxy {
     /// Held for its thread.
     reloader: Reloader,
     server: Option<Server>,
+    subject_keys: Option<Arc<SubjectKeys>>,
 }
 
 impl Proxy {
@@ -57,18 +63,35 @@ impl Proxy {
         let live = Arc::new(ArcSwap::new(loaded.plan.clone()));
         let settings = Settings::new(config)?;
         let aside = aside(config)?;
+        let key_topic = key_topic(config, &loaded.plan);
+        if let Some(topic) = &key_topic {
+            compacted::ensure(&settings, topic, "`subject_keys`", start.create_topics)?;
+        }
         let found = prepare(&settings, &loaded.plan, config, start)?;
 
         let telemetry = Arc::new(Telemetry::new());
         let count = config.workers.count();
         let status = Status::new(count);
+        let subject_keys = key_topic.map(|_| SubjectKeys::start(&settings, config, &telemetry)).transpose()?.map(Arc::new);
         let admit = admit(settings.clone(), config.clone(), found.sources.clone(), start.create_topics);
         let reloader = Reloader::start(files, loaded, live.clone(), Box::new(admit), status.clone(), telemetry.clone())?;
         let server = admin_server(config, &status, &telemetry, reloader.handle())?;
 
+        if let Some(keys) = &subject_keys {
+            keys.await_whole()?;
+        }
         let stop = Arc::new(AtomicBool::new(false));
         let failed = Arc::new(Mutex::new(None));
-        let hands = Hands { settings, found, config: config.clone(), live, aside, telemetry: telemetry.clone() };
+        let (config_of_all, telemetry_of_all) = (config.clone(), telemetry.clone());
+        let hands = Hands {
+            settings,
+            found,
+            config: config_of_all,
+            live,
+            aside,
+            telemetry: telemetry_of_all,
+            subject_keys: subject_keys.clone(),
+        };
         let hands = Arc::new(hands);
         let mut workers = Vec::with_capacity(count);
         for index in 0..count {
@@ -77,7 +100,7 @@ impl Proxy {
             workers.push(std::thread::Builder::new().name(format!("privet-worker-{index}")).spawn(work)?);
         }
         tracing::info!(group = config.group, instance = config.instance, workers = count, "started");
-        Ok(Proxy { stop, status, telemetry, failed, workers, reloader, server })
+        Ok(Proxy { stop, status, telemetry, failed, workers, reloader, server, subject_keys })
     }
 
     /// Whether every worker knows what it has to read.
@@ -87,7 +110,8 @@ impl Proxy {
 
     /// Why a worker gave up, if one did: the proxy cannot do all of its work any more.
     pub fn failure(&self) -> Option<String> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let worker = self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        worker.or_else(|| self.subject_keys.as_ref()?.failure())
     }
 
     /// What is counted: decisions of committed batches, and everything else that is measured.
@@ -130,6 +154,7 @@ struct Hands {
     live: Arc<ArcSwap<Plan>>,
     aside: Option<Aside>,
     telemetry: Arc<Telemetry>,
+    subject_keys: Option<Arc<SubjectKeys>>,
 }
 
 /// One worker's life. That it gave up is kept for whoever watches, and ends the others.
@@ -148,7 +173,7 @@ fn work(index: usize, hands: &Hands, status: WorkerStatus, stop: Arc<AtomicBool>
 }
 
 fn deliver(index: usize, hands: &Hands, status: WorkerStatus, stop: Arc<AtomicBool>) -> Result<(), Fault> {
-    let Hands { settings, found: Found { sources, limits }, config, live, aside, telemetry } = hands;
+    let Hands { settings, found: Found { sources, limits }, config, live, aside, telemetry, subject_keys } = hands;
     let meters = telemetry.transactions();
     // The id is registered before the group is joined: whatever a predecessor left open is settled first.
     let sink = match kafka::producer(settings, index, limits.clone(), meters.clone(), stop.clone()) {
@@ -161,6 +186,10 @@ fn deliver(index: usize, hands: &Hands, status: WorkerStatus, stop: Arc<AtomicBo
     };
     let source = kafka::consumer(settings, index, sources, telemetry.clone())?;
     let judge = PlanJudge::new(live.clone(), record_limits(&config.limits), aside.clone(), telemetry.clone());
+    let judge = match subject_keys {
+        Some(keys) => judge.with_data_keys(keys.topic(), keys.for_worker(index)),
+        None => judge,
+    };
     let config::Commit { interval, records, bytes } = config.commit;
     Worker::new((source, sink, judge), Health(status, index), Cut { interval, records, bytes }, meters, stop).run()
 }
@@ -279,7 +308,16 @@ fn targets(plan: &Plan, config: &Config) -> Vec<Target> {
         let takes = plan.streams.iter().flat_map(names).collect();
         targets.push(Target { topic: quarantine.topic.clone(), role: "`quarantine`".to_owned(), takes });
     }
+    if let Some(topic) = key_topic(config, plan) {
+        targets.push(Target { topic, role: "`subject_keys`".to_owned(), takes: Vec::new() });
+    }
     targets
+}
+
+/// The topic of subject keys, where configuration or policy asks for them.
+fn key_topic(config: &Config, plan: &Plan) -> Option<String> {
+    let written = config.subject_keys.clone();
+    written.or_else(|| plan.subject_keys.is_some().then(config::SubjectKeys::default)).map(|keys| keys.topic)
 }
 
 /// Whether the topics of a candidate policy are there; asked before it is swapped in.
@@ -289,7 +327,14 @@ fn admit(
     sources: Vec<Arc<str>>,
     create: bool,
 ) -> impl Fn(&Plan, &Plan) -> Result<(), String> + Send {
-    move |_running, candidate| {
+    move |running, candidate| {
+        if key_topic(&config, candidate).is_some() && key_topic(&config, running).is_none() {
+            return Err(
+                "it encrypts, and the keys of subjects were not read at the start: set `subject_keys` in the configuration and \
+                        restart"
+                    .to_owned(),
+            );
+        }
         let targets = targets(candidate, &config);
         cluster::check_targets(&settings, &sources, &targets, create).map_err(|error| error.to_string())
     }

@@ -1,6 +1,7 @@
 //! `privet reveal`: tokens and encrypted fields back to values, for those who hold the key.
 
 use super::output;
+use crate::config::{Config, System};
 use crate::keys::KeySet;
 use crate::keys::subject::{Applied, RowSet, SubjectKeys};
 use anyhow::Context;
@@ -15,6 +16,9 @@ pub(crate) struct Args {
     /// The key file
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
+    /// For encrypted fields: a configuration, from which Kafka and the topic of subject keys are taken
+    #[arg(long, value_name = "FILE", conflicts_with = "subject_keys")]
+    config: Option<PathBuf>,
     /// For encrypted fields: the topic of subject keys as JSON lines, {"key":…,"value":…} (null where destroyed), oldest first
     #[arg(long, value_name = "FILE")]
     subject_keys: Option<PathBuf>,
@@ -27,9 +31,10 @@ pub(crate) struct Args {
 /// Where one cannot be read the line is empty, the reason goes to standard error, and the exit code is 1.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let keys = KeySet::load(&args.key).with_context(|| format!("reading {}", args.key.display()))?;
-    let rows = match &args.subject_keys {
-        Some(file) => read_rows(file).with_context(|| format!("reading subject keys from {}", file.display()))?,
-        None => RowSet::default(),
+    let rows = match (&args.subject_keys, &args.config) {
+        (Some(file), _) => read_rows(file).with_context(|| format!("reading subject keys from {}", file.display()))?,
+        (None, Some(file)) => crate::app::subject_key_rows(&Config::load(file, &System)?)?,
+        (None, None) => RowSet::default(),
     };
     let reader = Reader { subject_keys: keys.subject_keys(), keys, rows };
     let mut results = output::results();

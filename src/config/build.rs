@@ -3,7 +3,8 @@
 use super::read::{Section, section};
 use super::yaml::{Kind, Node};
 use super::{
-    Admin, Commit, Config, Guarantee, Ledger, Limits, Log, Lookup, Place, Problem, Properties, Quarantine, Tls, Workers, grammar,
+    Admin, Commit, Config, Guarantee, Ledger, Limits, Log, Lookup, Place, Problem, Properties, Quarantine, SubjectKeys, Tls,
+    Workers, grammar,
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -64,7 +65,8 @@ pub(super) fn config(tree: Node, base: &Path, lookup: &dyn Lookup, problems: &mu
     let ledger = ledger.and_then(|section| ledger_of(section, ledger_at, properties.as_ref(), allow_plaintext, problems));
     let kafka = properties.map(|properties| kafka(kafka_at, properties, allow_plaintext, problems));
     let erasures = topic_of(&mut top, "erasures", tree.at, problems);
-    let subject_keys = topic_of(&mut top, "subject_keys", tree.at, problems);
+    let subject_keys_at = place(&top, "subject_keys");
+    let subject_keys = top.section("subject_keys").map(|section| subject_keys(section, subject_keys_at, problems));
     let admin_at = place(&top, "admin");
     let admin = top.section("admin").and_then(|section| admin(section, admin_at, base, allow_plaintext, problems));
     let quarantine_at = place(&top, "quarantine");
@@ -140,6 +142,13 @@ fn ledger_of(
     let max_staleness = ledger.duration("max_staleness").unwrap_or(Ledger::MAX_STALENESS);
     let kafka = Properties(own.into_iter().map(|(name, (place, value))| (name, (place, value.into()))).collect());
     Some(Ledger { topic, max_staleness, kafka })
+}
+
+fn subject_keys(mut keys: Section, at: Place, problems: &mut Vec<Problem>) -> SubjectKeys {
+    let topic_at = keys.place("topic").unwrap_or(at);
+    let topic = keys.text("topic").unwrap_or_else(|| SubjectKeys::TOPIC.to_owned());
+    named(topic_at, "topic", &topic, problems);
+    SubjectKeys { topic, rows: keys.count("rows").map_or(SubjectKeys::ROWS, as_usize) }
 }
 
 fn kafka(at: Place, written: BTreeMap<String, (Place, String)>, plaintext: bool, problems: &mut Vec<Problem>) -> Properties {

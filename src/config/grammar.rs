@@ -132,7 +132,17 @@ const LEDGER: &[Key] = &[
 
 const ERASURES: &[Key] = &[must("topic", Shape::Text, "The topic; on the cluster of `ledger`.")];
 
-const SUBJECT_KEYS: &[Key] = &[must("topic", Shape::Text, "The topic; on the cluster of the sinks.")];
+/// Beyond this many rows the table takes more memory than machines have.
+const MOST_ROWS: u64 = 1_000_000_000;
+
+const SUBJECT_KEYS: &[Key] = &[
+    key("topic", Shape::Text, "The topic; on the cluster of the sinks. Default: privacy.subject-keys."),
+    key(
+        "rows",
+        Shape::Count(1_000, MOST_ROWS),
+        "Most keys held, 110 bytes each; beyond it no new subject is encrypted for. Default: 10000000.",
+    ),
+];
 
 const ADMIN: &[Key] = &[
     must("listen", Shape::Text, "Address and port, e.g. `127.0.0.1:9600`."),

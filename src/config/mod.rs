@@ -49,8 +49,8 @@ pub struct Config {
     pub ledger: Option<Ledger>,
     /// The topic of suppressions and erasures, on the cluster of the ledger; none without it.
     pub erasures: Option<String>,
-    /// The topic of wrapped keys per subject, on the cluster of the sinks; none without it.
-    pub subject_keys: Option<String>,
+    /// Wrapped keys per subject; where the policy encrypts and nothing is said, as by default.
+    pub subject_keys: Option<SubjectKeys>,
     /// The admin server; none without it.
     pub admin: Option<Admin>,
     /// What a record may be at most.
@@ -131,6 +131,28 @@ pub struct Ledger {
 impl Ledger {
     /// What is known of consent may be so old, unless something else is said.
     pub const MAX_STALENESS: Duration = Duration::from_secs(2);
+}
+
+/// The topic of wrapped keys per subject, on the cluster of the sinks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectKeys {
+    /// The topic.
+    pub topic: String,
+    /// Most rows held in memory.
+    pub rows: usize,
+}
+
+impl SubjectKeys {
+    /// The topic, unless another is named.
+    pub const TOPIC: &str = "privacy.subject-keys";
+    /// Ten million subjects are about 1.1 GB.
+    pub const ROWS: usize = 10_000_000;
+}
+
+impl Default for SubjectKeys {
+    fn default() -> SubjectKeys {
+        SubjectKeys { topic: SubjectKeys::TOPIC.to_owned(), rows: SubjectKeys::ROWS }
+    }
 }
 
 /// The admin server.

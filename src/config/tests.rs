@@ -71,7 +71,7 @@ log: {format: text, level: debug}
     assert_eq!(ledger.kafka.get("bootstrap.servers"), Some("ledger:9093"));
     assert_eq!(ledger.kafka.get("security.protocol"), None, "only what differs");
     assert_eq!(config.erasures.as_deref(), Some("privacy.erasures"));
-    assert_eq!(config.subject_keys.as_deref(), Some("privacy.subject-keys"));
+    assert_eq!(config.subject_keys, Some(SubjectKeys::default()), "what is not said is as by default");
     assert_eq!(config.quarantine.as_ref().unwrap().topic, "privacy.quarantine");
     let admin = config.admin.as_ref().unwrap();
     assert_eq!(admin.token.as_ref().unwrap().expose_secret(), "t0ken");

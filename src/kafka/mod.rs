@@ -5,6 +5,7 @@
 
 pub mod append;
 pub mod cluster;
+pub mod compacted;
 mod contract;
 mod ender;
 mod errors;

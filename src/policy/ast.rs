@@ -552,11 +552,6 @@ pub enum Transform {
         /// `when`: about one element.
         when: Spanned<When>,
     },
-    /// A transform of the language that this version does not have yet.
-    NotYet {
-        /// Its name.
-        name: &'static str,
-    },
 }
 
 /// An entry of `find`.

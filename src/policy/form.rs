@@ -271,14 +271,13 @@ impl Checker<'_, '_> {
         };
         let Some(case) = variant.cases.iter().find(|case| case.word == word) else {
             node.faulty.set(true);
-            let known = || variant.cases.iter().filter(|case| !matches!(case.options, Options::Later)).map(|case| case.word);
+            let known = || variant.cases.iter().map(|case| case.word);
             let hint = closest(word, known()).map(|near| format!("did you mean `{near}`?"));
             let hint = hint.unwrap_or_else(|| format!("it may be {}", alternatives(known())));
             self.diagnostics.error(Code::UnknownWord, place, format!("unknown transform `{word}`")).hint(hint);
             return;
         };
         match (&case.options, options) {
-            (Options::Later, _) => self.not_yet(place, word),
             (Options::None, None) => return,
             (Options::Some(object), Some(options)) => match options.map() {
                 Some(map) => return self.object(map, object, &[], place),

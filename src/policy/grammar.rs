@@ -206,8 +206,6 @@ pub(crate) enum Options {
     None,
     /// A mapping.
     Some(&'static Object),
-    /// A later version brings it.
-    Later,
 }
 
 impl Shape {

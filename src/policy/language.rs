@@ -673,10 +673,6 @@ const fn with(word: &'static str, options: &'static Object, about: &'static str)
     Case { word, about, options: Options::Some(options) }
 }
 
-const fn coming(word: &'static str) -> Case {
-    Case { word, about: "", options: Options::Later }
-}
-
 static FILTER: Object = Object {
     name: "options of `filter`",
     keys: &[need("when", &Shape::Chosen(&WHEN), "Which elements stay; `$` is the element.")],

@@ -114,7 +114,6 @@ impl Writer {
         for case in language::TRANSFORM.cases {
             match &case.options {
                 Options::None => self.line(format_args!("| `{}` | {} | |", case.word, case.about)),
-                Options::Later => self.later.push(format!("transform `{}`", case.word)),
                 Options::Some(object) => {
                     self.later.extend(
                         object

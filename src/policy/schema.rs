@@ -122,7 +122,6 @@ impl Writer {
         let mut properties = Map::new();
         for case in variant.cases {
             match &case.options {
-                Options::Later => {}
                 Options::None => {
                     alone.push(json!({"const": case.word, "description": case.about}));
                     if case.word == "null" {

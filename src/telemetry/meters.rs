@@ -2,7 +2,8 @@
 
 use super::names::{
     BUILD_INFO, DECISIONS, LAG, MINIMISATION, POLICY_INFO, POLICY_PENDING, POLICY_RELOAD_OK, POLICY_RELOAD_TIME, POLICY_RELOADS,
-    PRODUCER_REBUILDS, QUARANTINED, READY, RECORD_BYTES, RELEASED_BYTES, TRANSACTION_SECONDS, TRANSACTIONS, VENDOR_REVIEW_AGE,
+    PRODUCER_REBUILDS, QUARANTINED, READY, RECORD_BYTES, RELEASED_BYTES, SUBJECT_KEYS, SUBJECT_KEYS_LIMIT, TRANSACTION_SECONDS,
+    TRANSACTIONS, VENDOR_REVIEW_AGE,
 };
 use super::series::{Histogram, Series, Values};
 use crate::event::Timestamp;
@@ -178,6 +179,12 @@ impl Telemetry {
     /// Whether the process should be given work.
     pub fn ready(&self, ready: bool) {
         self.series.gauge(&READY, []).set(if ready { 1.0 } else { 0.0 });
+    }
+
+    /// The gauge of keys of subjects that are held, of so many at most.
+    pub fn subject_keys(&self, limit: usize) -> Gauge {
+        self.series.gauge(&SUBJECT_KEYS_LIMIT, []).set(limit as f64);
+        self.series.gauge(&SUBJECT_KEYS, [])
     }
 
     /// Everything in Prometheus' text exposition format.

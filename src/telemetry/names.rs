@@ -156,13 +156,23 @@ pub(super) static VENDOR_REVIEW_AGE: GaugeOf<1> = GaugeOf {
     help: "Time since a vendor's assessment was last looked at; absent or 0 where the policy gives no date.",
     labels: ["vendor"],
 };
+pub(super) static SUBJECT_KEYS: GaugeOf<0> = GaugeOf {
+    name: "privet_subject_keys",
+    help: "Keys of subjects that are held, also those that this process has made and not committed yet.",
+    labels: [],
+};
+pub(super) static SUBJECT_KEYS_LIMIT: GaugeOf<0> = GaugeOf {
+    name: "privet_subject_keys_limit",
+    help: "Most keys of subjects that may be held; at the limit records of new subjects are quarantined.",
+    labels: [],
+};
 pub(super) static READY: GaugeOf<0> =
     GaugeOf { name: "privet_ready", help: "1 if the process should be given work; /readyz gives the reasons.", labels: [] };
 pub(super) static BUILD_INFO: GaugeOf<1> =
     GaugeOf { name: "privet_build_info", help: "1 for the build that runs.", labels: ["version"] };
 
 /// Every metric, in the order in which they are shown.
-pub static TABLE: [Metric; 20] = [
+pub static TABLE: [Metric; 22] = [
     RECORDS.row(),
     RECORD_BYTES.row(),
     DECISIONS.row(),
@@ -181,6 +191,8 @@ pub static TABLE: [Metric; 20] = [
     POLICY_RELOAD_TIME.row(),
     POLICY_PENDING.row(),
     VENDOR_REVIEW_AGE.row(),
+    SUBJECT_KEYS.row(),
+    SUBJECT_KEYS_LIMIT.row(),
     READY.row(),
     BUILD_INFO.row(),
 ];
@@ -220,6 +232,9 @@ mod tests {
         ("privet_build_info", &["version"], true),
         // An addition: an alert needs to see what /readyz says.
         ("privet_ready", &[], true),
+        // An addition: a table that fills up is seen before it is full.
+        ("privet_subject_keys", &[], true),
+        ("privet_subject_keys_limit", &[], true),
     ];
 
     #[test]

@@ -6,6 +6,7 @@ mod kit;
 mod crash;
 mod exact;
 mod reload;
+mod shred;
 mod start;
 mod watch;
 

@@ -32,6 +32,8 @@ pub struct Scene {
     pub guarantee: &'static str,
     /// The `quarantine:` line, if any.
     pub quarantine: Option<String>,
+    /// Further lines of the configuration.
+    pub more: String,
     /// Worker threads of one instance.
     pub workers: usize,
     /// What is logged.
@@ -107,6 +109,7 @@ impl Scene {
             client_settings: Vec::new(),
             guarantee: "exactly_once",
             quarantine,
+            more: String::new(),
             workers: 1,
             log_level: "info",
             environment: Vec::new(),
@@ -210,6 +213,7 @@ sinks:
         if let Some(quarantine) = &self.quarantine {
             text.push_str(&format!("quarantine: {quarantine}\n"));
         }
+        text.push_str(&self.more);
         let path = self.dir.join(format!("{instance}.yaml"));
         std::fs::write(&path, text).expect("the configuration can be written");
         path

@@ -21,7 +21,7 @@ pub struct RowSet {
 impl RowSet {
     /// Takes one record of the topic, in the order of the topic.
     pub fn apply(&mut self, key: &[u8], value: Option<&[u8]>) -> Applied {
-        let Some(named) = RowKey::read(key) else { return Applied::Undecodable(super::RowError::Key) };
+        let Some(named) = RowKey::from_record_key(key) else { return Applied::Undecodable(super::RowError::Key) };
         match value.map(|value| Row::read(key, value)) {
             None => Applied::Destroyed(self.rows.remove(&named.id).is_some()),
             Some(Ok(row)) => {

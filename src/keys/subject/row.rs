@@ -69,7 +69,8 @@ impl RowKey {
         append_base64(&self.bytes(), out);
     }
 
-    pub(super) fn read(text: &[u8]) -> Option<RowKey> {
+    /// The row that a record key of the topic names.
+    pub fn from_record_key(text: &[u8]) -> Option<RowKey> {
         let mut bytes = [0u8; 16 + ID_BYTES];
         let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
         let (subject, id) = bytes.split_first_chunk::<16>()?;
@@ -113,7 +114,7 @@ pub enum RowError {
 impl Row {
     /// A row from a record of the topic.
     pub(super) fn read(key: &[u8], value: &[u8]) -> Result<Row, RowError> {
-        let key = RowKey::read(key).ok_or(RowError::Key)?;
+        let key = RowKey::from_record_key(key).ok_or(RowError::Key)?;
         let (root, wrapped) = read_value(value).ok_or(RowError::Value)?;
         Ok(Row { key, root, wrapped })
     }

@@ -98,7 +98,7 @@ impl SubjectTable {
 
     /// Takes one record of the topic, in the order of the topic.
     pub fn apply(&self, key: &[u8], value: Option<&[u8]>) -> Applied {
-        let Some(named) = RowKey::read(key) else { return Applied::Undecodable(RowError::Key) };
+        let Some(named) = RowKey::from_record_key(key) else { return Applied::Undecodable(RowError::Key) };
         let Some(value) = value else { return Applied::Destroyed(self.remove(&named, |_| true)) };
         match Row::read(key, value) {
             Ok(row) if self.put(&row, STORED) => Applied::Stored,

@@ -212,7 +212,6 @@ pub(super) fn name(transform: &Transform) -> &'static str {
         Transform::Prefix { .. } => "prefix",
         Transform::Bucket { .. } => "bucket",
         Transform::UserAgent => "user_agent",
-        Transform::NotYet { name } => name,
     }
 }
 
@@ -273,10 +272,6 @@ pub(super) fn compile<'a>(cx: &mut Cx<'a>, transform: &'a Transform, span: &Span
         }
         Transform::Token { key } => return keyed(cx, key, Make::Token),
         Transform::Encrypt { key } => return keyed(cx, key, Make::Encrypt),
-        Transform::NotYet { name } => {
-            cx.diagnostics.error(Code::NotYet, span, format!("transform `{name}` is not supported yet"));
-            return None;
-        }
     };
     Some(Compiled::Fixed(action))
 }

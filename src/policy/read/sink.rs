@@ -75,7 +75,6 @@ fn read_transform(node: &Node) -> Option<Transform> {
     };
     let case = language::TRANSFORM.cases.iter().find(|case| case.word == word)?;
     match (&case.options, options) {
-        (Options::Later, _) => Some(Transform::NotYet { name: case.word }),
         (Options::None, None) => alone(word),
         (Options::Some(_), Some(options)) => with_options(word, &options),
         (Options::None, Some(_)) | (Options::Some(_), None) => None,

@@ -136,7 +136,6 @@ fn offered(shape: &'static Shape, all: &mut BTreeSet<(String, String)>) {
             }
         }),
         Shape::Variant(variant) => variant.cases.iter().for_each(|case| match &case.options {
-            Options::Later => {}
             Options::None => {
                 all.insert((variant.name.into(), case.word.into()));
             }
