@@ -34,13 +34,13 @@ impl MacKey {
         print(&self.id, &self.mac(input), out);
     }
 
-    /// HMAC-SHA-256 of the input, whole: what ledger rows and suppression lists are keyed by.
+    /// HMAC-SHA-256 of the input, whole.
     pub fn mac(&self, input: &[u8]) -> [u8; 32] {
         self.mac_of(&[input])
     }
 
-    /// The same, of an input in several parts that stand behind each other.
-    pub(super) fn mac_of(&self, parts: &[&[u8]]) -> [u8; 32] {
+    /// HMAC-SHA-256 of the parts as one: what ledger rows and suppression lists are keyed by.
+    pub fn mac_of(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut state = self.state.clone();
         parts.iter().for_each(|part| state.update(part));
         state.finalize().into_bytes().into()

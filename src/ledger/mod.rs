@@ -1,21 +1,37 @@
 //! The consent ledger: what people said elsewhere and before, by keyed digest of who they are, in memory.
+//!
+//! One thread applies the records of two compacted topics, consent and erasures, each as the last word on its key; all workers
+//! read meanwhile. Whoever judges a batch can ask afterwards whether something was taken away from anybody it looked up.
 
+mod aliases;
+mod digest;
+mod lookup;
 mod recent;
+pub mod record;
+mod row;
+mod shapes;
+mod store;
+mod suppress;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use digest::{Digest, Digests, HashBuffers};
+pub use lookup::{Held, HeldPurpose, Rows};
+pub use record::{ConsentRecord, Suppression, Unreadable};
+pub use row::Said;
+pub use shapes::{Choice, PurposeName, Reach};
 
 use crate::event::Timestamp;
-use crate::keys::{KeySet, MacKey};
+use crate::keys::KeySet;
+use aliases::Aliases;
 use recent::Recent;
+use row::{Packer, Refused};
+use shapes::{Shape, Shapes};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-
-/// The keyed digest of an identity, the only form in which a ledger knows anybody.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Digest(u128);
-
-impl Digest {
-    /// Stands for everyone where a change may concern anybody.
-    pub const EVERYONE: Digest = Digest(u128::MAX);
-}
+use store::Store;
+use suppress::Suppressions;
 
 /// The two compacted topics that feed a ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +51,7 @@ pub struct Change<'a> {
     pub partition: i32,
     /// Its offset.
     pub offset: i64,
-    /// Its key; a record without one concerns nobody who could be named, and denies everybody.
+    /// Its key.
     pub key: Option<&'a [u8]>,
     /// Its value; `None` is a tombstone.
     pub value: Option<&'a [u8]>,
@@ -64,8 +80,11 @@ pub enum Applied {
         /// The value to append.
         denial: Vec<u8>,
     },
-    /// There is no room: what the record says could not be kept. The process must stop.
-    Full,
+    /// The ledger cannot keep what the record says and does not know any more what holds. The process must stop.
+    Stop {
+        /// Why.
+        why: &'static str,
+    },
 }
 
 /// Whether what the ledger holds may be relied on.
@@ -79,47 +98,234 @@ pub enum State {
     Stale(Instant),
 }
 
+/// How much a ledger holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Rows.
+    pub subjects: usize,
+    /// Other names of subjects.
+    pub aliases: usize,
+    /// Identities suppressed, for some purpose or all.
+    pub suppressed: usize,
+    /// Combinations of purposes, states, vendor lists and places.
+    pub shapes: usize,
+    /// Different names of purposes.
+    pub purposes: usize,
+    /// Different lists of vendors.
+    pub vendor_lists: usize,
+}
+
 /// Consent and suppressions by subject: shared, read by all workers while one thread applies changes.
 pub struct Ledger {
-    key: MacKey,
+    digests: Digests,
+    shapes: Shapes,
+    rows: Store,
+    aliases: Aliases,
+    suppressions: Suppressions,
     recent: Recent,
     fresh: Mutex<Option<Instant>>,
+    /// Held while a change is applied: what a row was and what it becomes belong together.
+    applying: Mutex<Scratch>,
 }
+
+/// The memory of applying.
+#[derive(Default)]
+struct Scratch {
+    packer: Packer,
+    old_words: Vec<u32>,
+    old_aliases: Vec<Digest>,
+    new_aliases: Vec<Digest>,
+}
+
+/// No more numbers or places for what a record says.
+struct Full;
+
+impl From<store::NoRoom> for Full {
+    fn from(_: store::NoRoom) -> Full {
+        Full
+    }
+}
+
+impl From<shapes::NoRoom> for Full {
+    fn from(_: shapes::NoRoom) -> Full {
+        Full
+    }
+}
+
+const FULL: Applied = Applied::Stop { why: "the ledger has no room for more" };
 
 impl Ledger {
     /// An empty ledger, not ready, whose digests are made with the key set's dedicated root.
     pub fn new(keys: &KeySet) -> Ledger {
-        Ledger { key: keys.digest_key("ledger"), recent: Recent::new(), fresh: Mutex::new(None) }
+        Ledger {
+            digests: Digests::new(keys),
+            shapes: Shapes::default(),
+            rows: Store::new(),
+            aliases: Aliases::new(),
+            suppressions: Suppressions::new(),
+            recent: Recent::new(),
+            fresh: Mutex::new(None),
+            applying: Mutex::new(Scratch::default()),
+        }
     }
 
-    /// Applies one change: the last one for a key wins. For one thread at a time; readers go on meanwhile.
+    /// Applies one change: the last one for a key wins. Readers go on meanwhile.
     pub fn apply(&self, change: &Change<'_>) -> Applied {
-        let Change { feed: _, partition: _, offset: _, key, value: _, timestamp: _ } = *change;
-        self.recent.push([key.map_or(Digest::EVERYONE, |key| self.digest_of_key(key))]);
-        Applied::Undecodable { why: "the ledger reads no records yet" }
+        let Change { feed, partition: _, offset: _, key, value, timestamp: _ } = *change;
+        let mut scratch = self.applying.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let applied = match (feed, key) {
+            // A compacted topic has no such record. It may be a withdrawal, and nobody knows whose.
+            (Feed::Consent | Feed::Erasures, None | Some(b"")) => {
+                return Applied::Stop { why: "a record without a key: the topic is not compacted" };
+            }
+            (Feed::Consent, Some(key)) => self.apply_consent(key, value, &mut scratch),
+            (Feed::Erasures, Some(key)) => self.apply_suppression(key, value),
+        };
+        applied.unwrap_or(FULL)
+    }
+
+    fn apply_consent(&self, key: &[u8], value: Option<&[u8]>, scratch: &mut Scratch) -> Result<Applied, Full> {
+        let digest = self.digests.of_key(key);
+        let old = self.rows.get(digest, |shape, words| {
+            scratch.old_words.clear();
+            scratch.old_words.extend_from_slice(words);
+            shape
+        });
+        let old = old.and_then(|shape| self.shapes.get(shape));
+        self.aliases.of(digest, &mut scratch.old_aliases);
+        scratch.new_aliases.clear();
+        let Some(value) = value else { return Ok(self.forget(digest, old.as_deref(), scratch)) };
+        let highest = old.as_ref().map_or(0, |shape| row::version(shape, &scratch.old_words));
+        let read = ConsentRecord::read(value).and_then(|record| match record.identity.is_key(key) {
+            true => Ok(record),
+            false => Err(Unreadable("a consent record under the key of another identity")),
+        });
+        let (shape, applied) = match &read {
+            Err(Unreadable(why)) => (scratch.packer.refuse(Refused::Unreadable, highest), Some(Applied::Undecodable { why })),
+            Ok(record) => {
+                let aliases = record.aliases.iter().map(|alias| self.digests.of(&alias.kind, &alias.value));
+                scratch.new_aliases.extend(aliases.filter(|alias| *alias != digest));
+                scratch.new_aliases.sort_unstable();
+                scratch.new_aliases.dedup();
+                if record.version < highest {
+                    let denial = denial(record, highest.saturating_add(1), value);
+                    (scratch.packer.refuse(Refused::Regressed, highest), Some(Applied::Regression { denial }))
+                } else {
+                    (scratch.packer.pack(record, &self.shapes)?, None)
+                }
+            }
+        };
+        let restricts = self.store(digest, old.as_deref(), &shape, scratch)?;
+        Ok(applied.unwrap_or(if restricts { Applied::Restricted } else { Applied::Stored }))
+    }
+
+    /// Stores the row in the packer and its aliases. Whether something was taken away, from whomever: it is known before
+    /// this returns.
+    fn store(&self, digest: Digest, old: Option<&Shape>, shape: &Shape, scratch: &Scratch) -> Result<bool, Full> {
+        let Scratch { packer, old_words, old_aliases, new_aliases } = scratch;
+        self.rows.put(digest, self.shapes.shape(shape)?, &packer.words)?;
+        let restricts = row::takes_away(old.map(|old| (old, &old_words[..])), (shape, &packer.words));
+        let denies = row::takes_away(None, (shape, &packer.words));
+        let (mut lost, mut shared) = (Vec::new(), Vec::new());
+        for alias in new_aliases.iter().filter(|alias| !old_aliases.contains(alias)) {
+            // Of several rows a grant counts only where all of them have it.
+            let had = self.aliases.is_claimed(*alias) || self.rows.get(*alias, |_, _| ()).is_some();
+            self.aliases.claim(*alias, digest)?;
+            if had || denies {
+                shared.push(*alias);
+            }
+        }
+        for alias in old_aliases.iter().filter(|alias| !new_aliases.contains(alias)) {
+            self.aliases.release(*alias, digest)?;
+            lost.push(*alias);
+        }
+        self.aliases.set(digest, new_aliases)?;
+        if restricts {
+            self.recent.push([digest].into_iter().chain(old_aliases.iter().chain(new_aliases).copied()));
+        } else if !lost.is_empty() || !shared.is_empty() {
+            self.recent.push(lost.iter().chain(&shared).copied());
+        }
+        Ok(restricts || !lost.is_empty() || !shared.is_empty())
+    }
+
+    /// A tombstone: what was granted is silence again, and so is what was denied.
+    fn forget(&self, digest: Digest, old: Option<&Shape>, scratch: &Scratch) -> Applied {
+        for alias in &scratch.old_aliases {
+            if self.aliases.release(*alias, digest).is_err() {
+                return FULL;
+            }
+        }
+        if self.aliases.set(digest, &[]).is_err() {
+            return FULL;
+        }
+        self.rows.remove(digest);
+        if old.is_some() {
+            self.recent.push([digest].into_iter().chain(scratch.old_aliases.iter().copied()));
+        }
+        Applied::Removed
+    }
+
+    fn apply_suppression(&self, key: &[u8], value: Option<&[u8]>) -> Result<Applied, Full> {
+        let (digest, form, unreadable_key) = self.digests.of_suppression_key(key);
+        let Some(value) = value else {
+            self.suppressions.lift(digest);
+            return Ok(Applied::Removed);
+        };
+        let read = Suppression::read(value).and_then(|record| match &record.identity {
+            Some(identity) if !identity.key().eq_ignore_ascii_case(key) => {
+                Err(Unreadable("a suppression under the key of another identity"))
+            }
+            Some(_) | None => Ok(record),
+        });
+        let mut purposes = Vec::new();
+        if let Ok(record) = &read {
+            for name in &record.purposes {
+                match &**name {
+                    // As if none were named.
+                    record::EVERY_PURPOSE => {
+                        purposes.clear();
+                        break;
+                    }
+                    name => purposes.push(self.shapes.purpose(name)?),
+                }
+            }
+        }
+        let is_first_of_its_form = self.suppressions.put(digest, form, &purposes)?;
+        // Nobody was looked up by hashes of this form before.
+        self.recent.push([if is_first_of_its_form { Digest::EVERYONE } else { digest }]);
+        Ok(match (read.err(), unreadable_key) {
+            (Some(Unreadable(why)), _) | (None, Some(why)) => Applied::Undecodable { why },
+            (None, None) => Applied::Restricted,
+        })
     }
 
     /// Whether the row under that key still stands on a regression, so that a denial has to be appended: false once the
     /// denial, or any later record, was applied.
-    pub fn needs_denial(&self, _key: &[u8]) -> bool {
-        false
+    pub fn needs_denial(&self, key: &[u8]) -> bool {
+        let shape = self.rows.get(self.digests.of_key(key), |shape, _| shape);
+        shape.and_then(|shape| self.shapes.get(shape)).is_some_and(|shape| shape.regressed)
     }
 
-    /// The digest under which a record key, `kind:value`, is filed.
-    pub fn digest_of_key(&self, key: &[u8]) -> Digest {
-        let mac = self.key.mac(key);
-        let (digest, _) = mac.split_first_chunk().expect("a MAC of 32 bytes has 16");
-        Digest(u128::from_le_bytes(*digest))
+    /// What makes the digests by which this ledger knows people.
+    pub fn digests(&self) -> &Digests {
+        &self.digests
     }
 
     /// How many subjects have a row.
     pub fn subjects(&self) -> usize {
-        0
+        self.rows.len()
     }
 
     /// How many identities are suppressed, for some purpose or all.
     pub fn suppressed(&self) -> usize {
-        0
+        self.suppressions.len()
+    }
+
+    /// How much it holds.
+    pub fn stats(&self) -> Stats {
+        let (shapes, purposes, vendor_lists) = self.shapes.counts();
+        let (subjects, aliases, suppressed) = (self.rows.len(), self.aliases.len(), self.suppressions.len());
+        Stats { subjects, aliases, suppressed, shapes, purposes, vendor_lists }
     }
 
     /// How often something was taken away from somebody so far. A worker notes it when a batch opens.
@@ -143,6 +349,11 @@ impl Ledger {
         *self.fresh.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = None;
     }
 
+    /// Whether everything was read. How long ago that was proved is for the delivery loop, which has a clock.
+    pub fn is_ready(&self) -> bool {
+        self.fresh.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).is_some()
+    }
+
     /// Whether it may be relied on.
     pub fn state(&self, now: Instant, max_staleness: Duration) -> State {
         match *self.fresh.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) {
@@ -151,4 +362,11 @@ impl Ledger {
             Some(as_of) => State::Fresh(as_of),
         }
     }
+}
+
+/// The denial to append after a version went backwards, in the form in which the record came. It has no time, so that
+/// nothing beats it, as nothing beats the row until it comes.
+fn denial(record: &ConsentRecord<'_>, version: u64, value: &[u8]) -> Vec<u8> {
+    let denial = ConsentRecord { aliases: record.aliases.clone(), ..ConsentRecord::denial(record.identity.clone(), version) };
+    if value.first() == Some(&b'{') { denial.to_json() } else { denial.to_protobuf() }
 }

@@ -39,7 +39,6 @@ pub struct Engine {
     text: Vec<u8>,
     headers: Vec<u16>,
     refusal: Option<Refusal>,
-    #[expect(dead_code, reason = "the join of rows with events comes next")]
     ledger: Option<Arc<Ledger>>,
     looked_up: Vec<Digest>,
 }

@@ -1,0 +1,346 @@
+//! The rules of the ledger, row by row.
+
+use super::*;
+use crate::event::Jurisdiction;
+use crate::keys::KeySet;
+
+fn ledger() -> Ledger {
+    Ledger::new(&KeySet::demonstration())
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+/// Applies a value under a key of the consent topic.
+fn put(ledger: &Ledger, key: &str, value: Option<&str>) -> Applied {
+    let (key, value) = (Some(key.as_bytes()), value.map(str::as_bytes));
+    ledger.apply(&Change { feed: Feed::Consent, partition: 0, offset: 0, key, value, timestamp: None })
+}
+
+/// Applies the consent record of `user_id:u1`, with these members besides its identity.
+fn put_u1(ledger: &Ledger, members: &str) -> Applied {
+    put(ledger, "user_id:u1", Some(&format!(r#"{{"identity":{{"kind":"user_id","value":"u1"}}{members}}}"#)))
+}
+
+fn suppress(ledger: &Ledger, key: &str, value: Option<&str>) -> Applied {
+    let (key, value) = (Some(key.as_bytes()), value.map(str::as_bytes));
+    ledger.apply(&Change { feed: Feed::Erasures, partition: 0, offset: 0, key, value, timestamp: None })
+}
+
+/// Per row that an identity leads to: purpose and choice.
+fn found(ledger: &Ledger, kind: &str, value: &str) -> Vec<Vec<(String, Choice)>> {
+    let mut rows = Rows::default();
+    ledger.find(ledger.digests().of(kind, value), &mut rows);
+    let name = |said: Said| said.purpose.index().map_or("*".to_owned(), |index| ledger.purpose_name(index).unwrap().to_string());
+    (0..rows.len()).map(|row| rows.said(row).map(|said| (name(said), said.choice)).collect()).collect()
+}
+
+fn suppressed(ledger: &Ledger, kind: &str, value: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let plain = ledger.digests().of(kind, value);
+    ledger.suppressions((kind, value), plain, &mut HashBuffers::default(), &mut Vec::new(), &mut |purpose| {
+        let name = purpose.index().map(|index| ledger.purpose_name(index).unwrap().to_string());
+        names.push(name.unwrap_or("*".into()));
+    });
+    names
+}
+
+const GRANTED: &str = r#","purposes":{"ads":{"state":"granted","at":"2026-11-01T09:00:00Z"}}"#;
+const WITHDRAWN: &str = r#","purposes":{"ads":{"state":"withdrawn","at":"2026-11-19T18:00:00Z"}}"#;
+
+#[test]
+fn the_record_of_the_contract_is_held_as_it_says() {
+    let ledger = ledger();
+    let record = r#"{"identity":{"kind":"user_id","value":"97980cfea0067"},
+        "aliases":[{"kind":"anonymous_id","value":"507f191e810c19729de860ea"}],
+        "jurisdiction":"DE","version":12,
+        "purposes":{"analytics":{"state":"granted","at":"2026-11-01T09:00:00Z","expires":"2027-12-01T00:00:00Z","vendors":["*"]},
+                    "advertising":{"state":"withdrawn","at":"2026-11-19T18:00:00Z","since":null}},
+        "evidence":{"notice":"privacy_v4","record_id":"8e2a"}}"#;
+    assert!(put(&ledger, "user_id:97980cfea0067", Some(record)) == Applied::Restricted, "it holds a withdrawal");
+    let held = ledger.held("user_id", "97980cfea0067").unwrap();
+    assert_eq!((held.version, held.aliases, held.place), (12, 1, Jurisdiction::from_event(Some("DE"), None)));
+    let analytics = held.purposes.iter().find(|held| held.purpose == "analytics").unwrap();
+    assert_eq!(analytics.choice, Choice::Granted);
+    assert_eq!(analytics.since, Some(at("2026-11-01T09:00:00Z")));
+    assert_eq!(analytics.confirmed, analytics.since);
+    assert_eq!(analytics.expires, Some(at("2027-12-01T00:00:00Z")));
+    assert_eq!(analytics.vendors, Some(vec!["*".to_owned()]));
+    let advertising = held.purposes.iter().find(|held| held.purpose == "advertising").unwrap();
+    assert_eq!((advertising.choice, advertising.since), (Choice::Withdrawn, Some(at("2026-11-19T18:00:00Z"))));
+    assert_eq!(found(&ledger, "anonymous_id", "507f191e810c19729de860ea").len(), 1);
+    assert_eq!(ledger.subjects(), 1);
+}
+
+#[test]
+fn the_last_offset_wins_whatever_the_times_say() {
+    let ledger = ledger();
+    assert!(put_u1(&ledger, WITHDRAWN) == Applied::Restricted);
+    assert!(put_u1(&ledger, GRANTED) == Applied::Stored, "older by its time, later by its offset");
+    assert_eq!(found(&ledger, "user_id", "u1"), [[("ads".into(), Choice::Granted)]]);
+    assert!(put_u1(&ledger, WITHDRAWN) == Applied::Restricted);
+    assert_eq!(found(&ledger, "user_id", "u1"), [[("ads".into(), Choice::Withdrawn)]]);
+}
+
+#[test]
+fn a_tombstone_and_nobody_are_silence() {
+    let ledger = ledger();
+    put_u1(&ledger, &format!(r#"{WITHDRAWN},"aliases":[{{"kind":"device","value":"d1"}}]"#));
+    assert_eq!(found(&ledger, "device", "d1").len(), 1);
+    assert!(put(&ledger, "user_id:u1", None) == Applied::Removed);
+    assert!(found(&ledger, "user_id", "u1").is_empty());
+    assert!(found(&ledger, "device", "d1").is_empty());
+    assert!(found(&ledger, "user_id", "u2").is_empty());
+    assert_eq!(ledger.stats(), Stats { shapes: ledger.stats().shapes, purposes: 1, ..Stats::default() });
+    assert!(put(&ledger, "user_id:u9", None) == Applied::Removed, "of nobody");
+}
+
+#[test]
+fn what_cannot_be_read_denies_all_to_its_key() {
+    let other = r#"{"identity":{"kind":"user_id","value":"u2"}}"#;
+    for value in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "\u{1}\u{2}",
+        r#"{"purposes":{}}"#,
+        other,
+        r#"{"identity":{"kind":"user_id","value":"u1"},"purposs":{}}"#,
+        r#"{"identity":{"kind":"user_id","value":"u1"},"purposes":{"ads":{"state":"maybe"}}}"#,
+        r#"{"identity":{"kind":"user_id","value":"u1"},"purposes":{"ads":{"at":"2026-11-01T09:00:00Z"}}}"#,
+        r#"{"identity":{"kind":"user_id","value":"u1"},"purposes":{"ads":{"state":"granted","at":"yesterday"}}}"#,
+        r#"{"identity":{"kind":"user_id","value":"u1"},"purposes":{"ads":{"state":"granted","expire":"2026-11-01T09:00:00Z"}}}"#,
+        r#"{"identity":{"kind":"user_id","value":"u1"},"purposes":{"ads":{"state":"denied"},"ads":{"state":"granted"}}}"#,
+        r#"{"identity":{"kind":"user_id","value":"u1"},"purposes":{"*":{"state":"granted","at":"2026-11-01T09:00:00Z"}}}"#,
+        r#"{"identity":{"kind":"user_id","value":"u1"},"purposes":{"":{"state":"denied"}}}"#,
+        r#"{"identity":{"kind":"user_id","value":"u1"},"version":-1}"#,
+        r#"{"identity":{"kind":"user_id","value":"u1"},"aliases":[{"kind":"a:b","value":"x"}]}"#,
+        r#"{"identity":{"kind":"user_id","value":"u1"}} {}"#,
+    ] {
+        let ledger = ledger();
+        put_u1(&ledger, GRANTED);
+        let since = ledger.restrictions();
+        let applied = put(&ledger, "user_id:u1", Some(value));
+        assert!(matches!(applied, Applied::Undecodable { .. }), "{value}");
+        assert_eq!(found(&ledger, "user_id", "u1"), [[("*".into(), Choice::Broken)]], "{value}");
+        let u1 = ledger.digests().of("user_id", "u1");
+        assert!(ledger.restricted_since(since, |digest| digest == u1), "{value}");
+        assert!(put_u1(&ledger, GRANTED) == Applied::Stored, "the next one counts again");
+    }
+}
+
+#[test]
+fn a_record_without_a_key_stops_the_ledger() {
+    for (feed, key) in [(Feed::Consent, None), (Feed::Erasures, None), (Feed::Consent, Some(&b""[..]))] {
+        let change = Change { feed, partition: 0, offset: 0, key, value: Some(b"{}"), timestamp: None };
+        assert!(matches!(ledger().apply(&change), Applied::Stop { .. }));
+    }
+}
+
+#[test]
+fn a_version_that_goes_backwards_denies_until_the_denial_that_every_instance_reads() {
+    let record = |version: u64| format!(r#"{GRANTED},"version":{version}"#);
+    let long = ledger();
+    assert!(put_u1(&long, &record(12)) == Applied::Stored);
+    assert!(put_u1(&long, &record(12)) == Applied::Stored, "the same again");
+    let Applied::Regression { denial } = put_u1(&long, &record(11)) else { panic!("a regression") };
+    assert_eq!(found(&long, "user_id", "u1"), [[("*".into(), Choice::Denied)]]);
+    assert!(long.needs_denial(b"user_id:u1"));
+    assert!(ConsentRecord::read(&denial).is_ok_and(|denial| denial.version == 13));
+    let denial = String::from_utf8(denial).unwrap();
+    put(&long, "user_id:u1", Some(&denial));
+    assert!(!long.needs_denial(b"user_id:u1"));
+    assert_eq!(long.held("user_id", "u1").unwrap().version, 13);
+
+    // After compaction a fresh instance reads the last record alone.
+    let fresh = ledger();
+    put(&fresh, "user_id:u1", Some(&denial));
+    assert_eq!(found(&fresh, "user_id", "u1"), found(&long, "user_id", "u1"));
+    assert!(put_u1(&long, &record(13)) == Applied::Stored, "as high as the denial");
+    // An uncounted record after a counted one goes backwards too.
+    assert!(matches!(put_u1(&long, GRANTED), Applied::Regression { .. }));
+    // What cannot be read keeps the count.
+    put(&long, "user_id:u1", Some("{"));
+    assert!(matches!(put_u1(&long, &record(12)), Applied::Regression { .. }));
+    // A tombstone forgets it, as compaction does.
+    put(&long, "user_id:u1", None);
+    assert!(put_u1(&long, &record(1)) == Applied::Stored);
+    assert!(put_u1(&long, &record(u64::MAX)) == Applied::Stored);
+    assert_eq!(long.held("user_id", "u1").unwrap().version, u64::MAX);
+}
+
+#[test]
+fn an_alias_leads_to_every_row_that_claims_it_and_is_given_up_again() {
+    let ledger = ledger();
+    let claim = |user: &str, alias: &str, members: &str| {
+        let aliases = format!(r#""aliases":[{{"kind":"device","value":"{alias}"}}]"#);
+        let value = format!(r#"{{"identity":{{"kind":"user_id","value":"{user}"}},{aliases}{members}}}"#);
+        put(&ledger, &format!("user_id:{user}"), Some(&value))
+    };
+    let d1 = ledger.digests().of("device", "d1");
+    assert!(claim("u1", "d1", GRANTED) == Applied::Stored);
+    let since = ledger.restrictions();
+    assert!(claim("u2", "d1", GRANTED) == Applied::Restricted, "two claim it: its grants count only where both agree");
+    assert!(ledger.restricted_since(since, |digest| digest == d1));
+    assert_eq!(found(&ledger, "device", "d1").len(), 2);
+    assert_eq!(found(&ledger, "user_id", "u1").len(), 1);
+    let since = ledger.restrictions();
+    assert!(claim("u2", "d1", WITHDRAWN) == Applied::Restricted);
+    assert!(ledger.restricted_since(since, |digest| digest == d1), "who looked up the alias is concerned");
+    assert!(claim("u2", "d2", WITHDRAWN) == Applied::Restricted);
+    assert_eq!((found(&ledger, "device", "d1").len(), found(&ledger, "device", "d2").len()), (1, 1));
+    assert_eq!(ledger.stats().aliases, 2);
+}
+
+#[test]
+fn an_alias_that_a_crowd_claims_is_the_same_when_the_crowd_is_gone() {
+    let ledger = ledger();
+    let claim = |user: usize, claims: bool| {
+        let aliases = if claims { r#","aliases":[{"kind":"device","value":"kiosk"}]"# } else { "" };
+        let value = format!(r#"{{"identity":{{"kind":"user_id","value":"{user}"}}{aliases}{GRANTED}}}"#);
+        put(&ledger, &format!("user_id:{user}"), Some(&value));
+    };
+    let mut rows = Rows::default();
+    let mut look = || {
+        ledger.find(ledger.digests().of("device", "kiosk"), &mut rows);
+        (rows.len(), rows.is_crowd())
+    };
+    (0..60).for_each(|user| claim(user, true));
+    assert_eq!(look(), (60, false));
+    claim(60, true);
+    claim(61, true);
+    assert_eq!(look(), (0, true));
+    claim(3, false);
+    assert_eq!(look(), (0, true));
+    claim(4, false);
+    assert_eq!(look(), (60, false));
+}
+
+#[test]
+fn only_what_takes_something_away_concerns_open_batches() {
+    let ledger = ledger();
+    let grant = |rest: &str| format!(r#","purposes":{{"ads":{{"state":"granted","at":"2026-11-01T09:00:00Z"{rest}}}}}"#);
+    let steps = [
+        (grant(""), Applied::Stored, "a new grant"),
+        (grant(""), Applied::Stored, "the same"),
+        (grant(r#","since":"2026-10-01T00:00:00Z""#), Applied::Stored, "since longer"),
+        (grant(""), Applied::Restricted, "since shorter"),
+        (grant(r#","expires":"2027-01-01T00:00:00Z""#), Applied::Restricted, "an end"),
+        (grant(r#","expires":"2027-02-01T00:00:00Z""#), Applied::Stored, "a later end"),
+        (grant(r#","expires":"2027-01-01T00:00:00Z""#), Applied::Restricted, "an earlier end"),
+        (grant(r#","vendors":["*"]"#), Applied::Stored, "everybody disclosed"),
+        (grant(r#","vendors":["acme"]"#), Applied::Restricted, "one vendor"),
+        (grant(r#","vendors":["*"]"#), Applied::Restricted, "the vendor may not have been disclosed"),
+        (grant(r#","vendors":[]"#), Applied::Restricted, "nobody"),
+        (grant(""), Applied::Stored, "processors"),
+        (grant("") + r#","jurisdiction":"DE""#, Applied::Restricted, "a place"),
+        (r#","jurisdiction":"DE""#.into(), Applied::Restricted, "nothing said any more"),
+        (WITHDRAWN.to_owned() + r#","jurisdiction":"DE""#, Applied::Restricted, "a withdrawal"),
+        (WITHDRAWN.to_owned() + r#","jurisdiction":"DE""#, Applied::Stored, "the same"),
+    ];
+    for (members, expected, what) in steps {
+        assert!(put_u1(&ledger, &members) == expected, "{what}");
+    }
+}
+
+#[test]
+fn times_lose_only_towards_less_consent() {
+    let ledger = ledger();
+    let purpose = r#""state":"granted","at":"2026-11-05T09:00:00.9Z","since":"2026-11-01T09:00:00.0001Z","expires":"2027-11-01T09:00:00.9Z""#;
+    put_u1(&ledger, &format!(r#","purposes":{{"ads":{{{purpose}}}}}"#));
+    let held = &ledger.held("user_id", "u1").unwrap().purposes[0];
+    assert_eq!(held.since, Some(at("2026-11-01T09:00:00.001Z")), "later");
+    assert_eq!(held.confirmed, Some(at("2026-11-05T09:00:00Z")), "earlier");
+    assert_eq!(held.expires, Some(at("2027-11-01T09:00:00Z")), "earlier");
+    // What is not in 1970 to 2106 is as near to it as it may be.
+    let odd = r#""state":"granted","at":"1969-01-01T00:00:00Z","expires":"2900-01-01T00:00:00Z""#;
+    put_u1(&ledger, &format!(r#","purposes":{{"ads":{{{odd}}}}}"#));
+    let held = &ledger.held("user_id", "u1").unwrap().purposes[0];
+    assert_eq!(held.since, Some(at("1970-01-01T00:00:00Z")));
+    assert_eq!(held.expires, Some(at("2106-02-07T06:28:15Z")));
+    // Milliseconds stay, of every purpose.
+    let names: Vec<String> = (0..8).map(|n| format!(r#""p{n}":{{"state":"denied","at":"2026-11-05T09:00:00.{n}Z"}}"#)).collect();
+    put_u1(&ledger, &format!(r#","purposes":{{{}}}"#, names.join(",")));
+    for held in ledger.held("user_id", "u1").unwrap().purposes {
+        assert_eq!(held.since, Some(at(&format!("2026-11-05T09:00:00.{}Z", &held.purpose[1..]))));
+    }
+}
+
+#[test]
+fn who_is_suppressed_is_found_by_name_and_by_hash() {
+    // By `printf ada@example.org | sha256sum`, `sha1sum`, `md5sum`.
+    let hashes = [("sha256", SHA256_OF_ADA), ("sha1", SHA1_OF_ADA), ("md5", MD5_OF_ADA)];
+    for (form, hash) in hashes {
+        let ledger = ledger();
+        assert!(suppressed(&ledger, "email", "ada@example.org").is_empty());
+        let since = ledger.restrictions();
+        assert!(suppress(&ledger, &format!("{form}:email:{hash}"), Some("{}")) == Applied::Restricted);
+        assert!(ledger.restricted_since(since, |_| false), "nobody was looked up by that hash before");
+        assert_eq!(suppressed(&ledger, "email", "ada@example.org"), ["*"], "{form}");
+        assert_eq!(suppressed(&ledger, "email", " Ada@Example.org "), ["*"], "{form}");
+        assert!(suppressed(&ledger, "user_id", "ada@example.org").is_empty(), "of another kind");
+        assert!(suppressed(&ledger, "email", "bob@example.org").is_empty());
+        // The same without the hash.
+        let anonymous = ledger.digests().anonymous_key(format!("{form}:email:{}", hash.to_uppercase()).as_bytes());
+        let anonymous = String::from_utf8(anonymous).unwrap();
+        assert!(!anonymous.contains(hash));
+        assert!(suppress(&ledger, &format!("{form}:email:{hash}"), None) == Applied::Removed);
+        assert!(suppressed(&ledger, "email", "ada@example.org").is_empty());
+        suppress(&ledger, &anonymous, Some(r#"{"purposes":["newsletter"]}"#));
+        assert_eq!(suppressed(&ledger, "email", "ada@example.org"), ["newsletter"], "{anonymous}");
+    }
+    let ledger = ledger();
+    suppress(&ledger, "user_id:u1", Some(r#"{"identity":{"kind":"user_id","value":"u1"},"purposes":["a","b"],"request":"r"}"#));
+    assert_eq!(suppressed(&ledger, "user_id", "u1"), ["a", "b"]);
+    assert_eq!(ledger.suppressed(), 1);
+    let anonymous = ledger.digests().anonymous_key(b"user_id:u1");
+    suppress(&ledger, std::str::from_utf8(&anonymous).unwrap(), None);
+    assert!(suppressed(&ledger, "user_id", "u1").is_empty(), "both keys are the same place");
+}
+
+const SHA256_OF_ADA: &str = "cfe00dde46ef942601ffafb9e2825e802858b460e586b8305b344c1eb826357d";
+const SHA1_OF_ADA: &str = "3c1b5f0cb91772d027dcdde8fb749091db780cbb";
+const MD5_OF_ADA: &str = "5bfcf2d8e394674550332640d72db509";
+
+#[test]
+fn a_suppression_that_cannot_be_read_is_one_for_everything() {
+    for (key, value, who) in [
+        ("user_id:u1", "{", "u1"),
+        ("user_id:u1", r#"{"purposes":["a"],"for":"b"}"#, "u1"),
+        ("user_id:u1", r#"{"identity":{"kind":"user_id","value":"u2"},"purposes":["a"]}"#, "u1"),
+    ] {
+        let ledger = ledger();
+        assert!(matches!(suppress(&ledger, key, Some(value)), Applied::Undecodable { .. }), "{value}");
+        assert_eq!(suppressed(&ledger, "user_id", who), ["*"], "{value}");
+    }
+    // A hash that is none is a name of that kind.
+    let ledger = ledger();
+    assert!(matches!(suppress(&ledger, "sha256:email:12", Some("{}")), Applied::Undecodable { .. }));
+    assert_eq!(suppressed(&ledger, "sha256", "email:12"), ["*"]);
+    assert!(suppress(&ledger, "user_id:u3", Some(r#"{"purposes":["a","*"]}"#)) == Applied::Restricted);
+    assert_eq!(suppressed(&ledger, "user_id", "u3"), ["*"]);
+}
+
+#[test]
+fn it_is_ready_when_told_so_and_stale_when_that_is_long_ago() {
+    let ledger = ledger();
+    let now = Instant::now();
+    let second = Duration::from_secs(1);
+    assert_eq!(ledger.state(now, 2 * second), State::NotReady);
+    ledger.set_fresh(now);
+    assert_eq!(ledger.state(now + 2 * second, 2 * second), State::Fresh(now));
+    assert_eq!(ledger.state(now + 3 * second, 2 * second), State::Stale(now));
+    assert!(ledger.is_ready());
+    ledger.set_not_ready();
+    assert_eq!(ledger.state(now, 2 * second), State::NotReady);
+}
+
+#[test]
+fn rotation_keeps_everybody_found() {
+    let mut keys = KeySet::generate().unwrap();
+    let before = Digests::new(&keys).of("user_id", "u1");
+    keys.rotate().unwrap();
+    assert!(Digests::new(&keys).of("user_id", "u1") == before);
+}
