@@ -1,8 +1,10 @@
 //! Wiring: the order in which everything starts, and in which it drains.
 //!
-//! Configuration → keys and policy → cluster checked → admin server → reloader → subject keys read whole → workers. Whatever fails before the
-//! workers start has written nothing.
+//! Configuration → keys and policy → cluster checked → ledger begins to be read → admin server → reloader → subject keys
+//! read whole → workers, each of which subscribes once the ledger was read. Whatever fails before the workers start has
+//! written nothing.
 
+mod knowledge;
 mod subject_keys;
 
 use crate::config::{self, Config};
@@ -20,6 +22,7 @@ use crate::policy::Files;
 use crate::telemetry::Telemetry;
 use anyhow::{Context, anyhow, bail};
 use arc_swap::ArcSwap;
+use knowledge::Knowledge;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -65,7 +68,7 @@ impl Proxy {
         let aside = aside(config)?;
         let key_topic = key_topic(config, &loaded.plan);
         if let Some(topic) = &key_topic {
-            compacted::ensure(&settings, topic, "`subject_keys`", start.create_topics)?;
+            compacted::ensure(&settings, &config::Properties::default(), topic, "`subject_keys`", start.create_topics)?;
         }
         let found = prepare(&settings, &loaded.plan, config, start)?;
 
@@ -73,6 +76,7 @@ impl Proxy {
         let count = config.workers.count();
         let status = Status::new(count);
         let subject_keys = key_topic.map(|_| SubjectKeys::start(&settings, config, &telemetry)).transpose()?.map(Arc::new);
+        let knowledge = Knowledge::start(config, &settings, start.create_topics, &status, &telemetry)?;
         let admit = admit(settings.clone(), config.clone(), found.sources.clone(), start.create_topics);
         let reloader = Reloader::start(files, loaded, live.clone(), Box::new(admit), status.clone(), telemetry.clone())?;
         let server = admin_server(config, &status, &telemetry, reloader.handle())?;
@@ -91,6 +95,7 @@ impl Proxy {
             aside,
             telemetry: telemetry_of_all,
             subject_keys: subject_keys.clone(),
+            knowledge,
         };
         let hands = Arc::new(hands);
         let mut workers = Vec::with_capacity(count);
@@ -155,6 +160,7 @@ struct Hands {
     aside: Option<Aside>,
     telemetry: Arc<Telemetry>,
     subject_keys: Option<Arc<SubjectKeys>>,
+    knowledge: Option<Knowledge>,
 }
 
 /// One worker's life. That it gave up is kept for whoever watches, and ends the others.
@@ -173,7 +179,13 @@ fn work(index: usize, hands: &Hands, status: WorkerStatus, stop: Arc<AtomicBool>
 }
 
 fn deliver(index: usize, hands: &Hands, status: WorkerStatus, stop: Arc<AtomicBool>) -> Result<(), Fault> {
-    let Hands { settings, found: Found { sources, limits }, config, live, aside, telemetry, subject_keys } = hands;
+    let Hands { settings, found: Found { sources, limits }, config, live, aside, telemetry, subject_keys, knowledge } = hands;
+    // A cold instance owns no partitions: others go on with them while it reads.
+    if let Some(knowledge) = knowledge {
+        if !knowledge.wait(&stop)? {
+            return Ok(());
+        }
+    }
     let meters = telemetry.transactions();
     // The id is registered before the group is joined: whatever a predecessor left open is settled first.
     let sink = match kafka::producer(settings, index, limits.clone(), meters.clone(), stop.clone()) {
@@ -188,6 +200,10 @@ fn deliver(index: usize, hands: &Hands, status: WorkerStatus, stop: Arc<AtomicBo
     let judge = PlanJudge::new(live.clone(), record_limits(&config.limits), aside.clone(), telemetry.clone());
     let judge = match subject_keys {
         Some(keys) => judge.with_data_keys(keys.topic(), keys.for_worker(index)),
+        None => judge,
+    };
+    let judge = match knowledge {
+        Some(knowledge) => judge.with_knowledge(knowledge.of_worker(index)),
         None => judge,
     };
     let config::Commit { interval, records, bytes } = config.commit;

@@ -61,7 +61,11 @@ pub struct Status {
     beats: Box<[AtomicU64]>,
     draining: AtomicBool,
     policy_note: Mutex<Option<String>>,
+    needs: Mutex<Vec<Need>>,
 }
+
+/// Something without which nothing is judged: says why it is not there, if it is not.
+type Need = Box<dyn Fn() -> Option<String> + Send>;
 
 impl Status {
     /// A process with so many workers, none of which has begun.
@@ -74,6 +78,7 @@ impl Status {
             beats: (0..workers).map(|_| AtomicU64::new(0)).collect(),
             draining: AtomicBool::new(false),
             policy_note: Mutex::default(),
+            needs: Mutex::default(),
         })
     }
 
@@ -98,6 +103,11 @@ impl Status {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    /// The process is ready only while `need` gives no reason why it is not.
+    pub fn needs(&self, need: impl Fn() -> Option<String> + Send + 'static) {
+        locked(&self.needs).push(Box::new(need));
+    }
+
     /// What the last attempt to reload left behind that a person should know; the old policy goes on, so that it is no
     /// reason against being ready.
     pub(super) fn note_policy(&self, note: Option<String>) {
@@ -111,6 +121,7 @@ impl Status {
         if self.draining.load(Ordering::Relaxed) {
             reasons.push("draining".to_owned());
         }
+        reasons.extend(locked(&self.needs).iter().filter_map(|need| need()));
         for (number, worker) in locked(&self.workers).iter().enumerate() {
             match &worker.phase {
                 Phase::Starting => reasons.push(format!("worker {number}: starting")),
@@ -270,6 +281,18 @@ mod tests {
         assert_eq!((readiness.ready, readiness.notes.len()), (true, 1));
         status.drain();
         assert_eq!(status.readiness().reasons, ["draining"]);
+    }
+
+    #[test]
+    fn what_is_needed_and_not_there_is_a_reason() {
+        let status = Status::new(1);
+        status.worker(0).assigned(vec![events(0)]);
+        let stale = Arc::new(AtomicBool::new(true));
+        let asked = stale.clone();
+        status.needs(move || asked.load(Ordering::Relaxed).then(|| "ledger: not proved fresh for 3.1 s".to_owned()));
+        assert_eq!(status.readiness().reasons, ["ledger: not proved fresh for 3.1 s"]);
+        stale.store(false, Ordering::Relaxed);
+        assert!(status.readiness().ready);
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! Is a topic that must never forget a key compacted, and nothing else? Made so where it is missing and may be made.
+//! Is a topic that must never forget a key, or what a person said, compacted, and nothing else? Made so where it is missing and may be made.
 
 use super::cluster::ClusterError;
 use super::errors::sentence;
 use super::limits::block_on;
 use super::settings::Settings;
+use crate::config::Properties;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, OwnedResourceSpecifier, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -20,29 +21,31 @@ const POLICY: &str = "cleanup.policy";
 /// A new topic forgets what was replaced or deleted within a day: until then the old record can be read.
 const LAG_MS: &str = "86400000";
 
-/// Checks the topic of a role (`` `subject_keys` ``), or makes it. A topic that also deletes by age or size would lose keys
-/// of values that are still there, and is refused.
-pub fn ensure(settings: &Settings, topic: &str, role: &str, create: bool) -> Result<(), ClusterError> {
+/// Checks the topic of a role (`` `subject_keys` ``), or makes it, on the cluster of the configuration changed by `properties`.
+/// A topic that also deletes by age or size would lose keys of values that are still there, or withdrawals, and is refused.
+pub fn ensure(settings: &Settings, properties: &Properties, topic: &str, role: &str, create: bool) -> Result<(), ClusterError> {
     let one = |fault: String| ClusterError(vec![fault]);
-    let mut config = settings.admin();
+    let mut config = settings.admin_of(properties);
     config.remove("group.id");
     let made = config.create::<AdminClient<DefaultClientContext>>();
     let client = made.map_err(|error| one(format!("starting the admin client: {}", sentence(&error))))?;
-    if !exists(settings, topic)? {
+    if !exists(settings, properties, topic)? {
         if !create {
             return Err(one(format!(
                 "topic `{topic}` of {role} does not exist, or may not be described; `--create-topics` makes it"
             )));
         }
         make(&client, topic)?;
-        if !(0..CHECKS).any(|_| exists(settings, topic).unwrap_or(false) || pause()) {
+        if !(0..CHECKS).any(|_| exists(settings, properties, topic).unwrap_or(false) || pause()) {
             return Err(one(format!("topic `{topic}` was made and does not show up")));
         }
     }
     match cleanup_policy(&client, topic) {
         Some(policy) if policy.split(',').all(|word| word.trim() == "compact") => Ok(()),
         Some(policy) => {
-            let why = format!("topic `{topic}` of {role} has {POLICY}={policy}, and would forget keys; set {POLICY}=compact");
+            let why = format!(
+                "topic `{topic}` of {role} has {POLICY}={policy}, and would forget what is still needed; set {POLICY}=compact"
+            );
             Err(one(why))
         }
         None => {
@@ -57,9 +60,9 @@ fn pause() -> bool {
     false
 }
 
-fn exists(settings: &Settings, topic: &str) -> Result<bool, ClusterError> {
+fn exists(settings: &Settings, properties: &Properties, topic: &str) -> Result<bool, ClusterError> {
     let one = |error| ClusterError(vec![format!("asking for topic `{topic}`: {}", sentence(&error))]);
-    let client: BaseConsumer = settings.admin().create().map_err(one)?;
+    let client: BaseConsumer = settings.admin_of(properties).create().map_err(one)?;
     let metadata = client.fetch_metadata(Some(topic), TIMEOUT).map_err(one)?;
     Ok(metadata.topics().iter().any(|found| found.name() == topic && !found.partitions().is_empty()))
 }

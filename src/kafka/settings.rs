@@ -138,6 +138,11 @@ impl Settings {
         config
     }
 
+    /// For questions about topics of a cluster that may be another one.
+    pub(super) fn admin_of(&self, properties: &Properties) -> ClientConfig {
+        self.elsewhere("admin", &[], properties)
+    }
+
     pub(super) fn consumer(&self, worker: usize) -> ClientConfig {
         let mut config = self.common(&worker.to_string());
         self.defaults(&mut config, CONSUMER);

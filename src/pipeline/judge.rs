@@ -5,11 +5,13 @@ use super::Engine;
 use crate::decode::Limits;
 use crate::event::{Header, Position, Record, SinkId, StreamId, Timestamp};
 use crate::evidence::{Incident, QuarantineBatch, Recipient};
+use crate::kafka::follow::{Standing, Watch};
 use crate::kafka::{Fault, Fetched, Outgoing, Recovery, Sent};
 use crate::keys::subject::DataKeys;
+use crate::ledger::{Digest, Ledger};
 use crate::outcome::{Outcome, Reason};
 use crate::plan::Plan;
-use crate::telemetry::{LocalCounts, Telemetry};
+use crate::telemetry::{ConsentMeters, LocalCounts, Telemetry};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -57,6 +59,67 @@ pub struct Aside {
     pub recipient: Option<Recipient>,
 }
 
+/// What one worker knows of consent outside the events, and tells about it.
+pub struct Knowledge {
+    /// Consent and suppressions.
+    pub ledger: Arc<Ledger>,
+    /// Whether they are fresh.
+    pub watch: Arc<Watch>,
+    /// Hears up to which withdrawal this worker can commit nothing that was judged without it.
+    pub meters: Arc<ConsentMeters>,
+    /// The worker's number.
+    pub worker: usize,
+}
+
+/// What is known of consent, and what the open batch has asked of it.
+struct Asked {
+    known: Knowledge,
+    /// How many withdrawals had landed when the batch opened.
+    since: u64,
+    /// Whom released records of the batch asked about.
+    subjects: Vec<Digest>,
+    /// A batch was closed and its end is not known yet: what it holds may still be committed.
+    is_closing: bool,
+    /// What the meters were told last.
+    told: u64,
+}
+
+impl Asked {
+    fn renew(&mut self) {
+        self.since = self.known.ledger.restrictions();
+        self.subjects.clear();
+    }
+
+    fn sound(&mut self, now: Instant) -> Result<(), Fault> {
+        let Knowledge { ledger, watch, meters, worker } = &self.known;
+        if !self.is_closing {
+            let landed = ledger.restrictions();
+            if landed != self.told {
+                self.told = landed;
+                meters.enforced(*worker, landed, Timestamp::now);
+            }
+        }
+        if watch.is_fresh(now) {
+            return Ok(());
+        }
+        let recovery = match watch.standing(now) {
+            Standing::Failed(_) => Recovery::Stop,
+            Standing::Loading | Standing::Stale(_) | Standing::Fresh => Recovery::Abort,
+        };
+        Err(Fault::own("judging", recovery, format!("ledger: {}", watch.reason(now).unwrap_or_default())))
+    }
+
+    /// Among those that the batch releases something about nobody has withdrawn since it opened.
+    fn stands(&mut self) -> bool {
+        let Asked { known: Knowledge { ledger, .. }, since, subjects, .. } = self;
+        if ledger.restrictions() == *since {
+            return true;
+        }
+        subjects.sort_unstable();
+        !ledger.restricted_since(*since, |digest| subjects.binary_search(&digest).is_ok())
+    }
+}
+
 /// Judges by the plan that runs.
 pub struct PlanJudge {
     live: Arc<ArcSwap<Plan>>,
@@ -74,6 +137,7 @@ pub struct PlanJudge {
     refused: Vec<(SinkId, Reason)>,
     last_partition: i32,
     clock: Clock,
+    asked: Option<Asked>,
 }
 
 /// The time of judging, asked of the system once a millisecond: what depends on it counts in seconds.
@@ -146,7 +210,15 @@ impl PlanJudge {
             refused: Vec::new(),
             last_partition: 0,
             clock: Clock { read: Instant::now(), time: Timestamp::now() },
+            asked: None,
         }
+    }
+
+    /// The same judge, which also judges by what is known of consent, and not at all while that is not fresh.
+    pub fn with_knowledge(mut self, known: Knowledge) -> PlanJudge {
+        self.engine.set_ledger(Some(known.ledger.clone()));
+        self.asked = Some(Asked { known, since: 0, subjects: Vec::new(), is_closing: false, told: 0 });
+        self
     }
 
     /// Takes data keys for `encrypt` from there, and writes new ones to that topic with the records of their first use.
@@ -220,6 +292,10 @@ impl PlanJudge {
 
 impl Judge for PlanJudge {
     fn renew(&mut self) {
+        // Before anything is judged: a withdrawal between the two is counted rather than missed.
+        if let Some(asked) = &mut self.asked {
+            asked.renew();
+        }
         let newest = self.live.load();
         if !Arc::ptr_eq(&newest, &self.under.plan) {
             let before = std::mem::replace(&mut self.under, Under::new(newest.clone(), &self.telemetry));
@@ -229,12 +305,12 @@ impl Judge for PlanJudge {
         }
     }
 
-    fn sound(&mut self, _now: Instant) -> Result<(), Fault> {
-        Ok(())
+    fn sound(&mut self, now: Instant) -> Result<(), Fault> {
+        self.asked.as_mut().map_or(Ok(()), |asked| asked.sound(now))
     }
 
     fn stands(&mut self) -> bool {
-        true
+        self.asked.as_mut().is_none_or(Asked::stands)
     }
 
     fn judge(&mut self, fetched: &Fetched<'_>, write: &mut Write<'_>) -> Result<(), Fault> {
@@ -248,13 +324,14 @@ impl Judge for PlanJudge {
         let now = self.clock.now(read);
         let PlanJudge { engine, under: Under { plan, counts, .. }, headers, refused, .. } = self;
         counts.record(stream, fetched.value.map_or(0, <[u8]>::len), read);
-        let mut written = Ok(());
+        let (mut written, mut released) = (Ok(()), false);
         engine.evaluate(plan, stream, &record, now, &mut |sink, verdict| {
             if written.is_err() {
                 return;
             }
             let (mut outcome, mut reason, mut bytes) = (verdict.outcome, verdict.reason, 0);
             if outcome.releases() {
+                released = true;
                 let mut passed = lend(std::mem::take(headers));
                 passed.extend(verdict.kept_headers(&record).copied());
                 let purposes =
@@ -288,6 +365,9 @@ impl Judge for PlanJudge {
     }
 
     fn committed(&mut self, at: Instant) {
+        if let Some(asked) = &mut self.asked {
+            asked.is_closing = false;
+        }
         self.engine.sealing().committed();
         match self.before.take() {
             Some(mut before) => before.closed.commit(at),
@@ -299,6 +379,10 @@ impl Judge for PlanJudge {
     }
 
     fn aborted(&mut self) {
+        if let Some(asked) = &mut self.asked {
+            asked.is_closing = false;
+            asked.subjects.clear();
+        }
         self.before = None;
         self.engine.drain_field_counts(|_, _| {});
         self.engine.sealing().aborted();

@@ -13,7 +13,7 @@ pub use crate::decode::Limits;
 pub use crate::encode::Touched;
 pub use batch::Cut;
 pub use engine::{Engine, Judgement};
-pub use judge::{Aside, Judge, PlanJudge, Write};
+pub use judge::{Aside, Judge, Knowledge, PlanJudge, Write};
 pub use worker::{Observer, Worker};
 
 use crate::event::{Header, Record};

@@ -1,9 +1,10 @@
 //! The process's handles by what they measure: transactions, lag, the policy, and the text of all of it.
 
+use super::consent::ConsentMeters;
 use super::names::{
-    BUILD_INFO, DECISIONS, LAG, MINIMISATION, POLICY_INFO, POLICY_PENDING, POLICY_RELOAD_OK, POLICY_RELOAD_TIME, POLICY_RELOADS,
-    PRODUCER_REBUILDS, QUARANTINED, READY, RECORD_BYTES, RELEASED_BYTES, SUBJECT_KEYS, SUBJECT_KEYS_LIMIT, TRANSACTION_SECONDS,
-    TRANSACTIONS, VENDOR_REVIEW_AGE,
+    BUILD_INFO, DECISIONS, LAG, LEDGER_FRESHNESS, MINIMISATION, POLICY_INFO, POLICY_PENDING, POLICY_RELOAD_OK,
+    POLICY_RELOAD_TIME, POLICY_RELOADS, PRODUCER_REBUILDS, QUARANTINED, READY, RECORD_BYTES, RELEASED_BYTES, SUBJECT_KEYS,
+    SUBJECT_KEYS_LIMIT, TRANSACTION_SECONDS, TRANSACTIONS, VENDOR_REVIEW_AGE,
 };
 use super::series::{Histogram, Series, Values};
 use crate::event::Timestamp;
@@ -93,7 +94,12 @@ pub struct Telemetry {
     pub(super) series: Series,
     policy: PolicyMeters,
     running: Mutex<Running>,
+    /// Asks how old the last proof of the ledger's freshness is.
+    freshness: Mutex<Option<Age>>,
 }
+
+/// How old something is, asked when it is shown.
+type Age = Box<dyn Fn() -> Duration + Send>;
 
 /// What is shown of the policy that runs; set to 0 when it ends, for the exporter cannot end a series.
 #[derive(Default)]
@@ -126,7 +132,7 @@ impl Telemetry {
         for reason in QUARANTINE_REASONS {
             series.counter(&QUARANTINED, [reason.as_str()]).increment(0);
         }
-        let telemetry = Telemetry { series, policy, running: Mutex::default() };
+        let telemetry = Telemetry { series, policy, running: Mutex::default(), freshness: Mutex::default() };
         telemetry.transactions();
         telemetry
     }
@@ -176,6 +182,16 @@ impl Telemetry {
         *running = Running { info: Some(info), reviews: reviews.into_iter().map(age).collect() };
     }
 
+    /// The meters of a ledger that so many workers judge by. There are none before this is called.
+    pub fn consent(&self, workers: usize) -> ConsentMeters {
+        ConsentMeters::new(&self.series, workers)
+    }
+
+    /// Says how to ask how old the last proof of the ledger's freshness is.
+    pub fn ledger_age(&self, age: impl Fn() -> Duration + Send + 'static) {
+        *self.freshness.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(age));
+    }
+
     /// Whether the process should be given work.
     pub fn ready(&self, ready: bool) {
         self.series.gauge(&READY, []).set(if ready { 1.0 } else { 0.0 });
@@ -191,6 +207,9 @@ impl Telemetry {
     pub fn render(&self, now: Timestamp) -> String {
         self.derive_minimisation();
         self.derive_review_ages(now);
+        if let Some(age) = &*self.freshness.lock().unwrap_or_else(PoisonError::into_inner) {
+            self.series.gauge(&LEDGER_FRESHNESS, []).set(age().as_secs_f64());
+        }
         self.series.render()
     }
 

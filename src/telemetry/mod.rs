@@ -1,11 +1,13 @@
 //! Metric names and handles, logging. Knows names and numbers only: never a value from an event.
 
+mod consent;
 mod counts;
 mod logging;
 mod meters;
 mod names;
 mod series;
 
+pub use consent::{ConsentMeters, LedgerFault};
 pub use counts::{LocalCounts, PlanNames};
 pub use logging::{LogFormat, LogLevel, LoggingError, init_logging};
 pub use meters::{DecisionCount, PolicyMeters, ReloadResult, Telemetry, TransactionMeters, TransactionResult};

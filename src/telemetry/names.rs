@@ -79,6 +79,13 @@ impl<const N: usize> HistogramOf<N> {
 /// From half a commit interval of `at_least_once` to the point at which a transaction has timed out.
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0];
 
+/// Steps of about a tenth where the published bound lies, so that a quantile read from them is good to a tenth.
+const ENFORCEMENT_SECONDS: &[f64] = &[
+    0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.1, 0.11, 0.12, 0.135, 0.15, 0.165, 0.18, 0.2, 0.22, 0.24,
+    0.265, 0.29, 0.32, 0.35, 0.385, 0.425, 0.47, 0.52, 0.57, 0.63, 0.7, 0.77, 0.85, 0.95, 1.05, 1.25, 1.5, 2.0, 2.5, 5.0, 10.0,
+    15.0,
+];
+
 pub(super) static RECORDS: CounterOf<1> = CounterOf {
     name: "privet_records_total",
     help: "Records read and judged, counted when their transaction commits.",
@@ -166,13 +173,33 @@ pub(super) static SUBJECT_KEYS_LIMIT: GaugeOf<0> = GaugeOf {
     help: "Most keys of subjects that may be held; at the limit records of new subjects are quarantined.",
     labels: [],
 };
+pub(super) static LEDGER_SUBJECTS: GaugeOf<0> =
+    GaugeOf { name: "privet_ledger_subjects", help: "Subjects that the ledger has a row of.", labels: [] };
+pub(super) static LEDGER_FRESHNESS: GaugeOf<0> = GaugeOf {
+    name: "privet_ledger_freshness_seconds",
+    help: "Age of the last proof that the ledger holds everything; before the first, the time since the start.",
+    labels: [],
+};
+pub(super) static LEDGER_FAULTS: CounterOf<1> = CounterOf {
+    name: "privet_ledger_faults_total",
+    help: "Records of the ledger that deny because something is wrong with them.",
+    labels: ["kind"],
+};
+pub(super) static ENFORCEMENT: HistogramOf<0> = HistogramOf {
+    name: "privet_consent_enforcement_seconds",
+    help: "From a withdrawal being written to no event judged without it being committed any more.",
+    labels: [],
+    bounds: ENFORCEMENT_SECONDS,
+};
+pub(super) static SUPPRESSED: GaugeOf<0> =
+    GaugeOf { name: "privet_suppressed_subjects", help: "Identities suppressed, for some purpose or all.", labels: [] };
 pub(super) static READY: GaugeOf<0> =
     GaugeOf { name: "privet_ready", help: "1 if the process should be given work; /readyz gives the reasons.", labels: [] };
 pub(super) static BUILD_INFO: GaugeOf<1> =
     GaugeOf { name: "privet_build_info", help: "1 for the build that runs.", labels: ["version"] };
 
 /// Every metric, in the order in which they are shown.
-pub static TABLE: [Metric; 22] = [
+pub static TABLE: [Metric; 27] = [
     RECORDS.row(),
     RECORD_BYTES.row(),
     DECISIONS.row(),
@@ -193,6 +220,11 @@ pub static TABLE: [Metric; 22] = [
     VENDOR_REVIEW_AGE.row(),
     SUBJECT_KEYS.row(),
     SUBJECT_KEYS_LIMIT.row(),
+    LEDGER_SUBJECTS.row(),
+    LEDGER_FRESHNESS.row(),
+    LEDGER_FAULTS.row(),
+    ENFORCEMENT.row(),
+    SUPPRESSED.row(),
     READY.row(),
     BUILD_INFO.row(),
 ];
@@ -214,9 +246,9 @@ mod tests {
         ("privet_policy_last_reload_successful", &[], true),
         ("privet_policy_last_reload_success_timestamp_seconds", &[], true),
         ("privet_policy_pending", &[], true),
-        ("privet_ledger_subjects", &[], false),
-        ("privet_ledger_freshness_seconds", &[], false),
-        ("privet_consent_enforcement_seconds", &[], false),
+        ("privet_ledger_subjects", &[], true),
+        ("privet_ledger_freshness_seconds", &[], true),
+        ("privet_consent_enforcement_seconds", &[], true),
         ("privet_transactions_total", &["result"], true),
         ("privet_transaction_seconds", &[], true),
         ("privet_latency_seconds", &["sink"], true),
@@ -225,7 +257,7 @@ mod tests {
         ("privet_quarantined_total", &["reason"], true),
         ("privet_shadow_differences_total", &["sink", "from", "to"], false),
         ("privet_dsr_seconds", &["type"], false),
-        ("privet_suppressed_subjects", &[], false),
+        ("privet_suppressed_subjects", &[], true),
         ("privet_key_epoch", &["key"], false),
         ("privet_vendor_review_age_seconds", &["vendor"], true),
         ("privet_minimisation_ratio", &["sink"], true),
@@ -235,6 +267,8 @@ mod tests {
         // An addition: a table that fills up is seen before it is full.
         ("privet_subject_keys", &[], true),
         ("privet_subject_keys_limit", &[], true),
+        // Another: an undecodable record and a version that went backwards are to be counted.
+        ("privet_ledger_faults_total", &["kind"], true),
     ];
 
     #[test]

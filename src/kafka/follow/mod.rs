@@ -52,6 +52,9 @@ pub trait Table: Send {
     /// Applies one row, in the order of its partition. An error ends the follower, and with it the process: a table that
     /// cannot take a row does not know what it says.
     fn apply(&mut self, row: &Row<'_>) -> Result<(), String>;
+
+    /// Everything that was acknowledged before that moment, in all topics that are followed together, has been applied.
+    fn proved(&mut self, _as_of: Instant) {}
 }
 
 /// One topic to follow.
@@ -339,6 +342,9 @@ impl Follower {
                 tracing::info!(rows = self.rows, "the {} was read", self.name);
             }
             return;
+        }
+        for topic in &mut self.topics {
+            topic.table.proved(at);
         }
         self.watch.proved(at);
         self.round = Round::Rest((at + BARRIER).max(now));

@@ -80,6 +80,25 @@ impl Watch {
         }
     }
 
+    /// How old the last proof is; before the first, how long this has been tried.
+    pub fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.fresh_as_of().unwrap_or(self.born))
+    }
+
+    /// Why nothing may be judged at that moment, in words; `None` where it may.
+    pub fn reason(&self, now: Instant) -> Option<String> {
+        let note = self.note().map(|note| format!(": {note}")).unwrap_or_default();
+        match self.standing(now) {
+            Standing::Fresh => None,
+            Standing::Loading => {
+                let (done, total) = self.progress();
+                Some(format!("being read, {done} of {total} offsets{note}"))
+            }
+            Standing::Stale(age) => Some(format!("not proved fresh for {:.1} s{note}", age.as_secs_f64())),
+            Standing::Failed(why) => Some(why),
+        }
+    }
+
     /// How old knowledge may become.
     pub fn max_staleness(&self) -> Duration {
         self.max_staleness

@@ -1,0 +1,235 @@
+//! What is known outside the events: the ledger with its follower, read whole before any worker subscribes.
+
+use crate::config::{self, Config, Properties};
+use crate::control::Status;
+use crate::event::Timestamp;
+use crate::kafka::append::Appender;
+use crate::kafka::follow::{Follow, Standing, Table, Topic, Watch};
+use crate::kafka::{Fault, Recovery, Row, Settings, compacted};
+use crate::keys::KeySet;
+use crate::ledger::{Applied, Change, Feed, Ledger};
+use crate::pipeline;
+use crate::telemetry::{ConsentMeters, LedgerFault, Telemetry};
+use anyhow::{Context, anyhow};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often a worker that waits for the ledger looks.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Rows between two counts of subjects while many come.
+const COUNT_EVERY: u64 = 4096;
+
+/// How long a denial that is appended may take to be acknowledged before it is tried again.
+const ACKNOWLEDGED: Duration = Duration::from_secs(10);
+
+/// The ledger of a running proxy.
+pub(super) struct Knowledge {
+    ledger: Arc<Ledger>,
+    watch: Arc<Watch>,
+    meters: Arc<ConsentMeters>,
+    /// Held for its thread; it ends first, and with it the writer's queue.
+    _follow: Follow,
+    _writer: Writer,
+}
+
+impl Knowledge {
+    /// Starts to read what the configuration names; `None` where it names nothing.
+    pub(super) fn start(
+        config: &Config,
+        settings: &Settings,
+        create: bool,
+        status: &Status,
+        telemetry: &Telemetry,
+    ) -> anyhow::Result<Option<Knowledge>> {
+        let named = topics(config);
+        if named.is_empty() {
+            return Ok(None);
+        }
+        let properties = config.ledger.as_ref().map(|ledger| ledger.kafka.clone()).unwrap_or_default();
+        for (feed, name) in &named {
+            compacted::ensure(settings, &properties, name, section(*feed), create)?;
+        }
+        let staleness = config.ledger.as_ref().map_or(config::Ledger::MAX_STALENESS, |ledger| ledger.max_staleness);
+        let watch = Watch::new(staleness);
+        let keys = KeySet::load(&config.keys).context("the ledger's digests")?;
+        let ledger = Arc::new(Ledger::new(&keys));
+        let meters = Arc::new(telemetry.consent(config.workers.count()));
+        let (denials, queue) = channel();
+        let table = |feed, name: &str| -> Box<dyn Table> {
+            let (ledger, watch, meters) = (ledger.clone(), watch.clone(), meters.clone());
+            Box::new(Fed { feed, topic: name.into(), ledger, watch, meters, denials: denials.clone(), rows: 0 })
+        };
+        let followed =
+            named.iter().map(|(feed, name)| Topic { name: (*name).to_owned(), from: Vec::new(), table: table(*feed, name) });
+        let writer = Writer::start(settings, &properties, queue, ledger.clone(), watch.clone())?;
+        let follow = Follow::start(settings, &properties, "ledger", followed.collect(), watch.clone());
+        let follow = follow.map_err(|why| anyhow!(why))?;
+
+        let asked = watch.clone();
+        telemetry.ledger_age(move || asked.age(Instant::now()));
+        let asked = watch.clone();
+        status.needs(move || asked.reason(Instant::now()).map(|why| format!("ledger: {why}")));
+        Ok(Some(Knowledge { ledger, watch, meters, _follow: follow, _writer: writer }))
+    }
+
+    /// Waits until everything was read and is proved fresh; false where the process was asked to stop before.
+    pub(super) fn wait(&self, stop: &AtomicBool) -> Result<bool, Fault> {
+        loop {
+            match self.watch.standing(Instant::now()) {
+                Standing::Fresh => return Ok(true),
+                Standing::Failed(why) => return Err(Fault::own("reading the ledger", Recovery::Stop, why)),
+                Standing::Loading | Standing::Stale(_) => {}
+            }
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// What one worker's judge needs of it.
+    pub(super) fn of_worker(&self, worker: usize) -> pipeline::Knowledge {
+        let (ledger, watch, meters) = (self.ledger.clone(), self.watch.clone(), self.meters.clone());
+        pipeline::Knowledge { ledger, watch, meters, worker }
+    }
+}
+
+/// The topics that feed a ledger.
+fn topics(config: &Config) -> Vec<(Feed, &str)> {
+    let consent = config.ledger.iter().map(|ledger| (Feed::Consent, ledger.topic.as_str()));
+    let erasures = config.erasures.iter().map(|topic| (Feed::Erasures, topic.as_str()));
+    consent.chain(erasures).collect()
+}
+
+fn section(feed: Feed) -> &'static str {
+    match feed {
+        Feed::Consent => "`ledger`",
+        Feed::Erasures => "`erasures`",
+    }
+}
+
+/// The topic of one feed, as it is applied: the same way while loading and afterwards.
+struct Fed {
+    feed: Feed,
+    topic: Box<str>,
+    ledger: Arc<Ledger>,
+    watch: Arc<Watch>,
+    meters: Arc<ConsentMeters>,
+    denials: Sender<Denial>,
+    rows: u64,
+}
+
+impl Fed {
+    fn wrong(&self, fault: LedgerFault, row: &Row<'_>, why: &str) {
+        self.meters.fault(fault);
+        let Row { topic, partition, offset, .. } = *row;
+        tracing::error!(topic, partition, offset, kind = fault.as_str(), "a record of the ledger denies its subject: {why}");
+    }
+}
+
+impl Table for Fed {
+    fn apply(&mut self, row: &Row<'_>) -> Result<(), String> {
+        let Row { partition, offset, key, value, .. } = *row;
+        let timestamp = row.timestamp.and_then(|millis| Timestamp::from_millisecond(millis).ok());
+        let before = self.ledger.restrictions();
+        match self.ledger.apply(&Change { feed: self.feed, partition, offset, key, value, timestamp }) {
+            Applied::Stored | Applied::Restricted | Applied::Removed => {}
+            Applied::Undecodable { why } => self.wrong(LedgerFault::Undecodable, row, why),
+            Applied::Regression { denial } => {
+                self.wrong(LedgerFault::Regression, row, "its version went backwards; a denial is appended");
+                let key = key.unwrap_or_default().to_vec();
+                // The writer lives as long as this table does.
+                let _ = self.denials.send(Denial { topic: self.topic.clone(), key, value: denial });
+            }
+            Applied::Stop { why } => return Err(why.to_owned()),
+        }
+        let landed = self.ledger.restrictions();
+        // What was withdrawn before this process judged anything is no delay of its own.
+        if let Some(written) = timestamp.filter(|_| landed != before && self.watch.fresh_as_of().is_some()) {
+            self.meters.landed(landed, written, Timestamp::now());
+        }
+        self.rows += 1;
+        if self.rows.is_multiple_of(COUNT_EVERY) {
+            self.meters.holds(self.ledger.subjects(), self.ledger.suppressed());
+        }
+        Ok(())
+    }
+
+    fn proved(&mut self, as_of: Instant) {
+        self.ledger.set_fresh(as_of);
+        self.meters.holds(self.ledger.subjects(), self.ledger.suppressed());
+    }
+}
+
+/// A denial to be appended where a version went backwards. It holds a record key, and prints nothing.
+struct Denial {
+    topic: Box<str>,
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+/// Appends denials, on a thread of its own: once everything was read, and only where nobody has done it before.
+struct Writer {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    fn start(
+        settings: &Settings,
+        properties: &Properties,
+        queue: Receiver<Denial>,
+        ledger: Arc<Ledger>,
+        watch: Arc<Watch>,
+    ) -> anyhow::Result<Writer> {
+        let (settings, properties, stop) = (settings.clone(), properties.clone(), Arc::new(AtomicBool::new(false)));
+        let asked = stop.clone();
+        let work = move || {
+            let mut appender = None;
+            loop {
+                let denial = match queue.recv_timeout(LOOK * 5) {
+                    Ok(denial) => denial,
+                    Err(RecvTimeoutError::Timeout) if !asked.load(Ordering::Relaxed) => continue,
+                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
+                };
+                // Until then the denial may stand later in the topic already.
+                while !watch.is_fresh(Instant::now()) && !asked.load(Ordering::Relaxed) {
+                    std::thread::sleep(LOOK);
+                }
+                while ledger.needs_denial(&denial.key) && !asked.load(Ordering::Relaxed) {
+                    match deny(&mut appender, &settings, &properties, &denial) {
+                        Ok(()) => break,
+                        Err(why) => tracing::error!("a denial is not appended yet: {why}"),
+                    }
+                    std::thread::sleep(LOOK * 50);
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("privet-denials".to_owned()).spawn(work)?;
+        Ok(Writer { stop, thread: Some(thread) })
+    }
+}
+
+/// The writer's client is made when it is needed first: mostly it never is.
+fn deny(appender: &mut Option<Appender>, settings: &Settings, properties: &Properties, denial: &Denial) -> Result<(), String> {
+    let writer = match appender {
+        Some(writer) => writer,
+        None => appender.insert(Appender::new(settings, properties, "denials")?),
+    };
+    writer.append(&denial.topic, &denial.key, Some(&denial.value), Instant::now() + ACKNOWLEDGED)?;
+    writer.settle(ACKNOWLEDGED)
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It panics nowhere; a denial that was not appended is found again by the next start.
+            let _ = thread.join();
+        }
+    }
+}
