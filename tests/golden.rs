@@ -3,7 +3,7 @@
 //! A folder holds `policy.yaml`, whose first line says which rule, and either
 //! - `expected.err`: line and code of each error, or
 //! - `input.json` (the record's value; absent: a tombstone), `record.json` where key and headers matter,
-//!   `expected.outcomes` with a line a sink, and `expected.<sink>.json` with the exact bytes where a value leaves.
+//!   `keys.json` where the demonstration keys do not do, `expected.outcomes` with a line a sink, and `expected.<sink>.json` with the exact bytes where a value leaves.
 //!
 //! What is expected was written from the design, not printed by the code; there is no switch that updates it.
 
@@ -81,8 +81,19 @@ fn expected_verdicts(case: &Path) -> String {
     outcomes.lines().map(with_bytes).collect::<Vec<_>>().join("\n")
 }
 
+/// The case's own keys, or the published ones. A key file is refused if others may read it, and Git keeps no such mode.
+fn keys(case: &Path) -> KeySet {
+    use std::os::unix::fs::PermissionsExt;
+    let Some(text) = read(case, "keys.json") else { return KeySet::demonstration() };
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("keys.json");
+    fs::write(&file, text).expect("a file");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    KeySet::load(&file).expect("the keys of a case")
+}
+
 fn verdicts(case: &Path, policy: &str) -> String {
-    let compiled = compile(policy, "policy.yaml", &KeySet::demonstration());
+    let compiled = compile(policy, "policy.yaml", &keys(case));
     let Some(plan) = &compiled.plan else { return compiled.render(false) };
     let value = read(case, "input.json");
     let beside: Beside =

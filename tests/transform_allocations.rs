@@ -67,7 +67,7 @@ fn url(params: UrlParams) -> Action {
 /// Each action with an input that it takes, one with escapes, and one that it drops.
 fn cases() -> Vec<(Action, [&'static str; 3])> {
     let key = Arc::new(KeySet::demonstration().pseudonym_key("ads", Some("ads"), "user.contact.email"));
-    let pseudonym = |normalize| Action::Pseudonym(KeyedPseudonym { key: key.clone(), normalize });
+    let pseudonym = |normalize| Action::Pseudonym(KeyedPseudonym { key: key.clone(), normalize, overlap: None });
     let urls = [
         r#""https://u:p@shop.example/p;v=1?a=1&%65mail=c%2540x.io&next=%2Fp%3Fx%3D1#top""#,
         r#""https:\/\/shop.example\/?email=c\u0040x.io&b=\u00e4""#,
@@ -86,6 +86,7 @@ fn cases() -> Vec<(Action, [&'static str; 3])> {
         key: Arc::new(keys.period_key("ads", Some("ads"), "user.unique_id")),
         period: Period::Week,
         normalize: Normalize::Lower,
+        overlap: None,
     };
     const BROWSER: &str = r#""Mozilla/5.0 (X11; Linux x86_64; rv:121.0) Gecko/20100101 Firefox/121.0""#;
     vec![

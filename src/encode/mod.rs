@@ -10,7 +10,7 @@ mod shared;
 
 use crate::event::json::{Kind, Text};
 use crate::event::{Hit, Mark, PathId, Places, RECORD, RuleId, Target};
-use crate::plan::{Action, EmptyParents, Scope, SinkRules};
+use crate::plan::{Action, EmptyParents, Overlap, Scope, SinkRules};
 use crate::transform::{self, Context, Fate};
 
 /// What became of a document.
@@ -325,9 +325,29 @@ impl<'a> Edit<'a, '_> {
         match transform::apply(action, text, self.context, scratch, out) {
             Fate::Written => {
                 self.cursor = mark.end as usize;
+                if let Some(overlap) = action.overlap().filter(|overlap| self.context.event_time < overlap.until) {
+                    self.beside(mark, overlap);
+                }
                 Left::Kept
             }
             Fate::Dropped => Left::Removed,
+        }
+    }
+
+    /// Writes a member behind one whose value was just replaced: the pseudonym under the root before. Elements of arrays have
+    /// no name, and JSON text in strings gets the new pseudonym alone.
+    fn beside(&mut self, mark: &Mark, overlap: &Overlap) {
+        let name = &self.input[mark.start as usize..mark.value as usize];
+        let (Some(b'"'), Some(end), RECORD) = (name.first(), memchr::memrchr(b'"', name), self.owner) else { return };
+        let text = Text::new(&self.input[mark.value as usize..mark.end as usize]);
+        let Encoder { out, scratch, .. } = &mut *self.encoder;
+        let before = out.len();
+        out.push(b',');
+        out.extend_from_slice(&name[..end]);
+        out.extend_from_slice(overlap.suffix.as_bytes());
+        out.extend_from_slice(&name[end..]);
+        if transform::apply(&overlap.action, text, self.context, scratch, out) == Fate::Dropped {
+            out.truncate(before);
         }
     }
 

@@ -200,6 +200,15 @@ impl KeySet {
         PeriodKey::new(id, secret, &Derivation { purpose: Use::Pseudonym, name, sink, class, epoch: "" })
     }
 
+    /// The root that was active before the last rotation, and when that was; `None` where its secret is gone.
+    pub fn before_rotation(&self) -> Option<BeforeRotation<'_>> {
+        let mut roots = self.keys.iter().filter(|key| key.role == Role::Root).rev();
+        let active = roots.find(|key| key.state == State::Active)?;
+        // Roots stand in the order in which they were made: the one before, or none.
+        let before = roots.next().filter(|key| key.state == State::Retired)?;
+        Some(BeforeRotation { id: &before.id, secret: before.secret.as_ref()?.expose_secret(), at: active.created })
+    }
+
     /// The key of the digests by which the ledger and the suppression list know a subject.
     pub fn digest_key(&self, name: &str) -> MacKey {
         self.working_key(Role::Digests, &Derivation { purpose: Use::Digest, name, sink: None, class: "", epoch: "" })
@@ -219,6 +228,31 @@ impl KeySet {
             .expect("every way to make a key set leaves one active key of each role");
         let secret = root.secret.as_ref().expect("an active key has its secret: `file` refuses one without");
         (&root.id, secret.expose_secret())
+    }
+}
+
+/// The root before the last rotation. It does not implement `Debug`: it holds a secret.
+pub struct BeforeRotation<'k> {
+    id: &'k str,
+    secret: &'k [u8],
+    at: Timestamp,
+}
+
+impl BeforeRotation<'_> {
+    /// When the next root was made.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// As [`KeySet::pseudonym_key`], under this root.
+    pub fn pseudonym_key(&self, name: &str, sink: Option<&str>, class: &str) -> MacKey {
+        let derivation = Derivation { purpose: Use::Pseudonym, name, sink, class, epoch: "" };
+        MacKey::new(self.id, &*derivation.derive(self.secret))
+    }
+
+    /// As [`KeySet::period_key`], under this root.
+    pub fn period_key(&self, name: &str, sink: Option<&str>, class: &str) -> PeriodKey {
+        PeriodKey::new(self.id, self.secret, &Derivation { purpose: Use::Pseudonym, name, sink, class, epoch: "" })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::detect::DetectRule;
 use super::places::PathIndex;
 use super::share::Share;
-use crate::event::{PathId, RuleId};
+use crate::event::{PathId, RuleId, Timestamp};
 use crate::keys::subject::EncryptKey;
 use crate::keys::{MacKey, PeriodKey, TokenKey};
 use std::sync::Arc;
@@ -71,6 +71,60 @@ pub enum Action {
 }
 
 impl Action {
+    /// What stands beside the value for a time after a rotation.
+    pub fn overlap(&self) -> Option<&Overlap> {
+        match self {
+            Action::Pseudonym(rule) => rule.overlap.as_deref(),
+            Action::PeriodPseudonym(rule) => rule.overlap.as_deref(),
+            Action::Keep
+            | Action::Drop
+            | Action::Null
+            | Action::Redact(_)
+            | Action::Mask { .. }
+            | Action::TruncateIp { .. }
+            | Action::Url(_)
+            | Action::EmailDomain
+            | Action::CoarsenGeo { .. }
+            | Action::CoarsenTime(_)
+            | Action::Json(_)
+            | Action::Filter(_)
+            | Action::Detect(_)
+            | Action::Prefix { .. }
+            | Action::Bucket(_)
+            | Action::UserAgent
+            | Action::DiscloseSha256(_)
+            | Action::Token(_)
+            | Action::Encrypt(_) => None,
+        }
+    }
+
+    /// Nothing stands beside it: for places that have no name to be beside.
+    pub fn forget_overlap(&mut self) {
+        match self {
+            Action::Pseudonym(rule) => rule.overlap = None,
+            Action::PeriodPseudonym(rule) => rule.overlap = None,
+            Action::Keep
+            | Action::Drop
+            | Action::Null
+            | Action::Redact(_)
+            | Action::Mask { .. }
+            | Action::TruncateIp { .. }
+            | Action::Url(_)
+            | Action::EmailDomain
+            | Action::CoarsenGeo { .. }
+            | Action::CoarsenTime(_)
+            | Action::Json(_)
+            | Action::Filter(_)
+            | Action::Detect(_)
+            | Action::Prefix { .. }
+            | Action::Bucket(_)
+            | Action::UserAgent
+            | Action::DiscloseSha256(_)
+            | Action::Token(_)
+            | Action::Encrypt(_) => {}
+        }
+    }
+
     /// Whether it needs the subject's data keys.
     pub fn encrypts(&self) -> bool {
         match self {
@@ -129,6 +183,18 @@ pub struct KeyedPseudonym {
     pub key: Arc<MacKey>,
     /// How the value is made comparable first.
     pub normalize: Normalize,
+    /// What stands beside it for a time after a rotation.
+    pub overlap: Option<Arc<Overlap>>,
+}
+
+/// The pseudonym under the root before: a member of its own, so that a sink can join what it has with what it gets.
+pub struct Overlap {
+    /// Events from this moment on get the new pseudonym alone.
+    pub until: Timestamp,
+    /// What the member's name ends in, beyond that of the new pseudonym; needs no escapes.
+    pub suffix: Box<str>,
+    /// The same transform under the root before.
+    pub action: Action,
 }
 
 /// As [`KeyedPseudonym`], unlinkable across periods.
@@ -140,10 +206,12 @@ pub struct PeriodPseudonym {
     pub period: Period,
     /// How the value is made comparable first.
     pub normalize: Normalize,
+    /// What stands beside it for a time after a rotation.
+    pub overlap: Option<Arc<Overlap>>,
 }
 
 /// How long a pseudonym holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Period {
     /// A day.
     Day,
@@ -154,7 +222,7 @@ pub enum Period {
 }
 
 /// How a value is made comparable before it is hashed or looked up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Normalize {
     /// Not at all.
     #[default]

@@ -1,6 +1,6 @@
 //! Sinks whose rules do the same: their bytes are made once and sent to each.
 
-use super::{Action, PlaceRule, Route, SinkRules};
+use super::{Action, Overlap, PlaceRule, Route, SinkRules};
 use crate::event::RuleId;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -110,7 +110,7 @@ impl Pairs {
             Action::Redact(text) => matches!(theirs, Action::Redact(other) if text == other),
             Action::Mask { keep_last } => matches!(theirs, Action::Mask { keep_last: other } if keep_last == other),
             Action::Pseudonym(rule) => matches!(theirs, Action::Pseudonym(other)
-                if Arc::ptr_eq(&rule.key, &other.key) && rule.normalize == other.normalize),
+                if Arc::ptr_eq(&rule.key, &other.key) && rule.normalize == other.normalize && same(&rule.overlap, &other.overlap)),
             Action::TruncateIp { v4, v6 } => {
                 matches!(theirs, Action::TruncateIp { v4: other_v4, v6: other_v6 } if (v4, v6) == (other_v4, other_v6))
             }
@@ -123,7 +123,8 @@ impl Pairs {
             Action::UserAgent => matches!(theirs, Action::UserAgent),
             Action::DiscloseSha256(normalize) => matches!(theirs, Action::DiscloseSha256(other) if normalize == other),
             Action::PeriodPseudonym(rule) => matches!(theirs, Action::PeriodPseudonym(other)
-                if Arc::ptr_eq(&rule.key, &other.key) && rule.period == other.period && rule.normalize == other.normalize),
+                if Arc::ptr_eq(&rule.key, &other.key) && rule.period == other.period && rule.normalize == other.normalize
+                    && same(&rule.overlap, &other.overlap)),
             Action::Token(key) => matches!(theirs, Action::Token(other) if Arc::ptr_eq(key, other)),
             Action::Encrypt(key) => matches!(theirs, Action::Encrypt(other) if Arc::ptr_eq(key, other)),
             Action::Detect(rule) => matches!(theirs, Action::Detect(other) if rule.same_effect(other)),
@@ -131,5 +132,14 @@ impl Pairs {
             Action::Filter(condition) => matches!(theirs, Action::Filter(other) if condition == other),
             Action::Json(rules) => matches!(theirs, Action::Json(other) if self.compare(rules, other)),
         }
+    }
+}
+
+/// Whether two rules write the same beside their value.
+fn same(ours: &Option<Arc<Overlap>>, theirs: &Option<Arc<Overlap>>) -> bool {
+    match (ours, theirs) {
+        (None, None) => true,
+        (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
+        (Some(_), None) | (None, Some(_)) => false,
     }
 }

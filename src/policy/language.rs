@@ -1,8 +1,7 @@
 //! The policy language, version 1, as one table: every key, word and range, each with the line that editors show.
 
 use super::grammar::{
-    Case, Choice, Form, Object, Options, Shape, Tagged, Variant, Word, at_most_one, later, may, need, not_here, not_yet, one_of,
-    word,
+    Case, Choice, Form, Object, Options, Shape, Tagged, Variant, Word, at_most_one, later, may, need, not_here, one_of, word,
 };
 
 const TEXT: &Shape = &Shape::Text(Form::Free);
@@ -213,7 +212,27 @@ static TRANSFER: Object = Object {
 
 static KEY: Object = Object {
     name: "key",
-    keys: &[may("shared", BOOL, "The same pseudonyms in every sink that uses it; default false."), not_yet("overlap")],
+    keys: &[
+        may("shared", BOOL, "The same pseudonyms in every sink that uses it; default false."),
+        may(
+            "overlap",
+            &Shape::Map(&OVERLAP),
+            "After a rotation, for a time, the pseudonym under the root before stands beside the new one.",
+        ),
+    ],
+    groups: &[],
+};
+
+static OVERLAP: Object = Object {
+    name: "overlap",
+    keys: &[
+        need("for", &Shape::Text(Form::Duration), "How long after the rotation an event may be (ISO 8601)."),
+        need(
+            "suffix",
+            &Shape::Text(Form::Free),
+            "What the name of the member with the old pseudonym ends in; letters, digits, `_` and `-`.",
+        ),
+    ],
     groups: &[],
 };
 

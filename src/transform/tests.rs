@@ -12,7 +12,7 @@ fn context() -> Context {
 
 fn pseudonym(normalize: Normalize) -> Action {
     let key = KeySet::demonstration().pseudonym_key("ads", Some("ads"), "user.contact.email");
-    Action::Pseudonym(KeyedPseudonym { key: Arc::new(key), normalize })
+    Action::Pseudonym(KeyedPseudonym { key: Arc::new(key), normalize, overlap: None })
 }
 
 fn url() -> Action {
@@ -86,7 +86,7 @@ fn pseudonyms_are_those_of_an_independent_derivation() {
     assert_eq!(run_key(&plain, b"42").as_deref(), Some(b"p1.demo.oz9dUHtFN43mqUGVUsoHBWz2".as_slice()));
 
     let key = KeySet::demonstration().pseudonym_key("crm", None, "user.unique_id");
-    let shared = Action::Pseudonym(KeyedPseudonym { key: Arc::new(key), normalize: Normalize::None });
+    let shared = Action::Pseudonym(KeyedPseudonym { key: Arc::new(key), normalize: Normalize::None, overlap: None });
     assert_eq!(run(&shared, "\"u1\"").as_deref(), Some("\"p1.demo._Ac6uAwDswzaupgfM7Qkr8J9\""));
 }
 

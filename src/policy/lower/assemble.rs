@@ -6,6 +6,7 @@ use super::fields::{Placed, Rule, RuleTable, place};
 use super::profiles::profiles;
 use super::purposes::purposes;
 use super::regions::{regimes, regions};
+use super::rotation;
 use super::signals::SignalDraft;
 use super::sinks::{Known, SinkDraft, sinks};
 use super::streams::{StreamDraft, streams};
@@ -57,6 +58,7 @@ pub(super) fn draft<'a>(cx: &mut Cx<'a>) -> Draft<'a> {
     let controller = controller(cx);
     let vendors = vendors(cx, &regions);
     let mut streams = streams(cx, &regions);
+    rotation::check(cx);
     let merged = merge(cx);
     check_topics(cx, &streams, &merged);
     let known = Known { regions: &regions, vendors: &vendors, controller: &controller, streams: &streams };
@@ -84,9 +86,13 @@ fn routes<'a>(
             let name = (sink.merged.name.value.as_str(), SinkId(sink_position as u16));
             let when = sink.merged.when().and_then(|when| condition(cx, when, &mut stream.paths));
             let record_key = record_key(cx, stream, sink, name.1, rules, &mut keys);
-            let placed = place(stream, &sink.rules, name, rules, &mut keys);
-            let profile = sink.profile.map(|profile| &profiles[profile]);
-            let degraded = profile.map(|profile| place(stream, profile, name, rules, &mut keys));
+            let mut lay_out = |of: &[Rule<'a>], stream: &mut StreamDraft<'a>, rules: &mut RuleTable| {
+                let mut placed = place(stream, of, name, rules, &mut keys);
+                rotation::reserve(cx, stream, (name.1, of), rules, &mut placed);
+                placed
+            };
+            let placed = lay_out(&sink.rules, stream, rules);
+            let degraded = sink.profile.map(|profile| lay_out(&profiles[profile], stream, rules));
             routes.push(RouteDraft { stream: position, sink: sink_position, placed, degraded, when, record_key });
         }
     }

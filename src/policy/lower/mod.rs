@@ -16,6 +16,7 @@ mod paths;
 mod profiles;
 mod purposes;
 mod regions;
+mod rotation;
 mod signals;
 mod sinks;
 mod streams;

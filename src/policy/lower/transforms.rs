@@ -8,9 +8,10 @@ use crate::event::json;
 use crate::keys::subject::EncryptKey;
 use crate::keys::{KeySet, MacKey, PeriodKey, TokenKey};
 use crate::plan::{
-    Action, DetectRule, KeyedPseudonym, Normalize, OnFind, Period, PeriodPseudonym, TimeUnit, UrlParams, UrlPart, UrlRule, fold,
+    self, Action, DetectRule, KeyedPseudonym, Normalize, OnFind, Period, PeriodPseudonym, TimeUnit, UrlParams, UrlPart, UrlRule,
+    fold,
 };
-use crate::policy::ast::{Section, Span, Spanned, Text, Transform};
+use crate::policy::ast::{self, Section, Span, Spanned, Text, Transform};
 use crate::policy::diagnostic::Code;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -27,6 +28,8 @@ pub(super) enum Compiled<'a> {
         key: &'a str,
         /// Whether all sinks share what is made with it.
         shared: bool,
+        /// How long after a rotation the pseudonym under the root before stands beside, and under which suffix.
+        overlap: Option<(jiff::Span, &'a str)>,
         /// What is made.
         make: Make,
     },
@@ -39,7 +42,7 @@ pub(super) enum Compiled<'a> {
 }
 
 /// What is made with a key.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Make {
     /// A pseudonym.
     Pseudonym(Normalize),
@@ -56,15 +59,19 @@ impl<'a> Compiled<'a> {
     pub(super) fn action(&self, keys: &mut KeyMaker<'_>, sink: &str, class: &str) -> Action {
         match self {
             Compiled::Fixed(action) => action.clone(),
-            Compiled::Keyed { key, shared, make } => {
+            Compiled::Keyed { key, shared, overlap, make } => {
                 let sink = (!shared).then_some(sink);
+                let overlap = overlap.and_then(|(span, suffix)| keys.overlap((key, sink, class), *make, span, suffix));
                 match *make {
                     Make::Pseudonym(normalize) => {
-                        Action::Pseudonym(KeyedPseudonym { key: keys.key(key, sink, class), normalize })
+                        Action::Pseudonym(KeyedPseudonym { key: keys.key(key, sink, class), normalize, overlap })
                     }
-                    Make::PeriodPseudonym(period, normalize) => {
-                        Action::PeriodPseudonym(PeriodPseudonym { key: keys.period(key, sink, class), period, normalize })
-                    }
+                    Make::PeriodPseudonym(period, normalize) => Action::PeriodPseudonym(PeriodPseudonym {
+                        key: keys.period(key, sink, class),
+                        period,
+                        normalize,
+                        overlap,
+                    }),
                     Make::Token => Action::Token(keys.token(key, sink, class)),
                     Make::Encrypt => Action::Encrypt(keys.encrypt(key, sink, class)),
                 }
@@ -105,6 +112,20 @@ impl<'a> Compiled<'a> {
             Compiled::Keyed { .. } | Compiled::Detect(_) | Compiled::Filter(_) => true,
             // Its rules are asked one by one.
             Compiled::Json(_) => false,
+        }
+    }
+
+    /// What the name of the member with the old pseudonym ends in, where one may be written.
+    pub(super) fn overlap_suffix(&self) -> Option<&'a str> {
+        match self {
+            Compiled::Keyed { make: Make::Pseudonym(_) | Make::PeriodPseudonym(..), overlap, .. } => {
+                overlap.map(|(_, suffix)| suffix)
+            }
+            Compiled::Keyed { make: Make::Token | Make::Encrypt, .. }
+            | Compiled::Fixed(_)
+            | Compiled::Json(_)
+            | Compiled::Filter(_)
+            | Compiled::Detect(_) => None,
         }
     }
 
@@ -156,12 +177,20 @@ pub(super) struct KeyMaker<'k> {
     periods: HashMap<UsedFor, Arc<PeriodKey>>,
     tokens: HashMap<UsedFor, Arc<TokenKey>>,
     encrypts: HashMap<UsedFor, Arc<EncryptKey>>,
+    overlaps: HashMap<(UsedFor, Make), Arc<plan::Overlap>>,
 }
 
 impl<'k> KeyMaker<'k> {
     /// Derives from this key set.
     pub(super) fn new(keys: &'k KeySet) -> KeyMaker<'k> {
-        KeyMaker { keys, made: HashMap::new(), periods: HashMap::new(), tokens: HashMap::new(), encrypts: HashMap::new() }
+        KeyMaker {
+            keys,
+            made: HashMap::new(),
+            periods: HashMap::new(),
+            tokens: HashMap::new(),
+            encrypts: HashMap::new(),
+            overlaps: HashMap::new(),
+        }
     }
 
     fn key(&mut self, name: &str, sink: Option<&str>, class: &str) -> Arc<MacKey> {
@@ -177,6 +206,36 @@ impl<'k> KeyMaker<'k> {
     fn token(&mut self, name: &str, sink: Option<&str>, class: &str) -> Arc<TokenKey> {
         let derive = || Arc::new(self.keys.token_key(name, sink, class));
         Arc::clone(self.tokens.entry(used_for(name, sink, class)).or_insert_with(derive))
+    }
+
+    /// What stands beside a pseudonym for a time after a rotation; `None` where there was none, or there is no such thing.
+    fn overlap(
+        &mut self,
+        (name, sink, class): (&str, Option<&str>, &str),
+        make: Make,
+        span: jiff::Span,
+        suffix: &str,
+    ) -> Option<Arc<plan::Overlap>> {
+        let used = (used_for(name, sink, class), make);
+        if let Some(known) = self.overlaps.get(&used) {
+            return Some(Arc::clone(known));
+        }
+        let before = self.keys.before_rotation()?;
+        let until = before.at().to_zoned(jiff::tz::TimeZone::UTC).checked_add(span).ok()?.timestamp();
+        let action = match make {
+            Make::Pseudonym(normalize) => {
+                let key = Arc::new(before.pseudonym_key(name, sink, class));
+                Action::Pseudonym(KeyedPseudonym { key, normalize, overlap: None })
+            }
+            Make::PeriodPseudonym(period, normalize) => {
+                let key = Arc::new(before.period_key(name, sink, class));
+                Action::PeriodPseudonym(PeriodPseudonym { key, period, normalize, overlap: None })
+            }
+            Make::Token | Make::Encrypt => return None,
+        };
+        let overlap = Arc::new(plan::Overlap { until, suffix: suffix.into(), action });
+        self.overlaps.insert(used, Arc::clone(&overlap));
+        Some(overlap)
     }
 
     fn encrypt(&mut self, name: &str, sink: Option<&str>, class: &str) -> Arc<EncryptKey> {
@@ -297,7 +356,14 @@ fn pseudonym<'a>(cx: &mut Cx<'a>, key: &'a Text, normalize: Option<&Text>, per: 
 fn keyed<'a>(cx: &mut Cx<'a>, key: &'a Text, make: Make) -> Option<Compiled<'a>> {
     let policy = cx.policy;
     let declared = cx.resolve(key, &policy.keys, Section::Keys)?;
-    Some(Compiled::Keyed { key: &key.value, shared: policy.keys[declared].1.shared, make })
+    let written = &policy.keys[declared].1;
+    let overlap = written.overlap.as_ref().and_then(|overlap| overlap_of(&overlap.value));
+    Some(Compiled::Keyed { key: &key.value, shared: written.shared, overlap, make })
+}
+
+/// An overlap that was checked where the key is declared.
+fn overlap_of(written: &ast::Overlap) -> Option<(jiff::Span, &str)> {
+    Some((written.duration.value.parse().ok()?, &written.suffix.value))
 }
 
 /// Edges of intervals: each greater than the one before.

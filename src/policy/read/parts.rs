@@ -1,6 +1,6 @@
 //! Reads who and where: the controller, purposes, regimes, vendors, transfers and keys.
 
-use super::super::ast::{Controller, Key, OrNone, Purpose, Regime, Transfer, Vendor, VendorTcf};
+use super::super::ast::{Controller, Key, OrNone, Overlap, Purpose, Regime, Transfer, Vendor, VendorTcf};
 use super::super::yaml::Node;
 use super::{Fields, ints, texts};
 
@@ -75,5 +75,10 @@ pub(super) fn transfer(node: &Node) -> Option<Transfer> {
 
 pub(super) fn key(node: &Node) -> Option<Key> {
     let fields = Fields::of(node)?;
-    Some(Key { shared: fields.bool("shared").unwrap_or(false), overlap: None })
+    Some(Key { shared: fields.bool("shared").unwrap_or(false), overlap: fields.spanned("overlap", overlap) })
+}
+
+fn overlap(node: &Node) -> Option<Overlap> {
+    let fields = Fields::of(node)?;
+    Some(Overlap { duration: fields.text_or("for", "P1Y")?, suffix: fields.text("suffix")? })
 }
