@@ -6,6 +6,7 @@ mod walk;
 
 use encoder::{Ids, Publisher, Restriction, Second, Tc, Vendors};
 use privet::consent::strings::gpp::CanadaSection;
+use privet::consent::strings::tcf::TcString;
 use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -206,6 +207,24 @@ proptest! {
         let text = tc.encode(pad, turn);
         let read = walk::tcf(text.as_bytes());
         if text.len() > 64 << 10 { prop_assert_eq!(read, None) } else { prop_assert_eq!(read, Some(meant(tc)), "{}", text) }
+    }
+
+    /// What is noted about one vendor on the way is what is found when the string is asked.
+    #[test]
+    fn which_vendor_is_sought_changes_no_answer(tc in head(), pad in pads(), pick in any::<usize>(), other in any::<u16>()) {
+        let mut vendors: Vec<u16> = vec![0, 1, u16::MAX, other];
+        let named = [&tc.vendor_consents, &tc.vendor_interests].into_iter().chain(&tc.disclosed).chain(tc.restrictions.iter().map(|one| &one.2));
+        vendors.extend(named.filter_map(|set| set.ids.iter().nth(pick % set.ids.len().max(1))));
+        let text = tc.encode(pad, 0);
+        prop_assume!(text.len() <= 64 << 10);
+        let plain = TcString::read(text.as_bytes()).expect("a TC string");
+        for sought in &vendors {
+            let seeking = TcString::read_seeking(text.as_bytes(), *sought).expect("a TC string");
+            for vendor in &vendors {
+                prop_assert_eq!(format!("{:?}", seeking.vendor(*vendor)), format!("{:?}", plain.vendor(*vendor)), "{} {}", sought, vendor);
+                prop_assert_eq!(seeking.vendor_consents.contains(*vendor), tc.vendor_consents.ids.contains(vendor));
+            }
+        }
     }
 
     #[test]

@@ -35,8 +35,15 @@ pub(super) fn read(
     if matches!(value, Value::Silent) || options.gdpr_applies.is_some_and(|flag| does_not_apply(flag, event, buffer)) {
         return;
     }
-    let string = value.text(buffer).map(|text| TcString::read(text.as_bytes()));
+    let string = value.text(buffer).map(|text| TcString::read_seeking(text.as_bytes(), sought(plan, stream)));
     speak(plan, stream, string.and_then(Result::ok), options.publisher, said);
+}
+
+/// The vendor that is asked about first; 0 where there is none.
+fn sought(plan: &Plan, stream: &Stream) -> u16 {
+    let sinks = stream.routes.iter().map(|route| plan.sink(route.sink)).filter(|sink| !sink.tcf.is_empty());
+    let mut vendors = sinks.filter_map(|sink| plan.vendor(sink.vendor?).tcf.as_ref());
+    vendors.next().map_or(0, |registered| registered.id)
 }
 
 /// Writes down what a TC string, or one that cannot be read, says to every sink of the stream.

@@ -12,6 +12,9 @@ pub struct VendorSet<'a> {
     /// The bit of vendor 1, or the first entry's first bit.
     start: usize,
     form: Form,
+    /// The vendor that was looked for while the entries were read, and whether one of them names it; 0 for none.
+    sought: u16,
+    found: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -26,31 +29,35 @@ enum Form {
 
 impl<'a> VendorSet<'a> {
     /// `MaxVendorId`, `IsRangeEncoding`, then the bits or `NumEntries` and the entries (TC string format, "Vendor Consent Section").
-    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Broken> {
+    ///
+    /// Entries are read one after another to be checked, and one more time for every vendor that is asked for, but for the one
+    /// that is `sought` at once.
+    pub(super) fn read(reader: &mut Reader<'a>, sought: u16) -> Result<Self, Broken> {
         let max = reader.take(16)? as u16;
         if reader.flag()? {
-            return Self::read_ranges(reader, max);
+            return Self::read_ranges(reader, max, sought);
         }
         let start = reader.skip(usize::from(max))?;
-        Ok(Self { bits: reader.bits, start, form: Form::Field(max) })
+        Ok(Self { bits: reader.bits, start, form: Form::Field(max), ..Self::default() })
     }
 
     /// `NumEntries` and the entries, none of which may name a vendor above `max`.
-    pub(super) fn read_ranges(reader: &mut Reader<'a>, max: u16) -> Result<Self, Broken> {
+    pub(super) fn read_ranges(reader: &mut Reader<'a>, max: u16, sought: u16) -> Result<Self, Broken> {
         let count = reader.take(12)? as u16;
         let (bits, start) = (reader.bits, reader.at);
         let mut entries = Entries::new(bits, start, count);
-        let mut last = 0;
+        let (mut last, mut found) = (0, false);
         while let Some(entry) = entries.next() {
             // A start above the range before is not 0 either.
             if !(last < entry.start && entry.start <= entry.end && entry.end <= max) {
                 return Err(entries.fault(entry, last, max));
             }
+            found |= entry.start <= sought && sought <= entry.end;
             last = entry.end;
         }
         // Zero stands beyond the end of the text: such an entry broke the order above, and only the first can look like one.
         reader.skip(entries.at() - start)?;
-        Ok(Self { bits, start, form: Form::Ranges(count) })
+        Ok(Self { bits, start, form: Form::Ranges(count), sought, found })
     }
 
     /// `MaxId`, a flag, then the bits or a Fibonacci range: the range field of GPP's Canadian section.
@@ -58,10 +65,10 @@ impl<'a> VendorSet<'a> {
         let max = reader.take(16)? as u16;
         if !reader.flag()? {
             let start = reader.skip(usize::from(max))?;
-            return Ok(Self { bits: reader.bits, start, form: Form::Field(max) });
+            return Ok(Self { bits: reader.bits, start, form: Form::Field(max), ..Self::default() });
         }
         let mut gaps = Gaps::new(reader)?;
-        let set = Self { bits: reader.bits, start: gaps.at, form: Form::Gaps(gaps.count) };
+        let set = Self { bits: reader.bits, start: gaps.at, form: Form::Gaps(gaps.count), ..Self::default() };
         for range in gaps.by_ref() {
             if range?.1 > max {
                 return Err(Broken::RangeExceedsMax);
@@ -76,6 +83,7 @@ impl<'a> VendorSet<'a> {
     pub fn contains(&self, vendor: u16) -> bool {
         match self.form {
             Form::Field(max) => (1..=max).contains(&vendor) && self.bits.bit(self.start + usize::from(vendor) - 1),
+            Form::Ranges(_) if vendor == self.sought => self.found,
             // They ascend: the first that does not end below the vendor decides.
             Form::Ranges(count) => {
                 let mut entries = Entries::new(self.bits, self.start, count);

@@ -154,7 +154,7 @@ impl<'a> Lists<'a> {
         let lists = Self {
             express: read_vendors(&mut reader, coding)?,
             implied: read_vendors(&mut reader, coding)?,
-            restrictions: Restrictions::read(&mut reader, coding)?,
+            restrictions: Restrictions::read(&mut reader, coding, 0)?,
         };
         reader.finish().map(|()| lists)
     }
@@ -170,6 +170,6 @@ impl<'a> Lists<'a> {
 fn read_vendors<'a>(reader: &mut Reader<'a>, coding: Coding) -> Result<VendorSet<'a>, Broken> {
     match coding {
         Coding::Gaps => VendorSet::read_with_gaps(reader),
-        Coding::Entries => VendorSet::read(reader),
+        Coding::Entries => VendorSet::read(reader, 0),
     }
 }

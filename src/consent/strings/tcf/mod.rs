@@ -89,23 +89,29 @@ pub struct PublisherTc {
 impl<'a> TcString<'a> {
     /// Reads a TC string. Whatever is well formed is read, also what a rule forbids to use: see [`TcString::usable`].
     pub fn read(text: &'a [u8]) -> Result<Self, Broken> {
+        Self::read_seeking(text, 0)
+    }
+
+    /// The same for one who is going to ask about that vendor above all: what the string says of it is noted on the way, and
+    /// need not be looked for in ranges a second time. Others may be asked about as ever.
+    pub fn read_seeking(text: &'a [u8], vendor: u16) -> Result<Self, Broken> {
         if text.len() > MAX_INPUT {
             return Err(Broken::TooLong);
         }
         let mut segments = Parts::new(text, b'.');
-        let mut tc = Self::read_core(segment(segments.next())?)?;
+        let mut tc = Self::read_core(segment(segments.next())?, vendor)?;
         for text in segments {
-            tc.read_segment(segment(Some(text))?)?;
+            tc.read_segment(segment(Some(text))?, vendor)?;
         }
         Ok(tc)
     }
 
-    fn read_core(bits: Bits<'a>) -> Result<Self, Broken> {
+    fn read_core(bits: Bits<'a>, vendor: u16) -> Result<Self, Broken> {
         let mut reader = Reader::new(bits);
         let core = Core::read(&mut reader)?;
-        let vendor_consents = VendorSet::read(&mut reader)?;
-        let vendor_legitimate_interests = VendorSet::read(&mut reader)?;
-        let restrictions = Restrictions::read(&mut reader, Coding::Entries)?;
+        let vendor_consents = VendorSet::read(&mut reader, vendor)?;
+        let vendor_legitimate_interests = VendorSet::read(&mut reader, vendor)?;
+        let restrictions = Restrictions::read(&mut reader, Coding::Entries, vendor)?;
         reader.finish()?;
         Ok(Self {
             core,
@@ -119,11 +125,11 @@ impl<'a> TcString<'a> {
     }
 
     /// One of the segments after the core, which come in any order and once each.
-    fn read_segment(&mut self, bits: Bits<'a>) -> Result<(), Broken> {
+    fn read_segment(&mut self, bits: Bits<'a>, vendor: u16) -> Result<(), Broken> {
         let mut reader = Reader::new(bits);
         match reader.take(3)? {
-            1 => once(&mut self.disclosed, VendorSet::read(&mut reader)?)?,
-            2 => once(&mut self.allowed, VendorSet::read(&mut reader)?)?,
+            1 => once(&mut self.disclosed, VendorSet::read(&mut reader, vendor)?)?,
+            2 => once(&mut self.allowed, VendorSet::read(&mut reader, vendor)?)?,
             3 => once(&mut self.publisher, PublisherTc::read(&mut reader)?)?,
             _ => return Err(Broken::SegmentType),
         }

@@ -47,17 +47,24 @@ pub struct Restriction<'a> {
 }
 
 impl<'a> Restriction<'a> {
-    fn read(reader: &mut Reader<'a>, coding: Coding) -> Result<Self, Broken> {
+    fn read(reader: &mut Reader<'a>, coding: Coding, sought: u16) -> Result<Self, Broken> {
         let purpose = reader.take(6)? as u8;
         let kind = RestrictionKind::of(reader.take(2)?)?;
         if !(1..=Numbers::MAX).contains(&purpose) {
             return Err(Broken::RestrictionPurpose);
         }
         let vendors = match coding {
-            Coding::Entries => VendorSet::read_ranges(reader, u16::MAX)?,
+            Coding::Entries => VendorSet::read_ranges(reader, u16::MAX, sought)?,
             Coding::Gaps => VendorSet::read_with_gaps(reader)?,
         };
         Ok(Self { purpose, kind, vendors })
+    }
+
+    /// Adds the purpose to those for which the vendor is bound, if it is.
+    fn bind(&self, vendor: u16, bound: &mut [Numbers; 3]) {
+        if self.vendors.contains(vendor) {
+            bound[usize::from(self.kind.number())].insert(self.purpose);
+        }
     }
 }
 
@@ -78,25 +85,34 @@ pub struct Restrictions<'a> {
     start: usize,
     count: u16,
     coding: Coding,
+    /// The vendor that was looked for while they were read, and what they bind it to; 0 for none.
+    sought: u16,
+    bound: [Numbers; 3],
 }
 
 impl<'a> Restrictions<'a> {
     /// `NumPubRestrictions` and the records.
-    pub(in crate::consent::strings) fn read(reader: &mut Reader<'a>, coding: Coding) -> Result<Self, Broken> {
+    pub(in crate::consent::strings) fn read(reader: &mut Reader<'a>, coding: Coding, sought: u16) -> Result<Self, Broken> {
         let count = reader.take(12)? as u16;
-        let restrictions = Self { bits: reader.bits, start: reader.at, count, coding };
+        let (bits, start) = (reader.bits, reader.at);
+        let mut bound = [Numbers::default(); 3];
         for _ in 0..count {
-            Restriction::read(reader, coding)?;
+            Restriction::read(reader, coding, sought)?.bind(sought, &mut bound);
         }
-        Ok(restrictions)
+        Ok(Self { bits, start, count, coding, sought, bound })
     }
 
     /// The records, in the order of the string.
     pub fn iter(&self) -> impl Iterator<Item = Restriction<'a>> {
+        self.iter_seeking(0)
+    }
+
+    /// The same, with each record's answer about one vendor at hand.
+    fn iter_seeking(&self, vendor: u16) -> impl Iterator<Item = Restriction<'a>> {
         let mut reader = Reader { bits: self.bits, at: self.start };
         // They were read once with success, so they are again.
         let coding = self.coding;
-        (0..self.count).map_while(move |_| Restriction::read(&mut reader, coding).ok())
+        (0..self.count).map_while(move |_| Restriction::read(&mut reader, coding, vendor).ok())
     }
 
     /// Whether both bind the same vendors, record by record.
@@ -109,12 +125,11 @@ impl<'a> Restrictions<'a> {
 
     /// The purposes for which the vendor is bound, by kind: not allowed, consent, legitimate interest.
     pub(in crate::consent::strings) fn of_vendor(&self, vendor: u16) -> [Numbers; 3] {
-        let mut bound = [Numbers::default(); 3];
-        for restriction in self.iter() {
-            if restriction.vendors.contains(vendor) {
-                bound[usize::from(restriction.kind.number())].insert(restriction.purpose);
-            }
+        if vendor == self.sought {
+            return self.bound;
         }
+        let mut bound = [Numbers::default(); 3];
+        self.iter_seeking(vendor).for_each(|restriction| restriction.bind(vendor, &mut bound));
         bound
     }
 }
