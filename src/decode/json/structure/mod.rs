@@ -94,7 +94,7 @@ impl Structure {
         self.backslashes.clear();
         self.fault = None;
         let beyond_ascii = match self.path {
-            Path::Portable => Run::new(self).all(input, portable::classify),
+            Path::Portable => portable::read(Run::new(self), input),
             #[cfg(target_arch = "x86_64")]
             Path::Avx2 => x86::read_avx2(Run::new(self), input),
             #[cfg(target_arch = "x86_64")]
@@ -164,20 +164,34 @@ impl<'a> Run<'a> {
         Run { structure, count: 0, escaped: 0, in_string: 0, in_scalar: 0, beyond_ascii: 0..0 }
     }
 
-    /// Reads the whole record; answers with the stretch that must be checked for UTF-8. Inlined, so that `classify` and
-    /// what is made of it are compiled for the same processor.
+    /// Reads the whole record; answers with the stretch that must be checked for UTF-8. The steps are the processor's:
+    /// `classify` a block, tell the `parity` of a word (see [`parity`]), and `note` the positions of its bits (see
+    /// [`note`]). Inlined, so that they and what is made of them are compiled for the same processor.
     #[inline(always)]
-    fn all(mut self, input: &[u8], classify: impl Fn(&[u8; BLOCK]) -> Classes) -> Range<usize> {
+    fn all(
+        mut self,
+        input: &[u8],
+        classify: impl Fn(&[u8; BLOCK]) -> Classes,
+        parity: impl Fn(u64) -> u64,
+        note: impl Fn(usize, &[u8; BLOCK], u64, &mut [u32; BLOCK], &mut [u8; BLOCK]),
+    ) -> Range<usize> {
         let (blocks, rest) = input.as_chunks::<BLOCK>();
+        let mut last = [FILLER; BLOCK];
+        last[..rest.len()].copy_from_slice(rest);
+        let last = if rest.is_empty() { &[] } else { std::slice::from_ref(&last) };
         let mut base = 0;
-        for block in blocks {
-            self.block(base, block, classify(block));
+        for block in blocks.iter().chain(last) {
+            let bits = self.block(base, classify(block), &parity);
+            let count = self.count;
+            self.count += bits.count_ones() as usize;
+            let Structure { positions, bytes, .. } = &mut *self.structure;
+            let room = (positions.get_mut(count..), bytes.get_mut(count..));
+            if let (Some(positions), Some(bytes)) = room
+                && let (Some(positions), Some(bytes)) = (positions.first_chunk_mut(), bytes.first_chunk_mut())
+            {
+                note(base, block, bits, positions, bytes);
+            }
             base += BLOCK;
-        }
-        if !rest.is_empty() {
-            let mut block = [FILLER; BLOCK];
-            block[..rest.len()].copy_from_slice(rest);
-            self.block(base, &block, classify(&block));
         }
         if self.in_string != 0 && self.structure.fault.is_none() {
             self.structure.fault = Some(input.len());
@@ -187,8 +201,9 @@ impl<'a> Run<'a> {
         start..end.min(input.len())
     }
 
+    /// Which bytes of the block begin something.
     #[inline(always)]
-    fn block(&mut self, base: usize, block: &[u8; BLOCK], classes: Classes) {
+    fn block(&mut self, base: usize, classes: Classes, parity: &impl Fn(u64) -> u64) -> u64 {
         let Classes { quotes, backslashes, operators, blanks, controls, beyond_ascii } = classes;
         if beyond_ascii != 0 {
             if self.beyond_ascii.end == 0 {
@@ -199,7 +214,7 @@ impl<'a> Run<'a> {
         let escaped = if backslashes | self.escaped == 0 { 0 } else { self.escapes(base, backslashes) };
         let quotes = quotes & !escaped;
         // From each opening quote up to, and without, the closing one.
-        let strings = prefix_xor(quotes) ^ self.in_string;
+        let strings = parity(quotes) ^ self.in_string;
         self.in_string = ((strings as i64) >> 63) as u64;
         if controls & strings != 0 && self.structure.fault.is_none() {
             self.structure.fault = Some(base + (controls & strings).trailing_zeros() as usize);
@@ -207,7 +222,7 @@ impl<'a> Run<'a> {
         let scalars = !(operators | blanks | strings | quotes);
         let starts = scalars & !(scalars << 1 | self.in_scalar);
         self.in_scalar = scalars >> 63;
-        self.note(base, block, (operators & !strings) | quotes | starts);
+        (operators & !strings) | quotes | starts
     }
 
     /// Notes where backslashes are; answers with the bytes that they escape.
@@ -229,30 +244,27 @@ impl<'a> Run<'a> {
         }
         escaped
     }
+}
 
-    /// Writes down the positions of the bits: eight at a time, of which those behind the last are overwritten later.
-    #[inline(always)]
-    fn note(&mut self, base: usize, block: &[u8; BLOCK], mut bits: u64) {
-        let count = bits.count_ones() as usize;
-        let room = self.count..self.count + BLOCK;
-        let Structure { positions, bytes, .. } = &mut *self.structure;
-        let (Some(positions), Some(bytes)) = (positions.get_mut(room.clone()), bytes.get_mut(room)) else { return };
-        let eights = positions.as_chunks_mut::<8>().0.iter_mut().zip(bytes.as_chunks_mut::<8>().0);
-        for (positions, bytes) in eights.take(count.div_ceil(8)) {
-            for (position, byte) in positions.iter_mut().zip(bytes) {
-                let bit = bits.trailing_zeros();
-                *position = base as u32 + bit;
-                *byte = block[bit as usize % BLOCK];
-                bits &= bits.wrapping_sub(1);
-            }
+/// Writes down the positions of the bits and the bytes there: eight at a time, of which those behind the last are
+/// overwritten later.
+#[inline(always)]
+fn note(base: usize, block: &[u8; BLOCK], mut bits: u64, positions: &mut [u32; BLOCK], bytes: &mut [u8; BLOCK]) {
+    let count = bits.count_ones() as usize;
+    let eights = positions.as_chunks_mut::<8>().0.iter_mut().zip(bytes.as_chunks_mut::<8>().0);
+    for (positions, bytes) in eights.take(count.div_ceil(8)) {
+        for (position, byte) in positions.iter_mut().zip(bytes) {
+            let bit = bits.trailing_zeros();
+            *position = base as u32 + bit;
+            *byte = block[bit as usize % BLOCK];
+            bits &= bits.wrapping_sub(1);
         }
-        self.count += count;
     }
 }
 
 /// Bit n of the result is the parity of the bits up to n.
 #[inline(always)]
-fn prefix_xor(mut bits: u64) -> u64 {
+fn parity(mut bits: u64) -> u64 {
     for shift in [1, 2, 4, 8, 16, 32] {
         bits ^= bits << shift;
     }

@@ -1,9 +1,14 @@
 //! Sixteen bytes a step, with the vectors that every processor of an architecture has.
 
-use super::{BLOCK, Classes};
+use super::{BLOCK, Classes, Run, note, parity};
+use std::ops::Range;
 use wide::u8x16;
 
-pub(super) fn classify(block: &[u8; BLOCK]) -> Classes {
+pub(super) fn read(run: Run<'_>, input: &[u8]) -> Range<usize> {
+    run.all(input, classify, parity, note)
+}
+
+fn classify(block: &[u8; BLOCK]) -> Classes {
     let mut classes = Classes { quotes: 0, backslashes: 0, operators: 0, blanks: 0, controls: 0, beyond_ascii: 0 };
     for (position, sixteen) in block.as_chunks::<16>().0.iter().enumerate() {
         let bytes = u8x16::new(*sixteen);

@@ -1,8 +1,9 @@
 //! 32 or 64 bytes a step, where the processor has the instructions: the one place of `decode` with `unsafe`, which is
-//! to call a function that was compiled for such a processor after asking whether this is one.
+//! to call a function that was compiled for such a processor after asking whether this is one, to store a whole
+//! vector, and to say which memory is read next.
 #![allow(unsafe_code)]
 
-use super::{Classes, Path, Run};
+use super::{BLOCK, Classes, Path, Run, note};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
@@ -37,17 +38,23 @@ pub(super) fn available() -> Vec<Path> {
 }
 
 fn has_avx2() -> bool {
-    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("popcnt")
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("popcnt")
+        && is_x86_feature_detected!("pclmulqdq")
 }
 
 fn has_avx512() -> bool {
-    has_avx2() && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
+    has_avx2()
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vbmi2")
 }
 
 /// Reads the record with AVX2, or as it can where there is none.
 pub(super) fn read_avx2(run: Run<'_>, input: &[u8]) -> Range<usize> {
     if !has_avx2() {
-        return run.all(input, super::portable::classify);
+        return super::portable::read(run, input);
     }
     // SAFETY: the processor has the features that the function was compiled for.
     unsafe { avx2(run, input) }
@@ -56,17 +63,35 @@ pub(super) fn read_avx2(run: Run<'_>, input: &[u8]) -> Range<usize> {
 /// Reads the record with AVX-512, or as it can where there is none.
 pub(super) fn read_avx512(run: Run<'_>, input: &[u8]) -> Range<usize> {
     if !has_avx512() {
-        return run.all(input, super::portable::classify);
+        return super::portable::read(run, input);
     }
     // SAFETY: the processor has the features that the function was compiled for.
     unsafe { avx512(run, input) }
 }
 
-#[target_feature(enable = "avx2,bmi1,popcnt")]
+/// As much of a record's beginning as is asked for at once; what follows the processor expects by then.
+const AHEAD: usize = 4096;
+
+/// Asks for the beginning of a record, which another thread has just written somewhere else.
+fn fetch(input: &[u8]) {
+    for line in input.chunks(BLOCK).take(AHEAD / BLOCK) {
+        // SAFETY: every processor of this architecture has the instruction, which only hints at an address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+}
+
+/// Bit n of the result is the parity of the bits up to n: their product with all ones, without carries.
+#[target_feature(enable = "pclmulqdq")]
+fn parity(bits: u64) -> u64 {
+    _mm_cvtsi128_si64(_mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, bits as i64), _mm_set1_epi8(-1))) as u64
+}
+
+#[target_feature(enable = "avx2,bmi1,popcnt,pclmulqdq")]
 fn avx2(run: Run<'_>, input: &[u8]) -> Range<usize> {
     let blanks = repeat(BLANKS);
     let operators = repeat(OPERATORS);
-    run.all(input, |block| {
+    fetch(input);
+    let classify = |block: &[u8; BLOCK]| {
         let halves = block.as_chunks::<32>().0;
         let [low, high] = [half(&halves[0], blanks, operators), half(&halves[1], blanks, operators)];
         let whole = |class: usize| u64::from(low[class]) | u64::from(high[class]) << 32;
@@ -78,7 +103,8 @@ fn avx2(run: Run<'_>, input: &[u8]) -> Range<usize> {
             controls: whole(4),
             beyond_ascii: whole(5),
         }
-    })
+    };
+    run.all(input, classify, |bits| parity(bits), note)
 }
 
 /// The table once in each half of a vector.
@@ -105,16 +131,16 @@ fn half(bytes: &[u8; 32], blanks: __m256i, operators: __m256i) -> [u32; 6] {
     .map(|mask| _mm256_movemask_epi8(mask) as u32)
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx2,bmi1,popcnt")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,avx2,bmi1,popcnt,pclmulqdq")]
 fn avx512(run: Run<'_>, input: &[u8]) -> Range<usize> {
     let fourfold = |table: [u8; 16]| {
         let [low, high] = words(&table);
         _mm512_set_epi64(high, low, high, low, high, low, high, low)
     };
     let [blanks, operators] = [fourfold(BLANKS), fourfold(OPERATORS)];
-    run.all(input, |block| {
-        let [a, b, c, d, e, f, g, h] = words(block);
-        let bytes = _mm512_set_epi64(h, g, f, e, d, c, b, a);
+    fetch(input);
+    let classify = |block: &[u8; BLOCK]| {
+        let bytes = load(block);
         let curled = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
         Classes {
             quotes: _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(b'"' as i8)),
@@ -124,7 +150,47 @@ fn avx512(run: Run<'_>, input: &[u8]) -> Range<usize> {
             controls: _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(0x20)),
             beyond_ascii: _mm512_movepi8_mask(bytes),
         }
+    };
+    run.all(input, classify, |bits| parity(bits), |base, block, bits, positions, bytes| {
+        gather(base, block, bits, positions, bytes)
     })
+}
+
+/// Every byte's place in its block.
+const PLACES: [u8; BLOCK] = {
+    let mut places = [0; BLOCK];
+    let mut place = 0;
+    while place < BLOCK {
+        places[place] = place as u8;
+        place += 1;
+    }
+    places
+};
+
+/// As [`note`]: the bytes under the bits moved together, and their places.
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
+fn gather(base: usize, block: &[u8; BLOCK], bits: u64, positions: &mut [u32; BLOCK], bytes: &mut [u8; BLOCK]) {
+    store(bytes, _mm512_maskz_compress_epi8(bits, load(block)));
+    let mut places = [0; BLOCK];
+    store(&mut places, _mm512_maskz_compress_epi8(bits, load(&PLACES)));
+    let sixteens = positions.as_chunks_mut::<16>().0.iter_mut().zip(places.as_chunks::<16>().0);
+    for (positions, places) in sixteens.take((bits.count_ones() as usize).div_ceil(16)) {
+        for (position, place) in positions.iter_mut().zip(places) {
+            *position = base as u32 + u32::from(*place);
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+fn load(block: &[u8; BLOCK]) -> __m512i {
+    let [a, b, c, d, e, f, g, h] = words(block);
+    _mm512_set_epi64(h, g, f, e, d, c, b, a)
+}
+
+#[target_feature(enable = "avx512f")]
+fn store(block: &mut [u8; BLOCK], bytes: __m512i) {
+    // SAFETY: a block is as large as the vector, and no alignment is asked for.
+    unsafe { _mm512_storeu_si512(block.as_mut_ptr().cast(), bytes) }
 }
 
 /// The bytes as words; the compiler makes one load of it.
