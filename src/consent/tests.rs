@@ -67,6 +67,7 @@ impl Case {
             topics: TopicMatch::Names(Vec::new()),
             format: Format::Json,
             index: PathIndex::build(Vec::new(), true),
+            reads_headers: true,
             slots: 3,
             duplicates: Duplicates::Quarantine,
             subject: Vec::new(),

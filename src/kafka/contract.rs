@@ -21,9 +21,12 @@ pub struct Fetched<'a> {
     pub key: Option<&'a [u8]>,
     /// The record value; `None` is a tombstone.
     pub value: Option<&'a [u8]>,
-    /// The headers whose names are text; no rule can name another.
-    pub headers: &'a [Header<'a>],
+    /// The headers, read on demand: librdkafka only parses them for who asks.
+    pub headers: &'a ReadHeaders<'a>,
 }
+
+/// Shows each header whose name is text, in order; no rule can name another.
+pub type ReadHeaders<'a> = dyn Fn(&mut dyn FnMut(Header<'a>)) + 'a;
 
 /// What one call of [`Source::poll`] met.
 #[derive(Clone, Debug, PartialEq, Eq)]

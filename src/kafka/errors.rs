@@ -1,6 +1,6 @@
 //! What went wrong and what is to be done: every error of the client is one of four recoveries.
 
-use super::ffi::NativeFault;
+use super::ffi::{self, NativeFault};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaConfRes;
 
@@ -47,6 +47,11 @@ impl Fault {
     pub(super) fn passing(attempted: &'static str, error: &KafkaError) -> Fault {
         let code = error.rdkafka_error_code().map_or(0, |code| code as i32);
         Fault { attempted, recovery: Recovery::Abort, code, why: sentence(error) }
+    }
+
+    /// The same for a code alone.
+    pub(super) fn refused(attempted: &'static str, code: i32) -> Fault {
+        Fault { attempted, recovery: Recovery::Abort, code, why: ffi::words(code) }
     }
 }
 

@@ -6,12 +6,17 @@
 //! relies on; nothing else in the package may hold `unsafe`.
 #![allow(unsafe_code, reason = "the only foreign calls; reviewed line by line")]
 
+use super::contract::Outgoing;
+use crate::event::Header;
 use rdkafka::TopicPartitionList;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::message::{BorrowedMessage, Message};
-use std::ffi::{CStr, c_char, c_int, c_void};
+use rdkafka::producer::{Partitioner, Producer, ProducerContext};
+use std::any::Any;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 /// `rd_kafka_error_t`, only ever behind a pointer.
 #[repr(C)]
@@ -22,6 +27,18 @@ struct NativeError {
 /// `rd_kafka_consumer_group_metadata_t`, only ever behind a pointer.
 #[repr(C)]
 struct NativeMetadata {
+    _opaque: [u8; 0],
+}
+
+/// `rd_kafka_topic_t`, only ever behind a pointer.
+#[repr(C)]
+struct NativeTopic {
+    _opaque: [u8; 0],
+}
+
+/// `rd_kafka_headers_t`, only ever behind a pointer.
+#[repr(C)]
+struct NativeHeaders {
     _opaque: [u8; 0],
 }
 
@@ -47,6 +64,19 @@ unsafe extern "C" {
     fn rd_kafka_consumer_group_metadata(client: *mut c_void) -> *mut NativeMetadata;
     fn rd_kafka_consumer_group_metadata_generation_id(metadata: *const NativeMetadata) -> i32;
     fn rd_kafka_consumer_group_metadata_destroy(metadata: *mut NativeMetadata);
+    fn rd_kafka_err2str(code: c_int) -> *const c_char;
+    fn rd_kafka_topic_new(client: *mut c_void, name: *const c_char, config: *mut c_void) -> *mut NativeTopic;
+    fn rd_kafka_topic_destroy(topic: *mut NativeTopic);
+    fn rd_kafka_producev(client: *mut c_void, ...) -> c_int;
+    fn rd_kafka_headers_new(room: usize) -> *mut NativeHeaders;
+    fn rd_kafka_headers_destroy(headers: *mut NativeHeaders);
+    fn rd_kafka_header_add(
+        headers: *mut NativeHeaders,
+        name: *const c_char,
+        name_size: isize,
+        value: *const c_void,
+        value_size: isize,
+    ) -> c_int;
     fn rd_kafka_message_headers(message: *const c_void, headers: *mut *mut c_void) -> c_int;
     fn rd_kafka_header_get_all(
         headers: *const c_void,
@@ -90,6 +120,13 @@ fn take(error: *mut NativeError) -> Result<(), NativeFault> {
         fault
     };
     Err(fault)
+}
+
+/// What librdkafka says of an error code, also of one that it does not know.
+pub(super) fn words(code: i32) -> String {
+    // SAFETY: takes any number, and answers with a text that ends in NUL and lives for good (for an unknown code, until
+    // this thread asks again).
+    unsafe { CStr::from_ptr(rd_kafka_err2str(code)) }.to_string_lossy().into_owned()
 }
 
 fn native<C: ClientContext>(client: &Client<C>) -> *mut c_void {
@@ -170,6 +207,115 @@ impl Drop for GroupMetadata {
         // SAFETY: owned, valid, and destroyed only here.
         unsafe { rd_kafka_consumer_group_metadata_destroy(self.pointer.as_ptr()) }
     }
+}
+
+/// `rd_kafka_vtype_t`: what follows in a call of `rd_kafka_producev`, as the header of librdkafka numbers it.
+mod vtype {
+    pub(super) const END: super::c_int = 0;
+    pub(super) const TOPIC_HANDLE: super::c_int = 2;
+    pub(super) const PARTITION: super::c_int = 3;
+    pub(super) const VALUE: super::c_int = 4;
+    pub(super) const KEY: super::c_int = 5;
+    pub(super) const FLAGS: super::c_int = 7;
+    pub(super) const TIMESTAMP: super::c_int = 8;
+    pub(super) const HEADERS: super::c_int = 10;
+}
+
+/// `RD_KAFKA_MSG_F_COPY`: key and value are copied before the call returns.
+const COPY: c_int = 2;
+
+/// `RD_KAFKA_PARTITION_UA`: the partitioner decides.
+const BY_KEY: i32 = -1;
+
+/// A topic as one producer knows it: its name is looked up once, not for every record.
+pub(super) struct Topic {
+    pointer: NonNull<NativeTopic>,
+    client: *mut c_void,
+    /// The producer lives at least as long as the handle.
+    _keeps: Arc<dyn Any + Send + Sync>,
+}
+
+// SAFETY: the library counts the references to a handle itself, and takes it on every thread.
+unsafe impl Send for Topic {}
+
+impl Topic {
+    /// The handle of a topic; `None` where the name is none that Kafka has.
+    pub(super) fn new<P: Producer<C, D> + Send + Sync + 'static, C: ProducerContext<D>, D: Partitioner>(
+        producer: &Arc<P>,
+        name: &str,
+    ) -> Option<Topic> {
+        let client = native(producer.client());
+        let name = CString::new(name).ok()?;
+        // SAFETY: the handle of the client is valid while the producer is borrowed, the name ends in NUL and is copied, and
+        // without a configuration of its own the topic has the client's.
+        let pointer = NonNull::new(unsafe { rd_kafka_topic_new(client, name.as_ptr(), std::ptr::null_mut()) })?;
+        Some(Topic { pointer, client, _keeps: producer.clone() })
+    }
+
+    /// Puts a record into the producer's queue; where it is not taken, the error code (`rd_kafka_resp_err_t`).
+    pub(super) fn produce(&self, record: &Outgoing<'_>, partition: Option<i32>) -> Result<(), i32> {
+        let memory = |bytes: Option<&[u8]>| bytes.map_or((std::ptr::null(), 0), |bytes| (bytes.as_ptr().cast::<c_void>(), bytes.len()));
+        let ((value, value_size), (key, key_size)) = (memory(record.value), memory(record.key));
+        let headers = native_headers(record.headers)?;
+        // 0 stands for the time of the call.
+        let timestamp = record.timestamp.map_or(0i64, |time| time.as_millisecond());
+        // SAFETY: the topic and its client are valid while `self` is; key and value are read and copied before the call
+        // returns; every argument has the type that the tag before it announces, and the last tag ends the list.
+        let code = unsafe {
+            rd_kafka_producev(
+                self.client,
+                vtype::TOPIC_HANDLE,
+                self.pointer.as_ptr(),
+                vtype::PARTITION,
+                partition.unwrap_or(BY_KEY),
+                vtype::FLAGS,
+                COPY,
+                vtype::VALUE,
+                value,
+                value_size,
+                vtype::KEY,
+                key,
+                key_size,
+                vtype::TIMESTAMP,
+                timestamp,
+                vtype::HEADERS,
+                headers,
+                vtype::END,
+            )
+        };
+        if code != 0 && !headers.is_null() {
+            // SAFETY: only where the record was taken do its headers belong to the library.
+            unsafe { rd_kafka_headers_destroy(headers) };
+        }
+        if code == 0 { Ok(()) } else { Err(code) }
+    }
+}
+
+impl Drop for Topic {
+    fn drop(&mut self) {
+        // SAFETY: valid, since the client is, and given back once.
+        unsafe { rd_kafka_topic_destroy(self.pointer.as_ptr()) }
+    }
+}
+
+/// A list of headers that belongs to the caller; null where there are none.
+fn native_headers(headers: &[Header<'_>]) -> Result<*mut NativeHeaders, i32> {
+    if headers.is_empty() {
+        return Ok(std::ptr::null_mut());
+    }
+    // SAFETY: makes an empty list; the library ends the process rather than answer with null.
+    let list = unsafe { rd_kafka_headers_new(headers.len()) };
+    for Header { name, value } in headers {
+        let (value, size) = value.map_or((std::ptr::null(), 0), |value| (value.as_ptr().cast::<c_void>(), value.len()));
+        // SAFETY: the list is ours; name and value are read with their sizes and copied before the call returns.
+        let code = unsafe { rd_kafka_header_add(list, name.as_ptr().cast(), name.len() as isize, value, size as isize) };
+        if code != 0 {
+            // SAFETY: the list is ours, and nobody else knows it.
+            unsafe { rd_kafka_headers_destroy(list) };
+            return Err(code);
+        }
+    }
+    Ok(list)
 }
 
 /// The headers of a fetched message: names as bytes, values that may be null.

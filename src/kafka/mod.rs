@@ -20,7 +20,7 @@ mod source;
 mod tail;
 mod txn;
 
-pub use contract::{Fetched, NextOffset, Outgoing, Polled, Sent, Sink, Source};
+pub use contract::{Fetched, NextOffset, Outgoing, Polled, ReadHeaders, Sent, Sink, Source};
 pub use errors::{Fault, Recovery};
 pub use ffi::GroupMetadata;
 pub use limits::SizeLimits;

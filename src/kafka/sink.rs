@@ -2,15 +2,14 @@
 
 use super::contract::{Outgoing, Sent};
 use super::ender::Ender;
-use super::errors::{Fault, Recovery, sentence, too_large};
+use super::errors::{Fault, Recovery, sentence};
+use super::ffi;
 use super::limits::SizeLimits;
 use super::rebalance::ProducerEvents;
 use super::settings::Settings;
-use crate::event::Header;
 use crate::telemetry::TransactionMeters;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header as MessageHeader, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
+use rdkafka::producer::{Producer as _, ThreadedProducer};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -32,18 +31,29 @@ const RECORD_OVERHEAD: usize = 61 + 40;
 /// The same for each header.
 const HEADER_OVERHEAD: usize = 10;
 
+/// What is tried when a record is written.
+const WRITING: &str = "writing";
+
 /// What is known of a sink's topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TopicFacts {
+    handle: ffi::Topic,
     partitions: i32,
     /// Bytes of the largest batch that the topic takes.
     limit: usize,
 }
 
-/// One client, and the thread that ends its batches; dropped in that order, so that the client is destroyed here.
+/// One client, the thread that ends its batches, and the topics that it knows; dropped in that order, so that the
+/// client is destroyed here.
 pub(super) struct Inner {
     pub(super) ender: Ender,
+    topics: HashMap<String, TopicFacts>,
     pub(super) client: Arc<ThreadedProducer<ProducerEvents>>,
+}
+
+impl Inner {
+    pub(super) fn new(ender: Ender, client: Arc<ThreadedProducer<ProducerEvents>>) -> Inner {
+        Inner { ender, topics: HashMap::new(), client }
+    }
 }
 
 /// One worker's producer.
@@ -53,7 +63,6 @@ pub struct Producer {
     pub(super) meters: TransactionMeters,
     /// `None` only after a rebuild that failed.
     pub(super) inner: Option<Inner>,
-    topics: HashMap<String, TopicFacts>,
     pub(super) limits: Arc<SizeLimits>,
     /// Whether the process is asked to end: then nothing is waited for any more.
     pub(super) stop: Arc<AtomicBool>,
@@ -79,7 +88,6 @@ pub fn producer(
         worker,
         meters,
         inner: None,
-        topics: HashMap::new(),
         limits,
         stop,
         open: false,
@@ -133,72 +141,64 @@ impl Producer {
     }
 
     pub(super) fn write(&mut self, record: Outgoing<'_>) -> Result<Sent, Fault> {
-        let facts = self.facts(record.topic)?;
-        if self.is_too_large(&record, facts.limit) {
+        if self.weigh(&record)? == Sent::TooLarge {
             return Ok(Sent::TooLarge);
         }
         if self.has_outgrown(&record) {
-            return Err(Fault::own("writing", Recovery::Rebuild, "a topic takes larger records than when the producer was made"));
+            return Err(Fault::own(WRITING, Recovery::Rebuild, "a topic takes larger records than when the producer was made"));
         }
+        let facts = self.facts(record.topic)?;
         // Without a key librdkafka would choose at random, and order would be lost.
         let partition = match record.key {
             Some(_) => None,
             None => Some(record.source_partition.rem_euclid(facts.partitions.max(1))),
         };
-        let headers = (!record.headers.is_empty()).then(|| headers(record.headers));
-        let mut message: BaseRecord<'_, [u8], [u8], ()> = BaseRecord::to(record.topic);
-        (message.key, message.payload, message.partition, message.headers) = (record.key, record.value, partition, headers);
-        message.timestamp = record.timestamp.map(|time| time.as_millisecond());
-        self.enqueue(message)
-    }
-
-    fn enqueue(&self, mut message: BaseRecord<'_, [u8], [u8], ()>) -> Result<Sent, Fault> {
-        let attempted = "writing";
-        let producer = self.inner()?;
         let mut full_since: Option<Instant> = None;
         loop {
-            let (error, returned) = match producer.send(message) {
+            match facts.handle.produce(&record, partition) {
                 Ok(()) => return Ok(Sent::Taken),
-                Err(refused) => refused,
-            };
-            message = returned;
-            match error {
-                KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => {
+                Err(code) if code == RDKafkaErrorCode::QueueFull as i32 => {
                     let since = *full_since.get_or_insert_with(Instant::now);
                     if since.elapsed() > STALL {
-                        return Err(Fault::own(attempted, Recovery::Abort, "the queue has been full for two seconds"));
+                        return Err(Fault::own(WRITING, Recovery::Abort, "the queue has been full for two seconds"));
                     }
                     std::thread::sleep(QUEUE_PAUSE);
                 }
-                error if too_large(&error) => return Ok(Sent::TooLarge),
+                Err(code) if code == RDKafkaErrorCode::MessageSizeTooLarge as i32 => return Ok(Sent::TooLarge),
                 // Whatever else refuses a record, the transaction itself knows better what is to be done.
-                error => return Err(Fault::passing(attempted, &error)),
+                Err(code) => return Err(Fault::refused(WRITING, code)),
             }
         }
     }
 
-    fn facts(&mut self, topic: &str) -> Result<TopicFacts, Fault> {
-        if let Some(facts) = self.topics.get(topic) {
-            return Ok(*facts);
+    fn facts(&mut self, topic: &str) -> Result<&TopicFacts, Fault> {
+        let Producer { inner, limits, .. } = self;
+        let Inner { topics, client, .. } = inner.as_mut().ok_or_else(gone)?;
+        if !topics.contains_key(topic) {
+            topics.insert(topic.to_owned(), ask(client, topic, limits)?);
         }
-        let attempted = "asking for a topic's partitions";
-        let metadata = self.inner()?.client().fetch_metadata(Some(topic), METADATA_TIMEOUT);
-        let metadata = metadata.map_err(|error| Fault::passing(attempted, &error))?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic);
-        let partitions = found.map_or(0, |found| found.partitions().len());
-        let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
-        if partitions == 0 {
-            return Err(Fault::own(attempted, Recovery::Abort, format!("topic `{topic}` has no partition")));
-        }
-        let limit = self.limits.of(topic);
-        let facts = TopicFacts { partitions, limit };
-        self.topics.insert(topic.to_owned(), facts);
-        Ok(facts)
+        topics.get(topic).ok_or_else(gone)
     }
 
     /// Forgets what is known of the topics: they may have changed.
     pub(super) fn forget_topics(&mut self) {
-        self.topics.clear();
+        if let Some(Inner { topics, .. }) = &mut self.inner {
+            topics.clear();
+        }
+    }
+}
+
+fn ask(client: &Arc<ThreadedProducer<ProducerEvents>>, topic: &str, limits: &SizeLimits) -> Result<TopicFacts, Fault> {
+    let attempted = "asking for a topic's partitions";
+    let metadata = client.client().fetch_metadata(Some(topic), METADATA_TIMEOUT);
+    let metadata = metadata.map_err(|error| Fault::passing(attempted, &error))?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let partitions = found.map_or(0, |found| found.partitions().len());
+    let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
+    let handle = ffi::Topic::new(client, topic);
+    match handle {
+        Some(handle) if partitions > 0 => Ok(TopicFacts { handle, partitions, limit: limits.of(topic) }),
+        _ => Err(Fault::own(attempted, Recovery::Abort, format!("topic `{topic}` has no partition"))),
     }
 }
 
@@ -210,10 +210,4 @@ fn size(record: &Outgoing<'_>) -> usize {
     let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
     let headers = record.headers.iter().map(|header| header.name.len() + length(header.value) + HEADER_OVERHEAD);
     length(record.key) + length(record.value) + headers.sum::<usize>() + RECORD_OVERHEAD
-}
-
-fn headers(headers: &[Header<'_>]) -> OwnedHeaders {
-    headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |all, Header { name, value }| {
-        all.insert(MessageHeader { key: name, value: *value })
-    })
 }

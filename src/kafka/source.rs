@@ -30,8 +30,6 @@ pub struct Consumer {
     given: Option<TopicPartitionList>,
     owned: Vec<(Arc<str>, i32)>,
     is_paused: bool,
-    /// Room for the headers of one record, kept between records.
-    headers: Vec<Header<'static>>,
 }
 
 /// A consumer that joins the group for these topics.
@@ -42,7 +40,7 @@ pub fn consumer(settings: &Settings, worker: usize, topics: &[Arc<str>], telemet
     let consumer: BaseConsumer<_> = settings.consumer(worker).create_with_context(events).map_err(|error| stop(&error))?;
     let names: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
     consumer.subscribe(&names).map_err(|error| stop(&error))?;
-    Ok(Consumer { consumer, telemetry, given: None, owned: Vec::new(), is_paused: false, headers: Vec::new() })
+    Ok(Consumer { consumer, telemetry, given: None, owned: Vec::new(), is_paused: false })
 }
 
 impl Source for Consumer {
@@ -51,7 +49,7 @@ impl Source for Consumer {
     fn poll(&mut self, wait: Duration, take: &mut dyn FnMut(Fetched<'_>)) -> Result<Polled, Fault> {
         match self.consumer.poll(wait) {
             Some(Ok(message)) => {
-                show(&message, &mut self.headers, take);
+                show(&message, take);
                 Ok(Polled::Record)
             }
             Some(Err(error)) => match classify_poll(&error) {
@@ -207,13 +205,7 @@ pub(super) fn offset_list(offsets: &[NextOffset]) -> Result<TopicPartitionList, 
     Ok(list)
 }
 
-fn show(message: &BorrowedMessage<'_>, room: &mut Vec<Header<'static>>, take: &mut dyn FnMut(Fetched<'_>)) {
-    let mut headers = lend(std::mem::take(room));
-    // A name that is not text is on no list of names that pass, and no rule can read it.
-    headers.extend(Headers::of(message).filter_map(|(name, value)| {
-        let name = std::str::from_utf8(name).ok()?;
-        Some(Header { name, value })
-    }));
+fn show(message: &BorrowedMessage<'_>, take: &mut dyn FnMut(Fetched<'_>)) {
     take(Fetched {
         topic: message.topic(),
         partition: message.partition(),
@@ -221,15 +213,12 @@ fn show(message: &BorrowedMessage<'_>, room: &mut Vec<Header<'static>>, take: &m
         timestamp: time(message.timestamp()),
         key: message.key(),
         value: message.payload(),
-        headers: &headers,
+        headers: &|each| {
+            // A name that is not text is on no list of names that pass, and no rule can read it.
+            let named = Headers::of(message).filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, value)));
+            named.for_each(|(name, value)| each(Header { name, value }));
+        },
     });
-    *room = lend(headers);
-}
-
-/// The same memory, empty, for headers of another lifetime.
-fn lend<'to>(mut headers: Vec<Header<'_>>) -> Vec<Header<'to>> {
-    headers.clear();
-    headers.into_iter().map(|_| Header { name: "", value: None }).collect()
 }
 
 fn time(time: MessageTime) -> Option<Timestamp> {

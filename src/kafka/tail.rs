@@ -81,6 +81,7 @@ unsafe extern "C" {
     fn rd_kafka_message_timestamp(message: *const NativeMessage, kind: *mut c_int) -> i64;
     fn rd_kafka_topic_name(topic: *const Opaque) -> *const c_char;
 
+    #[allow(clashing_extern_declarations, reason = "a pointer to what nobody looks into, under another name in `ffi`")]
     fn rd_kafka_topic_new(client: *mut c_void, name: *const c_char, settings: *mut Opaque) -> *mut Opaque;
     fn rd_kafka_topic_destroy(topic: *mut Opaque);
     fn rd_kafka_metadata(

@@ -50,7 +50,7 @@ impl Producer {
         let client = Arc::new(producer);
         let retry = self.transactional().then(|| self.settings.quickest_retry());
         let ender = Ender::start(client.clone(), self.worker, retry)?;
-        self.inner = Some(Inner { ender, client });
+        self.inner = Some(Inner::new(ender, client));
         (self.open, self.suspect) = (false, false);
         Ok(())
     }

@@ -132,7 +132,8 @@ pub struct PlanJudge {
     under: Under,
     /// Under which plan the batch whose end is under way was judged, if another one runs since.
     before: Option<Under>,
-    /// Kept between records for their memory.
+    /// Kept between records for their memory: the headers of the record, and those that pass.
+    read: Vec<Header<'static>>,
     headers: Vec<Header<'static>>,
     refused: Vec<(SinkId, Reason)>,
     last_partition: i32,
@@ -206,6 +207,7 @@ impl PlanJudge {
             limits,
             key_topic: None,
             aside: aside.map(|Aside { topic, recipient }| (topic, QuarantineBatch::new(recipient))),
+            read: Vec::new(),
             headers: Vec::new(),
             refused: Vec::new(),
             last_partition: 0,
@@ -318,7 +320,11 @@ impl Judge for PlanJudge {
             let why = format!("no stream of the policy takes topic `{}`", fetched.topic);
             return Err(Fault::own("judging", Recovery::Stop, why));
         };
-        let record = record_of(fetched);
+        let mut all_headers = lend(std::mem::take(&mut self.read));
+        if self.under.plan.stream(stream).reads_headers {
+            (fetched.headers)(&mut |header| all_headers.push(header));
+        }
+        let record = record_of(fetched, &all_headers);
         self.refused.clear();
         let read = Instant::now();
         let now = self.clock.now(read);
@@ -354,7 +360,9 @@ impl Judge for PlanJudge {
         });
         written?;
         self.write_keys(fetched.partition, write)?;
-        self.set_aside(stream, fetched.topic, &record, write)
+        self.set_aside(stream, fetched.topic, &record, write)?;
+        self.read = lend(all_headers);
+        Ok(())
     }
 
     fn close(&mut self, write: &mut Write<'_>) -> Result<(), Fault> {
@@ -395,8 +403,8 @@ impl Judge for PlanJudge {
     }
 }
 
-fn record_of<'a>(fetched: &Fetched<'a>) -> Record<'a> {
-    let Fetched { topic: _, partition, offset, timestamp, key, value, headers } = *fetched;
+fn record_of<'r, 'a: 'r>(fetched: &Fetched<'a>, headers: &'r [Header<'r>]) -> Record<'r> {
+    let Fetched { topic: _, partition, offset, timestamp, key, value, headers: _ } = *fetched;
     Record { position: Position { partition, offset }, timestamp, key, value, headers }
 }
 

@@ -11,6 +11,8 @@ pub struct Stream {
     pub topics: TopicMatch,
     /// How its records are written.
     pub format: Format,
+    /// Whether a control value stands in a record header, or a sink lets headers pass: else nobody looks at them.
+    pub reads_headers: bool,
     /// All paths of the stream as one automaton.
     pub index: PathIndex,
     /// How many slots its paths fill.

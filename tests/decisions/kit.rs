@@ -193,6 +193,7 @@ impl Setup {
             name: "web".into(),
             topics: TopicMatch::Names(vec!["events".into()]),
             format: Format::Json,
+            reads_headers: true,
             slots: PATHS.len() as u16,
             duplicates: Duplicates::Quarantine,
             subject,

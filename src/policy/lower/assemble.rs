@@ -162,6 +162,8 @@ pub(super) fn plan(draft: Draft<'_>, keys: &KeySet) -> Plan {
 /// `None` only where the stream had errors, and then there is no plan.
 fn freeze_stream(stream: StreamDraft<'_>, routes: Vec<RouteDraft>, sinks: &[SinkDraft<'_>]) -> Option<Stream> {
     let slots = stream.paths.slot_count();
+    let passes_headers = |route: &RouteDraft| !sinks[route.sink].merged.headers().is_empty();
+    let reads_headers = stream.paths.has_headers() || routes.iter().any(passes_headers);
     let mut index = stream.paths.into_index(stream.folds);
     for route in &routes {
         set_elementwise(&mut index, &route.placed);
@@ -173,6 +175,7 @@ fn freeze_stream(stream: StreamDraft<'_>, routes: Vec<RouteDraft>, sinks: &[Sink
         name: stream.name.value.as_str().into(),
         topics: stream.topics?,
         format: Format::Json,
+        reads_headers,
         slots,
         duplicates: stream.duplicates,
         subject: stream.subject,

@@ -23,6 +23,8 @@ pub(super) struct PathTable {
     filters: BTreeMap<PathId, FilterTable>,
     /// More rules reach into JSON text than are laid out.
     pub(super) crowded: bool,
+    /// Some value is read from a record header instead.
+    has_headers: bool,
 }
 
 /// The filters for the arrays at one path.
@@ -43,6 +45,16 @@ impl PathTable {
         self.paths.push((path.clone(), Vec::new()));
         self.ids.insert(path.clone(), id);
         id
+    }
+
+    /// Notes that a control value stands in a record header.
+    pub(super) fn note_header(&mut self) {
+        self.has_headers = true;
+    }
+
+    /// Whether some control value stands in a record header.
+    pub(super) fn has_headers(&self) -> bool {
+        self.has_headers
     }
 
     /// A new slot that the path fills.

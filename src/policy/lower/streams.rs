@@ -101,7 +101,10 @@ pub(super) fn source(cx: &mut Cx<'_>, source: &ast::Source, paths: &mut PathTabl
             cx.diagnostics.error(Code::Empty, &name.span, "a header has no name");
             None
         }
-        ast::Source::Header(name) => Some(Source::Header(name.value.as_str().into())),
+        ast::Source::Header(name) => {
+            paths.note_header();
+            Some(Source::Header(name.value.as_str().into()))
+        }
         ast::Source::Key(_) if key_allowed => Some(Source::Key),
         ast::Source::Key(span) => {
             cx.diagnostics
