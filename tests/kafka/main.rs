@@ -3,8 +3,13 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+#[path = "../faults/proxy.rs"]
+#[allow(dead_code, reason = "shared with the scenarios of faults")]
+mod proxy;
+
 mod crash;
 mod exact;
+mod ledger;
 mod reload;
 mod shred;
 mod start;

@@ -1,0 +1,238 @@
+//! The ledger's topics as Apache Kafka keeps them: transaction markers, partitions that begin beyond zero, open
+//! transactions, partitions that are added, brokers that fall silent, and topics that are made anew.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::SOON;
+use super::kit::absent;
+use super::kit::broker::{Kafka, kafka};
+use super::kit::client::{Input, Isolation};
+use super::kit::fixture::Scene;
+use super::kit::process::Privet;
+use super::kit::wait_for;
+use super::proxy::Proxy;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is known of consent may be so old: the default.
+const STALENESS: Duration = Duration::from_secs(2);
+
+/// A scene whose configuration names a ledger; `more` stands beside its topic.
+fn scene(kafka: &'static Kafka, test: &str, partitions: i32, more: &str) -> Scene {
+    let mut scene = Scene::new(kafka, test);
+    scene.more = format!("ledger: {{topic: {}{more}}}\n", scene.topic("consent"));
+    kafka.create_topics(&[&scene.topic("consent")], partitions);
+    scene
+}
+
+fn compact(scene: &Scene) {
+    scene.kafka.set_topic(&scene.topic("consent"), "cleanup.policy", "compact");
+}
+
+/// The consent record of one person.
+fn row(person: &str, version: u64, state: &str) -> Input {
+    let value = format!(
+        r#"{{"identity":{{"kind":"user_id","value":"{person}"}},"version":{version},"purposes":{{"advertising":{{"state":"{state}","at":"2026-11-01T09:00:00Z"}}}}}}"#
+    );
+    Input { key: Some(format!("user_id:{person}").into_bytes()), value: Some(value.into_bytes()), ..Input::default() }
+}
+
+fn admin(kafka: &Kafka) -> AdminClient<DefaultClientContext> {
+    ClientConfig::new().set("bootstrap.servers", &kafka.bootstrap).create().expect("an admin client can be made")
+}
+
+fn wait_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made").block_on(future)
+}
+
+/// A producer with an open transaction that has written one row.
+fn open_transaction(kafka: &Kafka, topic: &str, partition: i32, id: &str, person: &str) -> BaseProducer {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", &kafka.bootstrap)
+        .set("transactional.id", format!("{topic}.{id}"))
+        .create()
+        .expect("a producer can be made");
+    producer.init_transactions(PATIENCE).expect("an id can be registered");
+    producer.begin_transaction().expect("a transaction can be opened");
+    let Input { key, value, .. } = row(person, 1, "denied");
+    let (key, value) = (key.expect("a key"), value.expect("a value"));
+    let record = BaseRecord::to(topic).partition(partition).key(&key).payload(&value);
+    producer.send(record).map_err(|(error, _)| error).expect("a record is taken");
+    producer.flush(PATIENCE).expect("it is written");
+    producer
+}
+
+fn subjects(privet: &Privet) -> f64 {
+    privet.metric("privet_ledger_subjects", &[])
+}
+
+fn written(scene: &Scene) -> i64 {
+    scene.kafka.ends(&scene.topic("warehouse")).values().sum()
+}
+
+#[test]
+fn markers_and_partitions_that_begin_beyond_zero_are_read_before_anything_is_judged() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let scene = scene(kafka, "ledger-tails", 4, "");
+    let topic = scene.topic("consent");
+    let people = (0..3_000).map(|number| Input { partition: Some(0), ..row(&format!("p{number}"), 1, "granted") });
+    kafka.produce(&topic, people);
+    // The end of partition 0 is a marker, behind one more of a transaction that was voided.
+    open_transaction(kafka, &topic, 0, "voided", "nobody").abort_transaction(PATIENCE).expect("aborted");
+    open_transaction(kafka, &topic, 0, "counted", "somebody").commit_transaction(PATIENCE).expect("committed");
+    // Partition 1 begins where it ends, at 5; partition 2 holds nothing but what was voided; partition 3 nothing at all.
+    kafka.produce(&topic, (0..5).map(|number| Input { partition: Some(1), ..row(&format!("gone{number}"), 1, "granted") }));
+    let mut before = TopicPartitionList::new();
+    before.add_partition_offset(&topic, 1, Offset::Offset(5)).expect("an offset");
+    wait_on(admin(kafka).delete_records(&before, &AdminOptions::new())).expect("records can be deleted");
+    open_transaction(kafka, &topic, 2, "all", "nobody").abort_transaction(PATIENCE).expect("aborted");
+    compact(&scene);
+    scene.produce(0..300);
+
+    let mut privet = scene.run();
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    assert_eq!(subjects(&privet), 3_001.0, "committed rows, and only these");
+    let log = privet.log();
+    let (read, joined) = (log.find("the ledger was read"), log.find("assigned"));
+    assert!(read.is_some() && read < joined, "it joins the group once the ledger was read:\n{log}");
+    assert!(privet.terminate().0.success());
+    scene.assert_exactly_once(300);
+    assert!(!scene.logs().contains("user_id:p"), "whose rows were read is not in the log");
+}
+
+#[test]
+fn an_open_transaction_hides_withdrawals_and_so_holds_everything_up() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let scene = scene(kafka, "ledger-open", 2, "");
+    compact(&scene);
+    scene.produce(0..100);
+    let open = open_transaction(kafka, &scene.topic("consent"), 1, "open", "somebody");
+    let mut privet = scene.run();
+    std::thread::sleep(STALENESS * 2);
+    assert_eq!(written(&scene), 0, "nothing is judged by what may be hidden");
+    let (code, body) = privet.http("GET", "/readyz", &[]);
+    assert!(code == 503 && body.contains("ledger"), "{code} {body}");
+    open.commit_transaction(PATIENCE).expect("committed");
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    assert_eq!(subjects(&privet), 1.0);
+    assert!(privet.terminate().0.success());
+    scene.assert_exactly_once(100);
+}
+
+#[test]
+fn a_partition_that_is_added_is_read_too() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let scene = scene(kafka, "ledger-grows", 1, "");
+    let topic = scene.topic("consent");
+    compact(&scene);
+    scene.produce(0..10);
+    kafka.produce(&topic, [row("p0", 1, "granted")]);
+    let mut privet = scene.run();
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    let grown = wait_on(admin(kafka).create_partitions(&[NewPartitions::new(&topic, 3)], &AdminOptions::new()));
+    grown.expect("partitions can be added").into_iter().for_each(|result| drop(result.expect("it was added")));
+    let there = || (kafka.partitions(&topic).len() == 3).then_some(());
+    wait_for("the partitions", PATIENCE, there);
+    kafka.produce(&topic, (1..50).map(|number| Input { partition: Some(number % 3), ..row(&format!("p{number}"), 1, "denied") }));
+    wait_for("the rows of all partitions", PATIENCE, || (subjects(&privet) == 50.0).then_some(()));
+    scene.produce(10..20);
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    assert!(privet.terminate().0.success());
+    scene.assert_exactly_once(20);
+}
+
+#[test]
+fn while_the_ledgers_brokers_are_silent_nothing_passes_and_it_goes_on_by_itself() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let Some(detour) = kafka.detour else {
+        return absent("kafka/ledger-cut-off", "PRIVET_TEST_KAFKA names a cluster without a place for a proxy");
+    };
+    let proxy = Proxy::start(detour);
+    let scene = scene(kafka, "ledger-silent", 2, &format!(", kafka: {{bootstrap.servers: \"{}\"}}", proxy.bootstrap));
+    compact(&scene);
+    scene.produce(0..10);
+    let mut privet = scene.run();
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    let mut next = 10;
+    let feed = |next: &mut u64| {
+        scene.produce(*next..*next + 5);
+        *next += 5;
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    for outage in 0..2u64 {
+        feed(&mut next);
+        proxy.silence(true);
+        if outage == 1 {
+            proxy.cut_all();
+        }
+        let began = Instant::now();
+        // The bound: what may be that old, one cut, and a second for two cores.
+        while began.elapsed() < STALENESS + Duration::from_millis(100) + Duration::from_secs(1) {
+            feed(&mut next);
+        }
+        let stopped = written(&scene);
+        let (code, body) = privet.http("GET", "/readyz", &[]);
+        assert!(code == 503 && body.contains("not proved fresh"), "{code} {body}");
+        for _ in 0..12 {
+            feed(&mut next);
+        }
+        assert_eq!(written(&scene), stopped, "outage {outage}: nothing passes, not even what would be voided");
+        assert!(privet.metric("privet_ledger_freshness_seconds", &[]) > STALENESS.as_secs_f64());
+        proxy.silence(false);
+        let healed = Instant::now();
+        wait_for("output after healing", PATIENCE, || (written(&scene) > stopped).then_some(()));
+        assert!(healed.elapsed() < Duration::from_secs(5), "outage {outage}: it took {:?}", healed.elapsed());
+    }
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    assert!(privet.terminate().0.success());
+    scene.assert_exactly_once(next);
+}
+
+#[test]
+fn a_ledger_made_anew_stops_the_process() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let scene = scene(kafka, "ledger-anew", 2, "");
+    let topic = scene.topic("consent");
+    compact(&scene);
+    scene.produce(0..10);
+    kafka.produce(&topic, (0..20).map(|number| row(&format!("p{number}"), 1, "granted")));
+    let mut privet = scene.run();
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    let deleted = wait_on(admin(kafka).delete_topics(&[&topic], &options)).expect("topics can be deleted");
+    deleted.into_iter().for_each(|result| drop(result.expect("it was deleted")));
+    wait_for("the topic to be gone", PATIENCE, || kafka.partitions(&topic).is_empty().then_some(()));
+    kafka.create_topics_with(&[&topic], 2, &[("cleanup.policy", "compact")]);
+    let status = privet.wait_exit(PATIENCE);
+    assert_eq!(status.code(), Some(1), "{}", privet.log());
+    let said = privet.log();
+    assert!(said.contains("made anew") || said.contains("lost records"), "it says why:\n{said}");
+}
+
+#[test]
+fn a_ledger_that_is_missing_or_forgets_is_refused_by_name() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let mut scene = Scene::new(kafka, "ledger-missing");
+    scene.more = format!("ledger: {{topic: {}}}\nerasures: {{topic: {}}}\n", scene.topic("consent"), scene.topic("erasures"));
+    let mut privet = scene.run();
+    assert_eq!(privet.wait_exit(PATIENCE).code(), Some(1));
+    assert!(privet.log().contains(&scene.topic("consent")) && privet.log().contains("--create-topics"), "{}", privet.log());
+    kafka.create_topics_with(&[&scene.topic("consent")], 1, &[("cleanup.policy", "delete")]);
+    let mut privet = scene.run_with("two", scene.admin, &["--from", "earliest", "--create-topics"]);
+    assert_eq!(privet.wait_exit(PATIENCE).code(), Some(1));
+    assert!(privet.log().contains("cleanup.policy"), "{}", privet.log());
+    compact(&scene);
+    scene.produce(0..50);
+    let mut privet = scene.run_with("three", scene.admin, &["--from", "earliest", "--create-topics"]);
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    assert!(!kafka.partitions(&scene.topic("erasures")).is_empty(), "it was made");
+    assert!(privet.terminate().0.success());
+    let rows = kafka.read(&scene.topic("consent"), Isolation::Committed);
+    assert!(rows.is_empty(), "nobody writes to the ledger unasked");
+}
