@@ -59,6 +59,11 @@ impl Batch {
         &self.offsets
     }
 
+    /// How many records it holds.
+    pub(super) fn records(&self) -> usize {
+        self.records
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Batch { offsets: std::mem::take(&mut self.offsets), ..Batch::default() };
         self.offsets.clear();

@@ -116,6 +116,8 @@ pub struct Worker<S, K, J, O> {
     again: Option<Again>,
     /// How often the time and size of a batch are halved.
     haste: u32,
+    /// Most records of a batch, after one that failed: half of what that held, and twice as many with each that is committed.
+    most: usize,
     /// The producer cannot be used before it is made anew.
     broken: bool,
     rebuilds: VecDeque<Instant>,
@@ -153,6 +155,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             rewind_at: None,
             again: None,
             haste: 0,
+            most: usize::MAX,
             broken: false,
             rebuilds: VecDeque::new(),
             first_pause: FIRST_PAUSE,
@@ -264,7 +267,23 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     fn pace(&self) -> Cut {
         let Cut { interval, records, bytes } = self.cut;
         let halved = (interval / (1 << self.haste)).max(LEAST_INTERVAL).min(interval);
-        Cut { interval: halved, records: (records >> self.haste).max(1), bytes }
+        Cut { interval: halved, records: (records >> self.haste).max(1).min(self.most), bytes }
+    }
+
+    /// A batch failed. A sink that takes little may not take it within a transaction's time, and would not the next time
+    /// either: smaller ones are tried until one is committed.
+    fn slow_down(&mut self) {
+        let held = self.ending.records().max(self.batch.records());
+        if held > 0 {
+            self.most = (held / 2).max(1);
+        }
+    }
+
+    /// A batch was committed in that time: the next may be larger, where there is time for it.
+    fn speed_up(&mut self, took: Duration) {
+        if took < self.cut.interval + self.stall / 2 {
+            self.most = self.most.saturating_mul(2);
+        }
     }
 
     /// Whether records may be judged now.
@@ -343,6 +362,9 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
                 Recovery::Rebuild | Recovery::Stop => TransactionResult::Unknown,
             };
             self.meters.ended(result, (self.now)().saturating_duration_since(opened));
+        }
+        if again.is_none() {
+            self.slow_down();
         }
         self.ending.clear();
         self.forget_ahead();

@@ -36,6 +36,11 @@ pub(crate) struct Stage {
 pub(crate) struct Dice(u64);
 
 impl Dice {
+    /// Another seed, other numbers.
+    pub(crate) fn new(seed: u64) -> Dice {
+        Dice(seed ^ 0x5eed)
+    }
+
     /// Below `limit`.
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -66,7 +71,7 @@ impl Stage {
             proxy.calm();
         }
         eprintln!("{name}: PRIVET_FAULTS_SEED={seed}");
-        Some(Stage { kafka, proxy, dice: Dice(seed ^ 0x5eed), length, _turn: turn })
+        Some(Stage { kafka, proxy, dice: Dice::new(seed), length, _turn: turn })
     }
 
     /// A world of its own, whose group notices within two seconds that a member is gone.
@@ -121,11 +126,13 @@ scenarios!(
     process::stopped_beyond_the_session,
     process::members_come_and_go,
     process::rolling_upgrade_with_another_policy,
+    process::a_clock_that_jumps,
     network::connections_cut,
     network::late_ends_of_transactions,
     network::ends_that_time_out,
     network::forced_aborts,
     network::a_flood_of_broken_records,
+    network::a_slow_sink_with_a_backlog,
     network::a_broker_that_is_bounced,
 );
 

@@ -1,15 +1,15 @@
 //! What happens between Privet and the broker, and to the broker itself; and records that are no events.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::kit::broker::Bounce;
 use super::kit::client::Input;
-use super::kit::fixture::input;
+use super::kit::fixture::{event, input};
 use super::kit::process::Privet;
 use super::load::Load;
-use super::process::wait_further;
+use super::process::{committed, wait_further};
 use super::proxy::{Act, Proxy, Rule, api};
-use super::{Stage, check};
+use super::{Dice, Stage, check};
 
 /// Requests that a worker makes all the time, and those of a group and a producer that begin anew.
 const ALL: &[i16] = &[
@@ -225,4 +225,62 @@ pub(crate) fn a_broker_that_is_bounced(stage: &mut Stage) {
         events
     });
     check::settled(&scene, events);
+}
+
+/// A broker that takes records far more slowly than they are read, and a backlog larger than what a worker may hold.
+/// Memory stays below the formula of `docs/delivery.md` and a tenth of it, the worker goes on at the pace of the sink, and catches up.
+pub(crate) fn a_slow_sink_with_a_backlog(stage: &mut Stage) {
+    let Some((mut scene, proxy)) = stage.detour("slow") else { return };
+    const MIB: u64 = 1 << 20;
+    let (fetch_queue, fetch, write_queue) = (4 * MIB, MIB / 2, 8 * MIB);
+    for (key, bytes) in [
+        ("queued.max.messages.kbytes", fetch_queue >> 10),
+        ("max.partition.fetch.bytes", fetch),
+        ("queue.buffering.max.kbytes", write_queue >> 10),
+    ] {
+        scene.client_settings.push((key.to_owned(), bytes.to_string()));
+    }
+    let (base, judged_ahead, quarantine, partitions) = (30_000_000, 16 * MIB, 1_000_000, 4);
+    let scratch = 2 * MIB;
+    let formula = base + 2 * fetch_queue + partitions * fetch + write_queue + judged_ahead + quarantine + scratch;
+    let events = 45_000 * stage.length;
+    scene.event = bulky;
+    scene.kafka.produce(&scene.topic("source"), (0..events).map(|seq| Input { value: Some(bulky(seq)), ..input(seq) }));
+    proxy.throttle(SLOW);
+    let mut privet = scene.run();
+    let mut done = wait_further(&scene, 0);
+    let (mut highest, mut steps) = (0, 0);
+    let until = Instant::now() + Duration::from_secs(60 * stage.length);
+    while Instant::now() < until && steps < 2 * stage.length {
+        highest = highest.max(privet.resident_kib() << 10);
+        let now = committed(&scene);
+        steps += u64::from(now > done);
+        done = done.max(now);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let bound = formula + formula / 10;
+    eprintln!(
+        "{} MiB resident at most, {} by the formula; {done} of {events} committed in {steps} steps",
+        highest >> 20,
+        formula >> 20
+    );
+    assert!(highest < bound, "{} MiB resident, {} by the formula", highest >> 20, bound >> 20);
+    assert!(done < events.cast_signed(), "the sink was not slow");
+    assert!(steps >= 2, "it stands still");
+    proxy.throttle(0);
+    check::settled(&scene, 0..events);
+    let transactions = |result: &str| privet.metric("privet_transactions_total", &[result]);
+    eprintln!("{} committed, {} aborted", transactions("result=\"committed\""), transactions("result=\"aborted\""));
+    assert!(privet.terminate().0.success());
+}
+
+/// Bytes a second: what the worker judges in a tenth of a second takes longer to write than a transaction may.
+const SLOW: u64 = 800_000;
+
+/// An event with a kilobyte that does not compress to nothing.
+fn bulky(seq: u64) -> Vec<u8> {
+    let mut dice = Dice::new(seq);
+    let filler: String = (0..64).map(|_| format!("{:016x}", dice.below(u64::MAX))).collect();
+    let text = String::from_utf8(event(seq)).expect("text");
+    text.replacen('{', &format!("{{\"filler\":\"{filler}\","), 1).into_bytes()
 }

@@ -1,6 +1,7 @@
 //! What happens to processes: killed, stopped, joined, replaced.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
 use super::kit::client::Isolation;
@@ -15,7 +16,7 @@ const SOON: Duration = Duration::from_secs(60);
 
 const FROM: &[&str] = &["--from", "earliest"];
 
-fn committed(scene: &Scene) -> i64 {
+pub(crate) fn committed(scene: &Scene) -> i64 {
     scene.kafka.committed(&scene.group(), &scene.topic("source")).values().sum()
 }
 
@@ -162,4 +163,70 @@ pub(crate) fn rolling_upgrade_with_another_policy(stage: &mut Stage) {
 
 fn by_seq(values: Vec<Vec<u8>>) -> BTreeMap<u64, Vec<u8>> {
     values.into_iter().map(|value| (seq_of(&value), value)).collect()
+}
+
+/// The wall clock of the proxy's machine is set: half an hour ahead, five seconds back, for which librdkafka's waits may
+/// last longer, and a day ahead, where the broker refuses what is set aside, since its time lies in the future. A clock
+/// that is set back by a day takes a restart: `/livez` asks for it after a minute.
+pub(crate) fn a_clock_that_jumps(stage: &mut Stage) {
+    let Some(library) = clock_library() else { return };
+    let mut scene = stage.scene("clock");
+    let file = scene.path("clock");
+    std::fs::write(&file, [0; 8]).expect("the clock can be made");
+    // In place: the process has the file in its memory.
+    let clock = std::fs::File::options().write(true).open(&file).expect("the clock can be opened");
+    let set = |seconds: i64| clock.write_all_at(&seconds.to_le_bytes(), 0).expect("the clock can be set");
+    scene.environment = vec![("LD_PRELOAD".to_owned(), library), ("PRIVET_CLOCK".to_owned(), file.clone())];
+    let events = std::thread::scope(|scope| {
+        let load = Load::start(scope, &scene, 2_000);
+        let mut privet = scene.run();
+        let mut done = wait_further(&scene, 0);
+        for _ in 0..stage.length {
+            for seconds in [1_800, 1_795, 1_790] {
+                set(seconds);
+                done = wait_further(&scene, done);
+                std::thread::sleep(stage.dice.time(300, 800));
+                wait_for("a commit by the clock that was set", SOON, || is_last_commit_by(&privet, seconds).then_some(()));
+                done = wait_further(&scene, done);
+            }
+            set(86_400);
+            std::thread::sleep(stage.dice.time(1_000, 2_000));
+            assert!(privet.is_running(), "it gave up:\n{}", privet.log());
+            privet.kill_nine();
+            set(0);
+            privet = scene.run();
+            done = wait_further(&scene, done);
+        }
+        assert!(done > 0 && privet.is_running(), "it gave up:\n{}", privet.log());
+        let events = load.finish();
+        check::drained(&scene);
+        assert!(privet.terminate().0.success());
+        events
+    });
+    check::settled(&scene, events);
+}
+
+/// Whether the last commit that `/api/status` tells of was by a clock that is off by so much.
+fn is_last_commit_by(privet: &Privet, seconds: i64) -> bool {
+    let (_, body) = privet.http("GET", "/api/status", &[]);
+    let status: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    let Some(at) = status["workers"][0]["last_commit"].as_str() else { return false };
+    let at: privet::event::Timestamp = at.parse().expect("a time");
+    (at.as_second() - privet::event::Timestamp::now().as_second() - seconds).abs() < 60
+}
+
+/// The library that sets the clock, compiled once; none where there is no C compiler, which is noted.
+fn clock_library() -> Option<String> {
+    let source = super::kit::package_root().join("tests/faults/clock.c");
+    let library = super::kit::temp_root().join("clock.so");
+    let mut compiler = std::process::Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source).args(["-ldl", "-pthread"]);
+    match compiler.output() {
+        Ok(run) if run.status.success() => Some(library.to_str().expect("a path of ours is text").to_owned()),
+        Ok(run) => panic!("clock.c: {}", String::from_utf8_lossy(&run.stderr)),
+        Err(why) => {
+            super::kit::skip("faults/clock", &format!("there is no C compiler: {why}"));
+            None
+        }
+    }
 }

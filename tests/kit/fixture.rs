@@ -38,6 +38,8 @@ pub struct Scene {
     pub workers: usize,
     /// What is logged.
     pub log_level: &'static str,
+    /// The bytes of event `seq`, where they are not the fixture's.
+    pub event: fn(u64) -> Vec<u8>,
     /// Variables of Privet's environment beyond the tests' own.
     pub environment: Vec<(String, String)>,
 }
@@ -112,6 +114,7 @@ impl Scene {
             more: String::new(),
             workers: 1,
             log_level: "info",
+            event,
             environment: Vec::new(),
         };
         kafka.create_topics(&[&scene.topic("source")], 4);
@@ -243,7 +246,7 @@ sinks:
     pub fn filtered(&self, sink: &str, seqs: impl IntoIterator<Item = u64>) -> Vec<Vec<u8>> {
         let mut lines = Vec::new();
         for seq in seqs {
-            lines.extend_from_slice(&event(seq));
+            lines.extend_from_slice(&(self.event)(seq));
             lines.push(b'\n');
         }
         let (policy, keys) = (self.path("policy.yaml"), self.path("keys.json"));

@@ -98,7 +98,9 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             self.source.commit(self.ending.offsets())?;
         }
         if let Some(opened) = self.ending.opened() {
-            self.meters.ended(TransactionResult::Committed, committed.saturating_duration_since(opened));
+            let took = committed.saturating_duration_since(opened);
+            self.meters.ended(TransactionResult::Committed, took);
+            self.speed_up(took);
         }
         self.ending.clear();
         self.judge.committed(committed);

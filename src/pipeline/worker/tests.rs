@@ -53,6 +53,8 @@ struct Cluster {
     lost: bool,
     left: bool,
     paused: bool,
+    /// The sink takes no batch of more records; 0 is any.
+    most: usize,
     /// Records handed out so far.
     fetched: u64,
 }
@@ -231,7 +233,9 @@ impl Sink<()> for FakeSink {
     fn end(&mut self, offsets: &[NextOffset], _membership: (), _bound: Option<Duration>) -> Result<(), Fault> {
         let cluster = &mut *self.cluster.borrow_mut();
         assert!(cluster.open && cluster.ending.is_none(), "nothing to commit");
-        let result = cluster.fails(Call::Commit).and_then(|()| {
+        let slow = cluster.most > 0 && cluster.pending.len() > cluster.most;
+        let too_slow = || Err(Fault::own("simulated", Recovery::Abort, "the transaction has timed out"));
+        let result = if slow { too_slow() } else { cluster.fails(Call::Commit) }.and_then(|()| {
             cluster.open = false;
             let written = std::mem::take(&mut cluster.pending);
             cluster.visible.extend(written);
@@ -456,6 +460,19 @@ fn nothing_is_fetched_in_a_long_pause() {
     std::thread::sleep(LONG_PAUSE);
     stage.finish().unwrap();
     stage.assert_exactly_once("after a long pause");
+}
+
+/// What cannot be written within the time of a transaction must not be tried in the same portion for ever.
+#[test]
+fn batches_shrink_until_a_slow_sink_takes_them() {
+    let mut stage = stage(true);
+    stage.cluster.borrow_mut().most = 1;
+    stage.turns(200).unwrap();
+    assert!(!stage.cluster.borrow().visible.is_empty(), "it stands still");
+    stage.cluster.borrow_mut().most = 0;
+    stage.finish().unwrap();
+    stage.assert_exactly_once("after a slow sink");
+    assert!(stage.worker.most > 1, "and grow again");
 }
 
 #[test]
