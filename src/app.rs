@@ -5,6 +5,7 @@
 //! written nothing.
 
 mod knowledge;
+mod shred;
 mod subject_keys;
 
 use crate::config::{self, Config};
@@ -76,7 +77,7 @@ impl Proxy {
         let count = config.workers.count();
         let status = Status::new(count);
         let subject_keys = key_topic.map(|_| SubjectKeys::start(&settings, config, &telemetry)).transpose()?.map(Arc::new);
-        let knowledge = Knowledge::start(config, &settings, start.create_topics, &status, &telemetry)?;
+        let knowledge = Knowledge::start(config, &settings, start.create_topics, &status, &telemetry, subject_keys.as_deref())?;
         let admit = admit(settings.clone(), config.clone(), found.sources.clone(), start.create_topics);
         let reloader = Reloader::start(files, loaded, live.clone(), Box::new(admit), status.clone(), telemetry.clone())?;
         let server = admin_server(config, &status, &telemetry, reloader.handle())?;

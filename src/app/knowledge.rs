@@ -1,5 +1,7 @@
 //! What is known outside the events: the ledger with its follower, read whole before any worker subscribes.
 
+use super::shred::{Erased, Shredder};
+use super::subject_keys::SubjectKeys;
 use crate::config::{self, Config, Properties};
 use crate::control::Status;
 use crate::event::Timestamp;
@@ -34,6 +36,7 @@ pub(super) struct Knowledge {
     /// Held for its thread; it ends first, and with it the writer's queue.
     _follow: Follow,
     _writer: Writer,
+    _shredder: Option<Shredder>,
 }
 
 impl Knowledge {
@@ -44,6 +47,7 @@ impl Knowledge {
         create: bool,
         status: &Status,
         telemetry: &Telemetry,
+        subject_keys: Option<&SubjectKeys>,
     ) -> anyhow::Result<Option<Knowledge>> {
         let named = topics(config);
         if named.is_empty() {
@@ -59,9 +63,12 @@ impl Knowledge {
         let ledger = Arc::new(Ledger::new(&keys));
         let meters = Arc::new(telemetry.consent(config.workers.count()));
         let (denials, queue) = channel();
+        let shredder = subject_keys.map(|keys| keys.shredder(settings, watch.clone())).transpose()?.flatten();
+        let erased = shredder.as_ref().map(|(erased, _)| erased.clone());
         let table = |feed, name: &str| -> Box<dyn Table> {
+            let erased = erased.clone();
             let (ledger, watch, meters) = (ledger.clone(), watch.clone(), meters.clone());
-            Box::new(Fed { feed, topic: name.into(), ledger, watch, meters, denials: denials.clone(), rows: 0 })
+            Box::new(Fed { feed, topic: name.into(), ledger, watch, meters, denials: denials.clone(), erased, rows: 0 })
         };
         let followed =
             named.iter().map(|(feed, name)| Topic { name: (*name).to_owned(), from: Vec::new(), table: table(*feed, name) });
@@ -73,7 +80,14 @@ impl Knowledge {
         telemetry.ledger_age(move || asked.age(Instant::now()));
         let asked = watch.clone();
         status.needs(move || asked.reason(Instant::now()).map(|why| format!("ledger: {why}")));
-        Ok(Some(Knowledge { ledger, watch, meters, _follow: follow, _writer: writer }))
+        Ok(Some(Knowledge {
+            ledger,
+            watch,
+            meters,
+            _follow: follow,
+            _writer: writer,
+            _shredder: shredder.map(|(_, shredder)| shredder),
+        }))
     }
 
     /// Waits until everything was read and is proved fresh; false where the process was asked to stop before.
@@ -120,10 +134,23 @@ struct Fed {
     watch: Arc<Watch>,
     meters: Arc<ConsentMeters>,
     denials: Sender<Denial>,
+    /// Who hears of erasures, where there are keys to be destroyed.
+    erased: Option<Arc<Erased>>,
     rows: u64,
 }
 
 impl Fed {
+    /// Says who is erased, and who is not any more. A record that cannot be read suppresses, and destroys nothing.
+    fn erase(&self, key: &[u8]) {
+        let (Some(erased), Feed::Erasures) = (&self.erased, self.feed) else { return };
+        match self.ledger.erasure(key) {
+            Some((subject, true)) => erased.add(subject),
+            Some((subject, false)) => erased.lift(subject),
+            // A hash: who that is, is known once they are met, and then they are suppressed.
+            None => {}
+        }
+    }
+
     fn wrong(&self, fault: LedgerFault, row: &Row<'_>, why: &str) {
         self.meters.fault(fault);
         let Row { topic, partition, offset, .. } = *row;
@@ -137,7 +164,7 @@ impl Table for Fed {
         let timestamp = row.timestamp.and_then(|millis| Timestamp::from_millisecond(millis).ok());
         let before = self.ledger.restrictions();
         match self.ledger.apply(&Change { feed: self.feed, partition, offset, key, value, timestamp }) {
-            Applied::Stored | Applied::Restricted | Applied::Removed => {}
+            Applied::Stored | Applied::Restricted | Applied::Removed => self.erase(key.unwrap_or_default()),
             Applied::Undecodable { why } => self.wrong(LedgerFault::Undecodable, row, why),
             Applied::Regression { denial } => {
                 self.wrong(LedgerFault::Regression, row, "its version went backwards; a denial is appended");

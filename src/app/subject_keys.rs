@@ -1,7 +1,9 @@
 //! Subject keys as the proxy runs them: the topic is read whole before the first event, then followed; new keys go there
 //! with the records of their first use.
 
+use super::shred::{Erased, Shredder};
 use crate::config::{self, Config, Properties};
+use crate::event::SubjectDigest;
 use crate::kafka::Row;
 use crate::kafka::Settings;
 use crate::kafka::follow::{Follow, Standing, Table, Topic, Watch};
@@ -9,6 +11,7 @@ use crate::keys::subject::{Applied, DataKeys, RowSet, SubjectTable};
 use crate::telemetry::Telemetry;
 use anyhow::{anyhow, bail};
 use metrics::Gauge;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +28,9 @@ pub(super) struct SubjectKeys {
     table: Arc<SubjectTable>,
     topic: String,
     follow: Follow,
+    erased: Arc<Erased>,
+    /// Whose keys are to be destroyed, until somebody takes that on.
+    todo: Mutex<Option<Receiver<SubjectDigest>>>,
 }
 
 impl SubjectKeys {
@@ -32,12 +38,13 @@ impl SubjectKeys {
     pub(super) fn start(settings: &Settings, config: &Config, telemetry: &Telemetry) -> anyhow::Result<SubjectKeys> {
         let config::SubjectKeys { topic, rows } = config.subject_keys.clone().unwrap_or_default();
         let table = Arc::new(SubjectTable::new(rows));
-        let feed = Feed { table: table.clone(), held: telemetry.subject_keys(rows), undecodable: 0 };
+        let (erased, todo) = Erased::nobody();
+        let feed = Feed { table: table.clone(), erased: erased.clone(), held: telemetry.subject_keys(rows), undecodable: 0 };
         let topics = vec![Topic { name: topic.clone(), from: Vec::new(), table: Box::new(feed) }];
         let watch = Watch::new(MAX_STALENESS);
         let follow =
             Follow::start(settings, &Properties::default(), "subject keys", topics, watch).map_err(|why| anyhow!(why))?;
-        Ok(SubjectKeys { table, topic, follow })
+        Ok(SubjectKeys { table, topic, follow, erased, todo: Mutex::new(Some(todo)) })
     }
 
     /// The topic, for those who check that what is written can be written.
@@ -52,6 +59,15 @@ impl SubjectKeys {
             // The configuration allows far fewer workers.
             Ok(_) | Err(_) => DataKeys::Nowhere,
         }
+    }
+
+    /// Whom the follower of erasures tells who is erased, and what destroys their keys, for as long as it is held. `erasures` says
+    /// how far they were read.
+    pub(super) fn shredder(&self, settings: &Settings, erasures: Arc<Watch>) -> std::io::Result<Option<(Arc<Erased>, Shredder)>> {
+        let Some(todo) = self.todo.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(None) };
+        let watches = [erasures, self.follow.watch().clone()];
+        let shredder = Shredder::start(settings, &self.topic, (self.table.clone(), self.erased.clone()), watches, todo)?;
+        Ok(Some((self.erased.clone(), shredder)))
     }
 
     /// Why keys can no longer be relied on, if so: the process cannot go on.
@@ -117,6 +133,7 @@ fn await_whole(watch: &Watch, topic: &str) -> anyhow::Result<()> {
 /// Applies the topic's rows to the table.
 struct Feed {
     table: Arc<SubjectTable>,
+    erased: Arc<Erased>,
     held: Gauge,
     undecodable: u64,
 }
@@ -124,7 +141,8 @@ struct Feed {
 impl Table for Feed {
     fn apply(&mut self, row: &Row<'_>) -> Result<(), String> {
         match self.table.apply(row.key.unwrap_or_default(), row.value) {
-            Applied::Stored | Applied::Destroyed(_) => {}
+            Applied::Stored(subject) => self.erased.stored(subject),
+            Applied::Destroyed(_) => {}
             Applied::Undecodable(fault) => {
                 self.undecodable += 1;
                 // The first says what is wrong; a topic full of them must not fill the log.

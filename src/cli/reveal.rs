@@ -111,7 +111,7 @@ fn read_rows(file: &Path) -> anyhow::Result<RowSet> {
             anyhow::bail!("line {number} is not {{\"key\":…,\"value\":…}}");
         };
         match rows.apply(key.as_bytes(), value.as_deref().map(str::as_bytes)) {
-            Applied::Stored | Applied::Destroyed(_) => {}
+            Applied::Stored(_) | Applied::Destroyed(_) => {}
             Applied::Undecodable(fault) => output::complain(format_args!("warning: line {number} is no subject key: {fault}")),
             Applied::Full => anyhow::bail!("line {number}: no room"),
         }

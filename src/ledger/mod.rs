@@ -22,7 +22,7 @@ pub use record::{ConsentRecord, Suppression, Unreadable};
 pub use row::Said;
 pub use shapes::{Choice, PurposeName, Reach};
 
-use crate::event::Timestamp;
+use crate::event::{SubjectDigest, Timestamp};
 use crate::keys::KeySet;
 use aliases::Aliases;
 use recent::Recent;
@@ -304,6 +304,15 @@ impl Ledger {
     pub fn needs_denial(&self, key: &[u8]) -> bool {
         let shape = self.rows.get(self.digests.of_key(key), |shape, _| shape);
         shape.and_then(|shape| self.shapes.get(shape)).is_some_and(|shape| shape.regressed)
+    }
+
+    /// Whom a key of the topic of erasures names, by the digest that their data keys have, and whether they are suppressed for
+    /// every purpose now, which is what an erasure is. `None` where the key has a hash of the identity.
+    pub fn erasure(&self, key: &[u8]) -> Option<(SubjectDigest, bool)> {
+        let (digest, form, _) = self.digests.of_suppression_key(key);
+        let mut erased = false;
+        self.suppressions.get(digest, |purpose| erased |= purpose == PurposeName::EVERY);
+        (form == digest::Form::Plain).then_some((SubjectDigest(digest.0.to_le_bytes()), erased))
     }
 
     /// What makes the digests by which this ledger knows people.

@@ -211,3 +211,43 @@ fn a_full_table_quarantines_new_people_and_goes_on_with_those_it_knows() {
     let seqs: BTreeSet<usize> = encrypted(&scene, "warehouse").into_keys().collect();
     assert!(seqs.contains(&(PEOPLE + 7)) && !seqs.contains(&PEOPLE));
 }
+
+#[test]
+fn an_erasure_destroys_the_keys_of_whom_it_names() {
+    let Some(mut scene) = scene("erase") else { return };
+    scene.kafka.create_topics_with(&[&scene.topic("erasures")], 2, &[("cleanup.policy", "compact")]);
+    scene.more.push_str(&format!("erasures: {{topic: {}}}\n", scene.topic("erasures")));
+    produce(&scene, 0..PEOPLE);
+    let mut first = scene.run();
+    scene.kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    let record = |key: &str, value: Option<&str>| Input {
+        key: Some(key.as_bytes().to_vec()),
+        value: value.map(|value| value.as_bytes().to_vec()),
+        headers: Vec::new(),
+        timestamp: None,
+        partition: None,
+    };
+    // One is erased; one is suppressed for one purpose; one record cannot be read; one erasure was taken back before anybody saw it.
+    let written = [
+        record("user_id:u417", Some("{}")),
+        record("user_id:u418", Some("{\"purposes\":[\"advertising\"]}")),
+        record("user_id:u419", Some("{no JSON")),
+    ];
+    scene.kafka.produce(&scene.topic("erasures"), written);
+    let held = |privet: &super::kit::process::Privet| privet.metric("privet_subject_keys", &[]) as usize;
+    wait_for("the key to be destroyed", Duration::from_secs(20), || (held(&first) == PEOPLE - 1).then_some(()));
+    let others: BTreeSet<usize> = (0..PEOPLE).filter(|seq| *seq != GONE).collect();
+    assert_eq!(reveal(&scene, "one"), (others.clone(), BTreeSet::from([GONE])));
+    assert!(first.terminate().0.success());
+
+    // While nobody runs, one more is erased, and one is erased and is not any more.
+    let written = [record("user_id:u5", Some("{}")), record("user_id:u6", Some("{}")), record("user_id:u6", None)];
+    scene.kafka.produce(&scene.topic("erasures"), written);
+    let mut second = scene.run_with("one", scene.admin, &[]);
+    second.wait_ready();
+    wait_for("the key to be destroyed after a start", Duration::from_secs(20), || (held(&second) == PEOPLE - 2).then_some(()));
+    assert!(second.terminate().0.success());
+    let others: BTreeSet<usize> = others.into_iter().filter(|seq| *seq != 5).collect();
+    assert_eq!(reveal(&scene, "one"), (others, BTreeSet::from([5, GONE])));
+    scene.assert_nothing_leaked();
+}

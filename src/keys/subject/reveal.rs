@@ -26,7 +26,7 @@ impl RowSet {
             None => Applied::Destroyed(self.rows.remove(&named.id).is_some()),
             Some(Ok(row)) => {
                 self.rows.insert(named.id, row);
-                Applied::Stored
+                Applied::Stored(named.subject)
             }
             Some(Err(error)) => {
                 self.rows.remove(&named.id);

@@ -22,8 +22,8 @@ const FREE: u16 = u16::MAX;
 /// What became of a record of the topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// The row is in the table.
-    Stored,
+    /// The row, of that subject, is in the table.
+    Stored(SubjectDigest),
     /// The row was destroyed; whether the table had it.
     Destroyed(bool),
     /// It is no row: a newer format, or somebody else's record. Where its key is one, that data key is not used any more.
@@ -101,7 +101,7 @@ impl SubjectTable {
         let Some(named) = RowKey::from_record_key(key) else { return Applied::Undecodable(RowError::Key) };
         let Some(value) = value else { return Applied::Destroyed(self.remove(&named, |_| true)) };
         match Row::read(key, value) {
-            Ok(row) if self.put(&row, STORED) => Applied::Stored,
+            Ok(row) if self.put(&row, STORED) => Applied::Stored(named.subject),
             Ok(_) => Applied::Full,
             Err(error) => {
                 self.remove(&named, |_| true);

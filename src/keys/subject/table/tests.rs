@@ -57,7 +57,7 @@ fn a_full_table_refuses_and_forgets_nothing() {
     assert_eq!(table.apply(&key, Some(&value)), Applied::Full);
     assert_eq!(table.len(), 2);
     let (key, value) = written(&row(2, 1));
-    assert_eq!(table.apply(&key, Some(&value)), Applied::Stored, "a row that is there needs no room");
+    assert_eq!(table.apply(&key, Some(&value)), Applied::Stored(subject(2)), "a row that is there needs no room");
     assert_eq!(table.apply(&key, None), Applied::Destroyed(true));
     assert!(table.add(&row(3, 1), 3));
 }
@@ -86,7 +86,7 @@ fn a_row_is_its_workers_own_until_it_is_committed_and_nobodys_once_destroyed() {
 
     let other = row(1, 2);
     table.add(&other, 1);
-    assert_eq!(table.apply(&key, Some(&value)), Applied::Stored);
+    assert_eq!(table.apply(&key, Some(&value)), Applied::Stored(subject(1)));
     let (other_key, other_value) = written(&other);
     table.apply(&other_key, Some(&other_value));
     table.withdraw(&other.key, 1);
