@@ -51,12 +51,7 @@ impl<'a> Bits<'a> {
     /// The bits from `at` on, left-aligned; at least [`Bits::WINDOW`] of them are right, and zero stands beyond the end.
     #[inline]
     pub(super) fn window(self, at: usize) -> u64 {
-        self.window_from(at / 6, at % 6)
-    }
-
-    /// The same from a character and how many of its bits are passed over, fewer than six.
-    #[inline]
-    pub(super) fn window_from(self, first: usize, skip: usize) -> u64 {
+        let (first, skip) = (at / 6, at % 6);
         #[cfg(test)]
         READS.with(|reads| reads.set(reads.get() + 1));
         let value = match self.text.get(first..).and_then(<[u8]>::first_chunk::<8>) {
@@ -67,7 +62,8 @@ impl<'a> Bits<'a> {
     }
 
     /// The 48 bits from a character on that has fewer than seven behind it.
-    #[inline]
+    #[cold]
+    #[inline(never)]
     fn tail(self, first: usize) -> u64 {
         match self.text.last_chunk::<8>() {
             // The last eight, moved up over those that come before.
@@ -77,6 +73,20 @@ impl<'a> Bits<'a> {
             }
             None => (first..first + 8)
                 .fold(0, |bits, at| bits << 6 | self.text.get(at).map_or(0, |byte| u64::from(VALUES[usize::from(*byte)]))),
+        }
+    }
+
+    /// The 30 bits of five characters; zero stands beyond the end.
+    #[inline(always)]
+    pub(super) fn five(self, first: usize) -> u32 {
+        #[cfg(test)]
+        READS.with(|reads| reads.set(reads.get() + 1));
+        match self.text.get(first..).and_then(<[u8]>::first_chunk::<5>) {
+            Some(five) => {
+                let value = |at: usize| u32::from(VALUES[usize::from(five[at])]);
+                (value(0) << 6 | value(1)) << 18 | (value(2) << 6 | value(3)) << 6 | value(4)
+            }
+            None => (self.tail(first) >> 18) as u32,
         }
     }
 
@@ -90,12 +100,7 @@ impl<'a> Bits<'a> {
     /// The one bit at that place; unset beyond the end.
     #[inline]
     pub(super) fn bit(self, at: usize) -> bool {
-        self.bit_of(at / 6, at % 6)
-    }
-
-    /// The one bit at that place of that character; unset beyond the end.
-    #[inline]
-    pub(super) fn bit_of(self, first: usize, skip: usize) -> bool {
+        let (first, skip) = (at / 6, at % 6);
         #[cfg(test)]
         READS.with(|reads| reads.set(reads.get() + 1));
         self.text.get(first).is_some_and(|byte| VALUES[usize::from(*byte)] >> (5 - skip) & 1 == 1)

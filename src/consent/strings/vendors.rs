@@ -123,24 +123,47 @@ struct Entry {
 }
 
 /// The entries of a range section: `IsARange`, `StartOrOnlyVendorId` and, if it is one, `EndVendorId`.
+///
+/// Where an entry begins depends on the flag of the one before. So that this is a shift in a register and no look-up, the next
+/// bits stand ready there, and the flag is not branched on, since nobody could guess it. Inlined by force: out of line the
+/// state goes through memory, which takes longer than the rest.
 #[derive(Clone, Copy)]
 struct Entries<'a> {
     bits: Bits<'a>,
-    /// The next entry's first bit: its character, and how many of its bits come before. To divide at every entry would take
-    /// longer than the rest.
-    first: usize,
-    skip: usize,
+    /// The bits that come next, the first the highest.
+    ready: u64,
+    /// How many of them are right.
+    have: u32,
+    /// The character behind them.
+    next: usize,
     count: u16,
 }
 
 impl<'a> Entries<'a> {
+    /// The bits of an entry that is a range, and of one that is not.
+    const RANGE: u32 = 33;
+    const SINGLE: u32 = 17;
+
     fn new(bits: Bits<'a>, at: usize, count: u16) -> Self {
-        Self { bits, first: at / 6, skip: at % 6, count }
+        let skip = (at % 6) as u32;
+        let mut entries = Self { bits, ready: 0, have: 0, next: at / 6, count };
+        entries.refill();
+        entries.ready <<= skip;
+        entries.have -= skip;
+        entries
     }
 
     /// The next entry's first bit.
     fn at(&self) -> usize {
-        self.first * 6 + self.skip
+        self.next * 6 - self.have as usize
+    }
+
+    /// Adds five characters, for which there is room while an entry may be incomplete.
+    #[inline(always)]
+    fn refill(&mut self) {
+        self.ready |= u64::from(self.bits.five(self.next)) << 34 >> self.have;
+        self.have += 30;
+        self.next += 5;
     }
 
     /// Why the entry just taken is none.
@@ -164,18 +187,24 @@ impl<'a> Entries<'a> {
 impl Iterator for Entries<'_> {
     type Item = Entry;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Entry> {
         self.count = self.count.checked_sub(1)?;
-        // The flag is read by itself: where the next entry begins depends on nothing else, and so waits for nothing else.
-        let is_range = self.bits.bit_of(self.first, self.skip);
-        let window = self.bits.window_from(self.first, self.skip);
-        let (chars, bits) = if is_range { (5, 3) } else { (2, 5) };
-        let skip = self.skip + bits;
-        self.first += chars + usize::from(skip >= 6);
-        self.skip = if skip >= 6 { skip - 6 } else { skip };
-        let start = (window >> 47) as u16;
-        Some(Entry { start, end: if is_range { (window >> 31) as u16 } else { start } })
+        // Twice at the most; a loop would be slower.
+        if self.have < Self::RANGE {
+            self.refill();
+        }
+        if self.have < Self::RANGE {
+            self.refill();
+        }
+        // All ones for a range, else none.
+        let range = (self.ready as i64 >> 63) as u64;
+        let start = (self.ready >> 47) as u16;
+        let end = (self.ready >> 31) as u16;
+        let width = Self::SINGLE + (range as u32 & (Self::RANGE - Self::SINGLE));
+        self.ready <<= width;
+        self.have -= width;
+        Some(Entry { start, end: end & range as u16 | start & !range as u16 })
     }
 }
 
