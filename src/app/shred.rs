@@ -28,8 +28,8 @@ pub(super) struct Erased {
 impl Erased {
     /// Nobody yet; and what a [`Shredder`] works off.
     pub(super) fn nobody() -> (Arc<Erased>, Receiver<SubjectDigest>) {
-        let (queue, todo) = channel();
-        (Arc::new(Erased { subjects: Mutex::default(), queue }), todo)
+        let (queue, waiting) = channel();
+        (Arc::new(Erased { subjects: Mutex::default(), queue }), waiting)
     }
 
     /// This identity is erased.
@@ -85,12 +85,12 @@ impl Shredder {
         topic: &str,
         (table, erased): (Arc<SubjectTable>, Arc<Erased>),
         watches: [Arc<Watch>; 2],
-        todo: Receiver<SubjectDigest>,
+        waiting: Receiver<SubjectDigest>,
     ) -> std::io::Result<Shredder> {
         let stop = Arc::new(AtomicBool::new(false));
         let (settings, topic) = (settings.clone(), topic.to_owned());
         let mut work = Work { settings, topic, table, erased, watches, stop: stop.clone(), appender: None };
-        let thread = std::thread::Builder::new().name("privet-shredder".to_owned()).spawn(move || work.run(&todo))?;
+        let thread = std::thread::Builder::new().name("privet-shredder".to_owned()).spawn(move || work.run(&waiting))?;
         Ok(Shredder { stop, thread: Some(thread) })
     }
 }
@@ -106,7 +106,7 @@ impl Drop for Shredder {
 }
 
 impl Work {
-    fn run(&mut self, todo: &Receiver<SubjectDigest>) {
+    fn run(&mut self, waiting: &Receiver<SubjectDigest>) {
         // Before, the tombstone or the end of the erasure may stand later in its topic.
         while self.watches.iter().any(|watch| watch.fresh_as_of().is_none()) {
             if self.stop.load(Ordering::Relaxed) {
@@ -115,7 +115,7 @@ impl Work {
             std::thread::sleep(PAUSE);
         }
         loop {
-            match todo.recv_timeout(PAUSE) {
+            match waiting.recv_timeout(PAUSE) {
                 Ok(subject) => self.until_done(subject),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -167,17 +167,17 @@ mod tests {
 
     #[test]
     fn a_row_of_somebody_erased_that_lands_late_is_shredded_too_and_nobody_elses() {
-        let (erased, todo) = Erased::nobody();
+        let (erased, waiting) = Erased::nobody();
         let (ann, bob) = (SubjectDigest([1; 16]), SubjectDigest([2; 16]));
         erased.stored(ann);
-        assert!(todo.try_recv().is_err(), "nobody is erased");
+        assert!(waiting.try_recv().is_err(), "nobody is erased");
         erased.add(ann);
-        assert_eq!(todo.try_recv(), Ok(ann));
+        assert_eq!(waiting.try_recv(), Ok(ann));
         erased.stored(ann);
         erased.stored(bob);
-        assert_eq!((todo.try_recv(), todo.try_recv().is_err()), (Ok(ann), true));
+        assert_eq!((waiting.try_recv(), waiting.try_recv().is_err()), (Ok(ann), true));
         erased.lift(ann);
         erased.stored(ann);
-        assert!(todo.try_recv().is_err(), "who is not erased any more has keys again");
+        assert!(waiting.try_recv().is_err(), "who is not erased any more has keys again");
     }
 }

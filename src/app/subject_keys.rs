@@ -30,7 +30,7 @@ pub(super) struct SubjectKeys {
     follow: Follow,
     erased: Arc<Erased>,
     /// Whose keys are to be destroyed, until somebody takes that on.
-    todo: Mutex<Option<Receiver<SubjectDigest>>>,
+    waiting: Mutex<Option<Receiver<SubjectDigest>>>,
 }
 
 impl SubjectKeys {
@@ -38,13 +38,13 @@ impl SubjectKeys {
     pub(super) fn start(settings: &Settings, config: &Config, telemetry: &Telemetry) -> anyhow::Result<SubjectKeys> {
         let config::SubjectKeys { topic, rows } = config.subject_keys.clone().unwrap_or_default();
         let table = Arc::new(SubjectTable::new(rows));
-        let (erased, todo) = Erased::nobody();
+        let (erased, waiting) = Erased::nobody();
         let feed = Feed { table: table.clone(), erased: erased.clone(), held: telemetry.subject_keys(rows), undecodable: 0 };
         let topics = vec![Topic { name: topic.clone(), from: Vec::new(), table: Box::new(feed) }];
         let watch = Watch::new(MAX_STALENESS);
         let follow =
             Follow::start(settings, &Properties::default(), "subject keys", topics, watch).map_err(|why| anyhow!(why))?;
-        Ok(SubjectKeys { table, topic, follow, erased, todo: Mutex::new(Some(todo)) })
+        Ok(SubjectKeys { table, topic, follow, erased, waiting: Mutex::new(Some(waiting)) })
     }
 
     /// The topic, for those who check that what is written can be written.
@@ -64,9 +64,9 @@ impl SubjectKeys {
     /// Whom the follower of erasures tells who is erased, and what destroys their keys, for as long as it is held. `erasures` says
     /// how far they were read.
     pub(super) fn shredder(&self, settings: &Settings, erasures: Arc<Watch>) -> std::io::Result<Option<(Arc<Erased>, Shredder)>> {
-        let Some(todo) = self.todo.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(None) };
+        let Some(waiting) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(None) };
         let watches = [erasures, self.follow.watch().clone()];
-        let shredder = Shredder::start(settings, &self.topic, (self.table.clone(), self.erased.clone()), watches, todo)?;
+        let shredder = Shredder::start(settings, &self.topic, (self.table.clone(), self.erased.clone()), watches, waiting)?;
         Ok(Some((self.erased.clone(), shredder)))
     }
 

@@ -254,7 +254,8 @@ impl Topic {
 
     /// Puts a record into the producer's queue; where it is not taken, the error code (`rd_kafka_resp_err_t`).
     pub(super) fn produce(&self, record: &Outgoing<'_>, partition: Option<i32>) -> Result<(), i32> {
-        let memory = |bytes: Option<&[u8]>| bytes.map_or((std::ptr::null(), 0), |bytes| (bytes.as_ptr().cast::<c_void>(), bytes.len()));
+        let memory =
+            |bytes: Option<&[u8]>| bytes.map_or((std::ptr::null(), 0), |bytes| (bytes.as_ptr().cast::<c_void>(), bytes.len()));
         let ((value, value_size), (key, key_size)) = (memory(record.value), memory(record.key));
         let headers = native_headers(record.headers)?;
         // 0 stands for the time of the call.

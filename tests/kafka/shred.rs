@@ -51,6 +51,7 @@ fn scene(test: &str) -> Option<Scene> {
     let kafka = kafka("kafka")?;
     let mut scene = Scene::new(kafka, test);
     scene.write_policy(&policy(&scene));
+    scene.log_level = "trace";
     scene.more = format!("subject_keys: {{topic: {}}}\n", scene.topic("subject-keys"));
     kafka.create_topics_with(&[&scene.topic("subject-keys")], 4, &[("cleanup.policy", "compact")]);
     Some(scene)
@@ -115,6 +116,31 @@ fn rows_of(scene: &Scene, person: usize) -> BTreeSet<Vec<u8>> {
     found
 }
 
+/// At trace level neither a value of an event nor anything of a key is in the log, the metrics, or the topic of subject keys.
+fn assert_secrets_kept(scene: &Scene, privet: &super::kit::process::Privet) {
+    let keys = std::fs::read_to_string(scene.path("keys.json")).expect("the key file");
+    let keys: serde_json::Value = serde_json::from_str(&keys).expect("the key file");
+    let secrets: Vec<&str> = keys["keys"].as_array().expect("keys").iter().filter_map(|key| key["secret"].as_str()).collect();
+    assert_eq!(secrets.len(), 2);
+    let mut rows = Vec::new();
+    scene.kafka.scan(&scene.topic("subject-keys"), Isolation::Uncommitted, |row| {
+        let text = |bytes: Option<Vec<u8>>| String::from_utf8(bytes.unwrap_or_default()).expect("rows are text");
+        rows.push((text(row.key), text(row.value)));
+    });
+    let (log, metrics) = (scene.logs(), privet.http("GET", "/metrics", &[]).1);
+    for (place, text) in [("log", &log), ("metrics", &metrics)] {
+        assert!(text.len() > 1000, "the {place} says something");
+        assert!(!text.contains("canarybird") && !text.contains("u417"), "a value of an event is in the {place}");
+        assert!(!secrets.iter().any(|secret| text.contains(secret)), "a root is in the {place}");
+        let wrapped = |value: &str| value.rsplit('.').next().is_some_and(|part| !part.is_empty() && text.contains(part));
+        assert!(!rows.iter().any(|(key, value)| text.contains(key) || wrapped(value)), "a row is in the {place}");
+    }
+    for (key, value) in &rows {
+        assert!(!key.contains("canarybird") && !value.contains("canarybird"));
+        assert!(!secrets.iter().any(|secret| value.contains(secret)));
+    }
+}
+
 #[test]
 fn of_a_thousand_people_one_is_erased_and_nobody_else() {
     let Some(scene) = scene("shred") else { return };
@@ -125,6 +151,7 @@ fn of_a_thousand_people_one_is_erased_and_nobody_else() {
     assert_eq!(reveal(&scene, "one"), (everyone.clone(), BTreeSet::new()));
     assert_eq!(first.metric("privet_subject_keys", &[]) as usize, PEOPLE, "one key a person");
 
+    assert_secrets_kept(&scene, &first);
     let gone = rows_of(&scene, GONE);
     assert_eq!(gone.len(), 1);
     let tombstone =

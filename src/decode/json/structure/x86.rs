@@ -151,9 +151,12 @@ fn avx512(run: Run<'_>, input: &[u8]) -> Range<usize> {
             beyond_ascii: _mm512_movepi8_mask(bytes),
         }
     };
-    run.all(input, classify, |bits| parity(bits), |base, block, bits, positions, bytes| {
-        gather(base, block, bits, positions, bytes)
-    })
+    run.all(
+        input,
+        classify,
+        |bits| parity(bits),
+        |base, block, bits, positions, bytes| gather(base, block, bits, positions, bytes),
+    )
 }
 
 /// Every byte's place in its block.
