@@ -145,18 +145,18 @@ fn a_failing_test_says_what_differs_and_where() {
 
 #[test]
 fn test_files_that_cannot_be_run_are_failures() {
-    let ledger = TESTS.replace("    tombstone: true", "    tombstone: true\n    ledger: []");
+    let unknown = TESTS.replace("    tombstone: true", "    tombstone: true\n    leger: []");
     let dir = folder(&[
         ("policy.yaml", POLICY),
         ("bad.yaml", "privet: 2\n"),
         ("a.test.yaml", TESTS),
-        ("b.test.yaml", &ledger),
+        ("b.test.yaml", &unknown),
         ("c.test.yaml", &TESTS.replace("policy.yaml", "bad.yaml")),
         ("d.test.yaml", &TESTS.replace("policy.yaml", "nowhere.yaml")),
     ]);
     let said = privet(dir.path(), &["test", "."]);
     assert_eq!(said.code, 1);
-    assert!(said.err.contains("`ledger` is not supported yet"), "{}", said.err);
+    assert!(said.err.contains("did you mean `ledger`?"), "{}", said.err);
     assert!(said.out.ends_with("3 tests: 3 passed, 0 failed; 3 of 4 files could not be run\n"), "{}", said.out);
     let empty = folder(&[("policy.yaml", POLICY)]);
     assert_eq!(privet(empty.path(), &["test", "."]).code, 1, "no test at all is no success");

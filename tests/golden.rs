@@ -3,18 +3,21 @@
 //! A folder holds `policy.yaml`, whose first line says which rule, and either
 //! - `expected.err`: line and code of each error, or
 //! - `input.json` (the record's value; absent: a tombstone), `record.json` where key and headers matter,
-//!   `keys.json` where the demonstration keys do not do, `expected.outcomes` with a line a sink, and `expected.<sink>.json` with the exact bytes where a value leaves.
+//!   `keys.json` where the demonstration keys do not do, `ledger.jsonl` and `erasures.jsonl` where the ledger holds something (without
+//!   the first it is missing), `expected.outcomes` with a line a sink, and `expected.<sink>.json` with the exact bytes where a value leaves.
 //!
 //! What is expected was written from the design, not printed by the code; there is no switch that updates it.
 
 use privet::decode::Limits;
 use privet::event::{Header, Position, Record, StreamId, Timestamp};
 use privet::keys::KeySet;
+use privet::ledger::{Feed, Ledger};
 use privet::pipeline::{Engine, Verdict};
 use privet::plan::Plan;
 use privet::policy::{Severity, compile};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The clock of every case.
 const NOW: &str = "2026-11-22T12:00:00Z";
@@ -109,6 +112,7 @@ fn verdicts(case: &Path, policy: &str) -> String {
     };
     let now: Timestamp = NOW.parse().expect("a time");
     let mut engine = Engine::new(Limits::default());
+    engine.set_ledger(ledger(case));
     let mut lines = Vec::new();
     // Twice: the second time no scratch is new, and nothing of the first record may be left in it.
     for round in 0..2 {
@@ -122,6 +126,19 @@ fn verdicts(case: &Path, policy: &str) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// The ledger with the records of the case, in the order of its lines.
+fn ledger(case: &Path) -> Option<Arc<Ledger>> {
+    let records = read(case, "ledger.jsonl")?;
+    let erasures = read(case, "erasures.jsonl").unwrap_or_default();
+    let ledger = Ledger::for_trial();
+    for (feed, lines) in [(Feed::Consent, records), (Feed::Erasures, erasures)] {
+        for line in lines.lines().filter(|line| !line.is_empty()) {
+            ledger.apply_json(feed, line.as_bytes()).expect("a record that says whom it is about");
+        }
+    }
+    Some(Arc::new(ledger))
 }
 
 /// One verdict: `sink: outcome reason`, what leaves beside the value, and the value's bytes.

@@ -87,6 +87,13 @@ fn the_complete_example_compiles() {
     assert_eq!((plan.streams.len(), plan.sinks.len(), plan.vendors.len()), (4, 3, 3));
 }
 
+/// The policy by which the contract of the language shows every part of it, but for formats.
+#[test]
+fn the_policy_of_the_contract_compiles() {
+    let compiled = compile(include_str!("complete/contract.yaml"), "complete/contract.yaml", &KeySet::demonstration());
+    assert!(!compiled.diagnostics.has_errors(), "{}", compiled.render(false));
+}
+
 /// Text that was cut, doubled or garbled anywhere is refused or accepted, and always printed.
 #[test]
 fn no_text_makes_the_compiler_panic() {

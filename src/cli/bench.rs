@@ -3,6 +3,7 @@
 use super::{Usage, common, output};
 use crate::decode::Limits;
 use crate::event::{Position, Record, StreamId, Timestamp};
+use crate::ledger::Ledger;
 use crate::pipeline::Engine;
 use crate::plan::Plan;
 use crate::tooling::collector::Collector;
@@ -10,6 +11,7 @@ use anyhow::Context;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Arguments of `privet bench`.
@@ -87,6 +89,7 @@ struct Figures {
 
 fn measure(plan: &Plan, stream: StreamId, events: &[Vec<u8>], time: Duration) -> Figures {
     let mut engine = Engine::new(Limits::default());
+    engine.set_ledger(Some(Arc::new(Ledger::for_trial())));
     let mut figures = Figures { events: 0, read: 0, released: 0, verdicts: 0, elapsed: Duration::ZERO };
     let now = Timestamp::now();
     // One pass to warm the buffers and the caches.

@@ -2,11 +2,14 @@
 
 use super::output;
 use crate::keys::KeySet;
+use crate::ledger::{Applied, Feed, Ledger};
 use crate::plan::Plan;
 use crate::policy;
 use anyhow::Context;
-use std::io::Read;
-use std::path::Path;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
 
 /// A policy may be this large; far beyond what people write, small enough to hold and print excerpts of.
 const POLICY_BYTES: u64 = 4 << 20;
@@ -50,4 +53,64 @@ pub(crate) fn load_plan(file: &Path, keys: &KeySet) -> anyhow::Result<Plan> {
     let compiled = policy::compile(&text, &display_name(file), keys);
     output::complain_text(&compiled.render(output::colour_on_stderr()));
     compiled.plan.with_context(|| format!("the policy {} has errors", display_name(file)))
+}
+
+/// What the ledger knows, from files.
+#[derive(clap::Args)]
+pub(crate) struct LedgerFiles {
+    /// Consent records, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+    /// Suppressions and erasures, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    erasures: Option<PathBuf>,
+}
+
+/// A line of a ledger may be this long: a record of Kafka's default size.
+const LINE_BYTES: u64 = 1 << 20;
+
+impl LedgerFiles {
+    /// The ledger of the files. Without `--ledger` none: it could not be said to be fresh. Where the policy asks no ledger,
+    /// suppressions alone are enough.
+    pub(crate) fn load(&self, plan: &Plan, keys: &KeySet) -> anyhow::Result<Option<Arc<Ledger>>> {
+        let is_asked = plan.streams.iter().any(|stream| stream.ledger().is_some());
+        if self.ledger.is_none() && (is_asked || self.erasures.is_none()) {
+            return Ok(None);
+        }
+        let ledger = Ledger::new(keys);
+        for (feed, file) in [(Feed::Consent, &self.ledger), (Feed::Erasures, &self.erasures)] {
+            if let Some(file) = file {
+                load_lines(&ledger, feed, file)?;
+            }
+        }
+        ledger.set_fresh(Instant::now());
+        Ok(Some(Arc::new(ledger)))
+    }
+}
+
+fn load_lines(ledger: &Ledger, feed: Feed, file: &Path) -> anyhow::Result<()> {
+    let about = || format!("reading the ledger {}", file.display());
+    let mut lines = BufReader::new(std::fs::File::open(file).with_context(about)?);
+    let mut line = Vec::new();
+    for number in 1u64.. {
+        line.clear();
+        (&mut lines).take(LINE_BYTES + 1).read_until(b'\n', &mut line).with_context(about)?;
+        if line.is_empty() {
+            break;
+        }
+        anyhow::ensure!(line.len() as u64 <= LINE_BYTES, "{}:{number}: longer than {LINE_BYTES} bytes", file.display());
+        let record = line.trim_ascii();
+        if record.is_empty() {
+            continue;
+        }
+        let applied = ledger.apply_json(feed, record).with_context(|| format!("{}:{number}", file.display()))?;
+        let warn = |what: &str| output::complain(format_args!("warning: {}:{number}: {what}", file.display()));
+        match applied {
+            Applied::Stored | Applied::Restricted | Applied::Removed => {}
+            Applied::Undecodable { why } => warn(&format!("{why}; everything is denied to whom it names")),
+            Applied::Regression { .. } => warn("its version is lower than one before; everything is denied to whom it names"),
+            Applied::Stop { why } => anyhow::bail!("{}:{number}: {why}", file.display()),
+        }
+    }
+    Ok(())
 }

@@ -21,6 +21,8 @@ pub(crate) struct Args {
     /// Key file; without it the published demonstration keys are used
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
+    #[command(flatten)]
+    ledger: common::LedgerFiles,
     /// What time it is, as RFC 3339 (default: the clock)
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
@@ -51,7 +53,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let event = read_event(&args.event)?;
     let record = Record { position: Position::default(), timestamp: None, key: None, value: Some(&event), headers: &[] };
-    let explanation = explain(&plan, stream, &record, args.at.unwrap_or_else(Timestamp::now));
+    let explanation = explain(&plan, args.ledger.load(&plan, &keys)?, stream, &record, args.at.unwrap_or_else(Timestamp::now));
     let mut out = output::results();
     match args.format {
         Format::Text => print(&explanation, &mut out).context("writing results")?,
@@ -90,6 +92,12 @@ fn print(explanation: &Explanation, out: &mut impl Write) -> std::io::Result<()>
         writeln!(out, "event of {}, {identity}, subject in {}", event.time, event.jurisdictions.join(" and "))?;
         if event.statements.is_empty() {
             writeln!(out, "no statement about consent")?;
+        }
+        if !event.suppressed.is_empty() {
+            writeln!(out, "  suppressed for {}", event.suppressed.join(", "))?;
+        }
+        if event.ledger_stale {
+            writeln!(out, "  the ledger is asked and not there; name a file with --ledger")?;
         }
         for statement in &event.statements {
             let purposes: Vec<String> = statement.purposes.iter().map(|(name, word)| format!("{name} {word}")).collect();

@@ -35,8 +35,8 @@ impl Found {
 }
 
 /// Fills `out` with every jurisdiction that applies: what the event says, or `otherwise` where it says nothing.
-/// Several values each count.
-pub(super) fn locate(event: &Event<'_>, rule: &WherePaths, found: &mut Found, out: &mut Vec<Jurisdiction>) {
+/// Several values each count. True where the event says nothing.
+pub(super) fn locate(event: &Event<'_>, rule: &WherePaths, found: &mut Found, out: &mut Vec<Jurisdiction>) -> bool {
     out.clear();
     found.clear();
     if let Some(source) = &rule.country {
@@ -49,9 +49,11 @@ pub(super) fn locate(event: &Event<'_>, rule: &WherePaths, found: &mut Found, ou
         push(Jurisdiction::Unrecognised, out);
     }
     combine(found, out);
-    if out.is_empty() {
+    let says_nothing = out.is_empty();
+    if says_nothing {
         out.push(rule.otherwise);
     }
+    says_nothing
 }
 
 fn read_countries(event: &Event<'_>, source: &Source, found: &mut Found) {

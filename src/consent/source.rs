@@ -34,6 +34,7 @@ impl<'e> Event<'e> {
             Source::Slot(slot) => (Some(*slot), None, None),
             Source::Header(name) => (None, Some(&**name), None),
             Source::Key => (None, None, self.record.key),
+            Source::Ledger => (None, None, None),
         };
         let captures = if slot.is_some() { self.captures } else { &[] };
         let headers = if name.is_some() { self.record.headers } else { &[] };

@@ -15,6 +15,12 @@ pub(super) struct Identities {
 }
 
 impl Identities {
+    /// Every identity in the order of the rules: which rule it is of, and its value.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &str)> {
+        // What is no text was found unusable, and its event ambiguous.
+        self.found.iter().map(|(rule, span)| (*rule, std::str::from_utf8(&self.text[span.clone()]).unwrap_or_default()))
+    }
+
     /// Forgets everyone.
     pub(super) fn clear(&mut self) {
         self.text.clear();

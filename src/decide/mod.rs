@@ -21,6 +21,10 @@ pub enum Step {
     Routing,
     /// 3: identities.
     Identity,
+    /// 4: suppressed or erased.
+    Suppression,
+    /// 5: the ledger cannot be relied on.
+    Ledger,
     /// 6: transfer.
     Transfer,
     /// 7: a purpose did not pass.
@@ -67,7 +71,7 @@ pub fn decide(plan: &Plan, stream: &Stream, route: &Route, facts: &Facts, routed
         plan,
         facts,
         sink: route.sink,
-        vendor: sink.vendor.map(|vendor| plan.vendor(vendor)),
+        vendor: sink.vendor.map(|vendor| (vendor, plan.vendor(vendor))),
         ruling: Ruling::of(plan, &facts.jurisdictions),
         conflicts: stream.conflicts,
         now,
@@ -75,7 +79,12 @@ pub fn decide(plan: &Plan, stream: &Stream, route: &Route, facts: &Facts, routed
     if let Some(purpose) = unknown_to(&question, sink) {
         return refuse(Reason::SubjectUnknown, Step::Identity, Some(purpose));
     }
-    // Steps 4 and 5, suppression and the freshness of the ledger, will stand here once there is a ledger to ask.
+    if let Some(purpose) = sink.purposes.purposes().iter().copied().find(|purpose| facts.suppressed.contains(*purpose)) {
+        return refuse(Reason::Suppressed, Step::Suppression, Some(purpose));
+    }
+    if facts.is_stale {
+        return refuse(Reason::LedgerStale, Step::Ledger, None);
+    }
     if !transfer::permitted(sink, &facts.jurisdictions, now) {
         return refuse(Reason::TransferNotPermitted, Step::Transfer, None);
     }
@@ -132,7 +141,7 @@ fn degrades(question: &Question<'_>, sink: &Sink, route: &Route, reason: Reason)
                 && reason != Reason::SignalInvalid
                 && on.contains(&reason)
                 && !purposes.is_empty()
-                && purposes.iter().all(|id| question.judge(*id).is_ok())
+                && purposes.iter().all(|id| question.judge(*id).is_ok() && !question.facts.suppressed.contains(*id))
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Whether one purpose passes, given what every source says about it (`decision.md`, One purpose).
 
 use super::regime::Ruling;
-use crate::consent::{Facts, Statement};
-use crate::event::{PurposeId, SinkId, Timestamp};
+use crate::consent::{Cover, Facts, Statement};
+use crate::event::{PurposeId, SinkId, Timestamp, VendorId};
 use crate::outcome::Reason;
 use crate::plan::{Conflicts, LegalBasis, Plan, Purpose, Silence, Vendor, VendorRole};
 
@@ -14,7 +14,7 @@ pub(super) struct Question<'a> {
     /// The sink, for statements that are about it alone.
     pub(super) sink: SinkId,
     /// The third party behind the sink.
-    pub(super) vendor: Option<&'a Vendor>,
+    pub(super) vendor: Option<(VendorId, &'a Vendor)>,
     pub(super) ruling: Ruling,
     pub(super) conflicts: Conflicts,
     pub(super) now: Timestamp,
@@ -89,7 +89,9 @@ impl Question<'_> {
             (Conflicts::DenialWins, _) | (Conflicts::LatestWins, None) => false,
             (Conflicts::LatestWins, Some(denied)) => self.statements().any(|grant| {
                 let younger = grant.at.is_some_and(|granted| granted > denied && granted <= self.now);
-                younger && self.standing(grant, id, self.plan.purpose(id)) == Standing::Current
+                // Of several rows none alone speaks for the subject.
+                let alone = grant.row.is_none() || self.facts.granting_rows == 1;
+                younger && alone && self.standing(grant, id, self.plan.purpose(id)) == Standing::Current
             }),
         }
     }
@@ -98,8 +100,13 @@ impl Question<'_> {
     fn consent(&self, id: PurposeId, purpose: &Purpose) -> Result<Reason, Reason> {
         let silence_denies =
             purpose.silence_denies || !purpose.special_categories.is_empty() || self.ruling.silence == Silence::Deny;
-        let standings = self.statements().map(|statement| self.standing(statement, id, purpose));
-        match standings.max().unwrap_or(Standing::Absent) {
+        let said = |row: Option<u16>| {
+            let said = self.statements().filter(move |statement| statement.row == row);
+            said.map(|statement| self.standing(statement, id, purpose)).max().unwrap_or(Standing::Absent)
+        };
+        // Where several rows of the ledger are about one identity, a grant is one only where each of them has it.
+        let held = (0..self.facts.granting_rows).map(|row| said(Some(row))).min().unwrap_or(Standing::Absent);
+        match said(None).max(held) {
             Standing::Current => Ok(Reason::ConsentGranted),
             Standing::Uncovered => Err(Reason::VendorNotPermitted),
             Standing::Expired | Standing::Absent if !silence_denies => Ok(Reason::SilenceAllows),
@@ -109,31 +116,45 @@ impl Question<'_> {
     }
 
     /// What one statement's grant amounts to. It must have held when the event happened and hold now; a grant
-    /// without a time of its own was made with the event.
+    /// without a time of its own was made with the event. One that was confirmed in the future is no grant yet.
     fn standing(&self, statement: &Statement, id: PurposeId, purpose: &Purpose) -> Standing {
         let event_time = self.facts.event_time;
+        let latest = self.now.max(event_time);
         let granted = statement.at.unwrap_or(event_time);
-        if !statement.granted.contains(id) || granted > event_time {
+        let started = statement.since.unwrap_or(granted);
+        if !statement.granted.contains(id) || started > event_time || granted > latest {
             return Standing::Absent;
         }
-        let latest = self.now.max(event_time);
         let ended = statement.expires.is_some_and(|expires| expires <= latest);
         if ended || purpose.max_age.is_some_and(|age| is_older(granted, age, latest)) {
             Standing::Expired
-        } else if self.vendor.is_none_or(|vendor| covers(granted, vendor)) {
+        } else if self.covers(statement.cover, if granted <= event_time { granted } else { started }) {
             Standing::Current
         } else {
             Standing::Uncovered
         }
     }
-}
 
-/// Whether a grant to `*` of that time reaches the vendor: processors act for us, controllers must have been
-/// disclosed by then.
-fn covers(granted: Timestamp, vendor: &Vendor) -> bool {
-    match vendor.role {
-        VendorRole::Processor => true,
-        VendorRole::Controller | VendorRole::JointController => vendor.disclosed_since.is_some_and(|since| since <= granted),
+    /// Whether a grant reaches whoever is behind the sink: the first party always, a vendor if the grant names it.
+    /// Without names processors act for us; under `*` controllers must have been disclosed when it was given. Of a grant
+    /// that was confirmed after the event, only what it was at its start is known to have held then.
+    fn covers(&self, cover: Cover, granted: Timestamp) -> bool {
+        let Some((id, vendor)) = self.vendor else { return true };
+        let (processor, disclosed) = match vendor.role {
+            VendorRole::Processor => (true, true),
+            VendorRole::Controller | VendorRole::JointController => {
+                (false, vendor.disclosed_since.is_some_and(|since| since <= granted))
+            }
+        };
+        match cover {
+            Cover::Disclosed => disclosed,
+            Cover::Processors => processor,
+            Cover::Nobody => false,
+            Cover::Named(start) => {
+                let word = self.facts.vendors.get(start + id.index() / 64).copied().unwrap_or(0);
+                word >> (id.index() % 64) & 1 == 1
+            }
+        }
     }
 }
 

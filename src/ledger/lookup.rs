@@ -6,6 +6,7 @@ use super::row::{self, Said};
 use super::shapes::{Choice, PurposeName, Reach, Shape};
 use super::{Ledger, record};
 use crate::event::{Jurisdiction, Timestamp};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The rows that one identity leads to: copies, so that no lock is held while they are judged. Reused from look-up to
@@ -16,9 +17,12 @@ pub struct Rows {
     found: Vec<Found>,
     digests: Vec<Digest>,
     /// By number, as far as they were met: numbers are never given again.
-    shapes: Vec<Option<Arc<Shape>>>,
+    shapes: HashMap<u32, Arc<Shape>>,
     is_crowd: bool,
 }
+
+/// Shapes remembered at once. Where people choose vendor by vendor there are more, and each is fetched again at times.
+const MOST_SHAPES: usize = 1 << 16;
 
 struct Found {
     shape: u32,
@@ -60,10 +64,13 @@ impl Rows {
     }
 
     fn shape(&self, number: u32) -> Option<&Shape> {
-        self.shapes.get(number as usize)?.as_deref()
+        self.shapes.get(&number).map(|shape| &**shape)
     }
 
     fn clear(&mut self) {
+        if self.shapes.len() > MOST_SHAPES {
+            self.shapes.clear();
+        }
         self.words.clear();
         self.found.clear();
         self.digests.clear();
@@ -94,13 +101,9 @@ impl Ledger {
             found.push(Found { shape, start, end: words.len() });
             shape
         });
-        let Some(number) = shape else { return };
-        let index = number as usize;
-        if shapes.len() <= index {
-            shapes.resize(index + 1, None);
-        }
-        if shapes[index].is_none() {
-            shapes[index] = self.shapes.get(number);
+        let Some(number) = shape.filter(|number| !shapes.contains_key(number)) else { return };
+        if let Some(shape) = self.shapes.get(number) {
+            shapes.insert(number, shape);
         }
     }
 

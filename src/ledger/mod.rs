@@ -5,6 +5,7 @@
 
 mod aliases;
 mod digest;
+mod lines;
 mod lookup;
 mod recent;
 pub mod record;
@@ -167,6 +168,13 @@ impl Ledger {
             fresh: Mutex::new(None),
             applying: Mutex::new(Scratch::default()),
         }
+    }
+
+    /// An empty ledger under the published keys, fresh from the start: for trying policies out.
+    pub fn for_trial() -> Ledger {
+        let ledger = Ledger::new(&KeySet::demonstration());
+        ledger.set_fresh(Instant::now());
+        ledger
     }
 
     /// Applies one change: the last one for a key wins. Readers go on meanwhile.

@@ -1,6 +1,7 @@
 //! One worker's engine: scan once, gather what the event says, then decide and encode for each sink.
 
 use super::Verdict;
+use super::join::Join;
 use super::sift::Sifter;
 use crate::consent::{self, Facts};
 use crate::decide::{self, Decision, Truth};
@@ -40,6 +41,7 @@ pub struct Engine {
     headers: Vec<u16>,
     refusal: Option<Refusal>,
     ledger: Option<Arc<Ledger>>,
+    join: Join,
     looked_up: Vec<Digest>,
 }
 
@@ -66,12 +68,14 @@ impl Engine {
             headers: Vec::new(),
             refusal: None,
             ledger: None,
+            join: Join::default(),
             looked_up: Vec::new(),
         }
     }
 
     /// Gives the engine the ledger that it asks from now on; without one, streams with a ledger source are refused as stale.
     pub fn set_ledger(&mut self, ledger: Option<Arc<Ledger>>) {
+        self.join = Join::default();
         self.ledger = ledger;
     }
 
@@ -142,6 +146,7 @@ impl Engine {
     ) {
         let stream = plan.stream(stream);
         self.refusal = None;
+        self.looked_up.clear();
         self.encoder.begin_record();
         let Some(value) = record.value else {
             return self.tombstone(plan, stream, record, now, each);
@@ -154,6 +159,8 @@ impl Engine {
             return;
         }
         consent::gather(plan, stream, record, value, &self.places.captures, now, &mut self.consent, &mut self.facts);
+        self.join.ask(plan, stream, self.ledger.as_deref(), &self.consent, &mut self.facts, &mut self.looked_up);
+        self.consent.forget();
         let stream_routed = is_routed(stream.when.as_ref(), value, &self.places, &mut self.text);
         if let Some(keys) = &plan.subject_keys {
             let sealing = &mut self.encoder.scratch().sealing;

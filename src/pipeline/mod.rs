@@ -3,6 +3,7 @@
 mod ahead;
 mod batch;
 mod engine;
+mod join;
 mod judge;
 mod sift;
 mod worker;
@@ -11,6 +12,7 @@ pub use crate::consent::{Facts, Statement};
 pub use crate::decide::{Decision, Step};
 pub use crate::decode::Limits;
 pub use crate::encode::Touched;
+pub use crate::ledger::{Applied, Feed, Ledger};
 pub use batch::Cut;
 pub use engine::{Engine, Judgement};
 pub use judge::{Aside, Judge, Knowledge, PlanJudge, Write};

@@ -40,6 +40,11 @@ impl Stream {
     pub fn encrypts(&self) -> bool {
         self.routes.iter().any(Route::encrypts)
     }
+
+    /// Which of its sources of consent is the ledger, if one is.
+    pub fn ledger(&self) -> Option<usize> {
+        self.signals.iter().position(|signal| matches!(signal.kind, SignalKind::Ledger))
+    }
 }
 
 /// What one sink takes of one stream.
@@ -110,6 +115,8 @@ pub enum Source {
     Header(Box<str>),
     /// The record key.
     Key,
+    /// Not the event: the consent ledger.
+    Ledger,
 }
 
 /// An identity to look for.
@@ -271,6 +278,8 @@ pub enum SignalKind {
         /// The purposes that an opt-out of sale forbids.
         sale: PurposeSet,
     },
+    /// The consent ledger, by the names of the policy's purposes.
+    Ledger,
 }
 
 impl SignalKind {
@@ -289,6 +298,7 @@ impl SignalKind {
             SignalKind::Gpp { .. } => "gpp",
             SignalKind::Usp => "usp",
             SignalKind::Tealium { .. } => "tealium",
+            SignalKind::Ledger => "ledger",
         }
     }
 }

@@ -393,9 +393,12 @@ static SIGNAL: Tagged = Tagged {
         ("mparticle", Some(&MPARTICLE)),
         ("snowplow", Some(&SNOWPLOW)),
         ("tealium", Some(&TEALIUM)),
-        ("ledger", None),
+        ("ledger", Some(&LEDGER)),
     ],
 };
+
+/// The purposes of the ledger are those of the policy, by name.
+static LEDGER: Object = Object { name: "signal `ledger`", keys: &[], groups: &[] };
 
 static CATEGORIES: &Shape =
     &Shape::Named { key: Form::Name, of: &Shape::Either(&[Shape::Text(Form::Free), Shape::Map(&CATEGORY_SET)]), least: 1 };

@@ -3,9 +3,10 @@
 
 use crate::event::{Jurisdiction, PathId, PurposeId, PurposeSet, Record, SinkId, StreamId, Timestamp};
 use crate::outcome::{Outcome, Reason};
-use crate::pipeline::{Decision, Engine, Facts, Judgement, Limits, Statement, Step, Touched};
+use crate::pipeline::{Decision, Engine, Facts, Judgement, Ledger, Limits, Statement, Step, Touched};
 use crate::plan::{Plan, SinkLines, Source};
 use serde::Serialize;
+use std::sync::Arc;
 
 /// Everything that led to the verdicts on one event.
 #[derive(Debug, Serialize)]
@@ -44,6 +45,10 @@ pub struct EventFacts {
     pub jurisdictions: Vec<String>,
     /// Every statement found.
     pub statements: Vec<StatementFacts>,
+    /// The purposes for which the subject is suppressed or erased.
+    pub suppressed: Vec<String>,
+    /// Whether the ledger is asked for and cannot be relied on.
+    pub ledger_stale: bool,
 }
 
 /// What one source says.
@@ -105,9 +110,10 @@ pub struct FieldExplanation {
     pub removed: bool,
 }
 
-/// Explains one record under a plan. `now` is the clock.
-pub fn explain(plan: &Plan, stream: StreamId, record: &Record<'_>, now: Timestamp) -> Explanation {
+/// Explains one record under a plan, with what a ledger knows, if there is one. `now` is the clock.
+pub fn explain(plan: &Plan, ledger: Option<Arc<Ledger>>, stream: StreamId, record: &Record<'_>, now: Timestamp) -> Explanation {
     let mut engine = Engine::new(Limits::default());
+    engine.set_ledger(ledger);
     let mut sinks = Vec::new();
     engine.explain(plan, stream, record, now, &mut |sink, judgement| sinks.push((sink, explain_sink(plan, sink, &judgement))));
     let refused = engine.refusal().map(|refusal| Refused { reason: refusal.reason.as_str(), at_byte: refusal.at });
@@ -135,7 +141,15 @@ fn explain_facts(plan: &Plan, stream: StreamId, facts: &Facts, now: Timestamp) -
         time: facts.event_time.to_string(),
         jurisdictions: facts.jurisdictions.iter().map(place).collect(),
         statements: facts.statements.iter().map(|statement| explain_statement(plan, stream, statement, now)).collect(),
+        suppressed: suppressed(plan, facts),
+        ledger_stale: facts.is_stale,
     }
+}
+
+fn suppressed(plan: &Plan, facts: &Facts) -> Vec<String> {
+    let purposes = plan.purposes.iter().enumerate();
+    let suppressed = purposes.filter(|(index, _)| facts.suppressed.contains(PurposeId(*index as u8)));
+    suppressed.map(|(_, purpose)| purpose.name.to_string()).collect()
 }
 
 fn place(jurisdiction: &Jurisdiction) -> String {
@@ -190,6 +204,7 @@ fn source(plan: &Plan, stream: StreamId, source: &Source) -> String {
         }
         Source::Header(name) => format!("header {name}"),
         Source::Key => "the record key".into(),
+        Source::Ledger => "the ledger".into(),
     }
 }
 
@@ -239,7 +254,7 @@ fn explain_sink(plan: &Plan, sink: SinkId, judgement: &Judgement<'_>) -> (SinkEx
 fn line(lines: &SinkLines, decision: &Decision) -> u32 {
     match (decision.step, decision.outcome) {
         (Step::Routing, _) => lines.when,
-        (Step::Identity, _) => lines.name,
+        (Step::Identity | Step::Suppression | Step::Ledger, _) => lines.name,
         (Step::Transfer, _) => lines.transfers,
         (Step::Released, Outcome::Degrade) => lines.denied,
         (Step::Purpose | Step::Released, _) => lines.purposes,
@@ -250,6 +265,8 @@ fn step_name(decision: &Decision) -> &'static str {
     match decision.step {
         Step::Routing => "routing",
         Step::Identity => "identities",
+        Step::Suppression => "suppression",
+        Step::Ledger => "the state of the ledger",
         Step::Transfer => "transfer",
         Step::Purpose => "purposes",
         Step::Released => "release",

@@ -43,9 +43,8 @@ pub(crate) struct Args {
     /// Key file; without it the published demonstration keys are used
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
-    /// Consent records as JSON lines
-    #[arg(long, value_name = "FILE")]
-    ledger: Option<PathBuf>,
+    #[command(flatten)]
+    ledger: common::LedgerFiles,
     /// What time it is, as RFC 3339 (default: the clock)
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
@@ -59,9 +58,6 @@ pub(crate) struct Args {
 
 /// Runs it.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    if args.ledger.is_some() {
-        return Err(Usage("`--ledger` is not supported yet".into()).into());
-    }
     let keys = common::keys_or_demonstration(args.keys.as_deref())?;
     let plan = common::load_plan(&args.policy, &keys)?;
     let stream = choose_stream(&plan, args.stream.as_deref())?;
@@ -71,11 +67,13 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             "note: `encrypt` uses keys derived from the root here, which nobody can destroy; `privet run` makes random ones";
         super::output::complain(format_args!("{note}"));
     }
+    let mut engine = Engine::new(Limits::default());
+    engine.set_ledger(args.ledger.load(&plan, &keys)?);
     let mut filter = Filter {
         plan: &plan,
         stream,
         sink,
-        engine: Engine::new(Limits::default()),
+        engine,
         at: args.at,
         out: super::output::results(),
         tally: Tally::new(&plan),

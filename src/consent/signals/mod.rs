@@ -112,6 +112,8 @@ pub(super) fn read(
             }
             SignalKind::Usp => usp::read(plan, value, &mut buffers.text, plain),
             SignalKind::Tealium { purposes, sale } => tealium::read(purposes, *sale, value, buffers, plain),
+            // It is asked about identities, later; there is no value of the event to read.
+            SignalKind::Ledger => {}
         }
     }
     let plain = said.plain;

@@ -4,7 +4,7 @@ use super::Cx;
 use super::paths::PathTable;
 use super::streams::source;
 use crate::event::{PurposeId, PurposeSet};
-use crate::plan::{Categories, Purpose, Signal, SignalKind};
+use crate::plan::{Categories, Purpose, Signal, SignalKind, Source};
 use crate::policy::ast::{self, Named, OrNone, Section, Span, Spanned, Text};
 use crate::policy::diagnostic::Code;
 
@@ -27,6 +27,9 @@ type Mapping = Vec<(PurposeId, Categories)>;
 pub(super) fn signals<'a>(cx: &mut Cx<'a>, stream: &'a ast::Stream, paths: &mut PathTable) -> Vec<SignalDraft<'a>> {
     let mut signals: Vec<SignalDraft<'a>> = stream.consent.iter().map(|written| one(cx, written, paths)).collect();
     part_providers(&mut signals);
+    let ledgers: Vec<Text> =
+        stream.consent.iter().map(|written| written.value.signal.clone()).filter(|word| word.value == "ledger").collect();
+    cx.refuse_repeats(&ledgers);
     signals
 }
 
@@ -67,7 +70,14 @@ fn one<'a>(cx: &mut Cx<'a>, written: &'a Spanned<ast::Signal>, paths: &mut PathT
             let sale = forbidden_by_sale(cx, &purposes);
             Some(SignalKind::Tealium { purposes, sale })
         }),
-        _ => (not_yet(cx, &signal.signal), None),
+        "ledger" => {
+            let signal = Signal { source: Source::Ledger, kind: SignalKind::Ledger, line };
+            return SignalDraft { signal: Some(signal), mentioned: None, doubtful: false, written };
+        }
+        word => {
+            cx.diagnostics.error(Code::UnknownWord, &signal.signal.span, format!("no signal is called `{word}`"));
+            (None, None)
+        }
     };
     if signal.source.is_none() && kind.is_some() && cx.sound {
         cx.diagnostics
@@ -80,15 +90,6 @@ fn one<'a>(cx: &mut Cx<'a>, written: &'a Spanned<ast::Signal>, paths: &mut PathT
 
 fn is_declared(cx: &Cx<'_>, purpose: &str) -> bool {
     cx.policy.purposes.iter().any(|(known, _)| known.value == purpose)
-}
-
-fn not_yet(cx: &mut Cx<'_>, signal: &Text) -> Option<SignalKind> {
-    if signal.value == "ledger" {
-        cx.diagnostics.error(Code::NotYet, &signal.span, format!("signal `{}` is not supported yet", signal.value));
-    } else {
-        cx.diagnostics.error(Code::UnknownWord, &signal.span, format!("no signal is called `{}`", signal.value));
-    }
-    None
 }
 
 /// A signal whose words are fixed: it speaks through a key of each purpose.
@@ -160,7 +161,8 @@ fn provider_of(signal: Option<&Signal>) -> Option<Box<str>> {
         | SignalKind::OneTrust { .. }
         | SignalKind::MParticle { .. }
         | SignalKind::Snowplow { .. }
-        | SignalKind::Tealium { .. } => None,
+        | SignalKind::Tealium { .. }
+        | SignalKind::Ledger => None,
     }
 }
 

@@ -297,7 +297,6 @@ patterns: {p: 7}
         (Code::BadDate, "2026-02-30"),
         (Code::WrongType, "events"),
         (Code::NotYet, "avro"),
-        (Code::NotYet, "ledger"),
         (Code::UnknownWord, "gcp"),
         (Code::MissingKey, "path"),
         (Code::BadPath, "-"),

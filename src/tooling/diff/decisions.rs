@@ -2,10 +2,11 @@
 
 use crate::event::{Position, Record, StreamId, Timestamp};
 use crate::outcome::{Outcome, Reason};
-use crate::pipeline::{Engine, Limits};
+use crate::pipeline::{Engine, Ledger, Limits};
 use crate::plan::Plan;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How an event ends at a sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,7 +75,12 @@ struct Side<'p> {
 impl<'p> Decisions<'p> {
     /// Nothing shown yet. The stream of each side may have another number.
     pub fn new(old: (&'p Plan, StreamId), new: (&'p Plan, StreamId)) -> Decisions<'p> {
-        let side = |(plan, stream)| Side { plan, stream, engine: Engine::new(Limits::default()) };
+        let side = |(plan, stream)| {
+            let mut engine = Engine::new(Limits::default());
+            // Under a ledger that is not there nothing would pass on either side, and nothing would differ.
+            engine.set_ledger(Some(Arc::new(Ledger::for_trial())));
+            Side { plan, stream, engine }
+        };
         let mut sinks: Vec<&str> = old.0.sinks.iter().map(|sink| &*sink.name).collect();
         for sink in &new.0.sinks {
             if !sinks.contains(&&*sink.name) {

@@ -3,7 +3,7 @@
 use crate::event::{Path, Timestamp, json};
 use crate::outcome::{Outcome, Reason};
 use crate::policy::form;
-use crate::policy::grammar::{Form, Object, Shape, Word, may, need, not_yet, one_of, word};
+use crate::policy::grammar::{Form, Object, Shape, Word, may, need, one_of, word};
 use crate::policy::yaml::{self, Node, OwnKeys, Value};
 use crate::policy::{Code, Diagnostics, SourceMap, did_you_mean};
 
@@ -33,6 +33,10 @@ pub struct Test {
     pub key: Option<String>,
     /// The record's headers.
     pub headers: Vec<(String, String)>,
+    /// Consent records, as JSON.
+    pub ledger: Vec<Vec<u8>>,
+    /// Suppressions, as JSON.
+    pub erasures: Vec<Vec<u8>>,
     /// Sink → what is expected there.
     pub expect: Vec<(String, Expectation)>,
 }
@@ -75,7 +79,8 @@ static TEST: Object = Object {
         may("key", &Shape::Text(Form::Any), "The record's key."),
         may("headers", &Shape::Named { key: Form::Name, of: &Shape::Text(Form::Any), least: 0 }, "The record's headers."),
         need("expect", &Shape::Named { key: Form::Name, of: &Shape::Map(&EXPECT), least: 1 }, "Sink to what is expected there."),
-        not_yet("ledger"),
+        may("ledger", &Shape::List { of: &Shape::Any, least: 0 }, "Consent records that the ledger holds; default: none."),
+        may("erasures", &Shape::List { of: &Shape::Any, least: 0 }, "Suppressions that the ledger holds; default: none."),
     ],
     groups: &[one_of(&["event", "raw", "tombstone"])],
 };
@@ -146,6 +151,15 @@ impl Reader<'_, '_> {
             }
             (None, raw) => raw.map(String::into_bytes),
         };
+        let mut records = |key: &str| {
+            let record = |node: &Node| {
+                let mut json = Vec::new();
+                self.write_json(node, &mut json);
+                json
+            };
+            list(node, key).iter().map(record).collect()
+        };
+        let (ledger, erasures) = (records("ledger"), records("erasures"));
         let headers = node.get("headers").and_then(Node::map).unwrap_or_default();
         let expect = node.get("expect").and_then(Node::map).unwrap_or_default();
         Some(Test {
@@ -156,6 +170,8 @@ impl Reader<'_, '_> {
             value,
             key: text(node, "key"),
             headers: headers.iter().filter_map(|(name, value)| Some((name.value.clone(), value.text()?.to_owned()))).collect(),
+            ledger,
+            erasures,
             expect: expect
                 .iter()
                 .filter_map(|(sink, node)| Some((sink.value.clone(), self.expectation(node, self.source.line(&sink.span))?)))
@@ -244,13 +260,14 @@ mod tests {
     }
 
     #[test]
-    fn the_example_of_the_language_reads_but_for_its_ledger() {
+    fn the_example_of_the_language_reads() {
         let text = "\
 policy: policy.yaml
 at: 2026-11-22T00:00:00Z
 tests:
   - name: a withdrawal keeps the order from the ad network
     stream: web
+    ledger: [{identity: {kind: user_id, value: u1}, purposes: {advertising: {state: withdrawn, at: 2026-11-20T00:00:00Z}}}]
     event: {userId: u1, x-own: 1.50, event: Order Completed, big: 12345678901234567890, n: ~, list: [true, 'é\"']}
     expect:
       ads: {outcome: drop, reason: consent_withdrawn}
@@ -265,7 +282,11 @@ tests:
             event,
             r#"{"userId":"u1","x-own":1.50,"event":"Order Completed","big":12345678901234567890,"n":null,"list":[true,"é\""]}"#
         );
-        assert_eq!((test.line, test.expect[1].1.line), (4, 9));
+        assert_eq!(
+            std::str::from_utf8(&test.ledger[0]).expect("text"),
+            r#"{"identity":{"kind":"user_id","value":"u1"},"purposes":{"advertising":{"state":"withdrawn","at":"2026-11-20T00:00:00Z"}}}"#
+        );
+        assert_eq!((test.line, test.expect[1].1.line), (4, 10));
         assert_eq!(test.expect[1].1.equals[0].1, serde_json::json!("203.0.0.0"));
         assert_eq!(test.expect[0].1.reason, Some(Reason::ConsentWithdrawn));
     }
@@ -277,7 +298,7 @@ policy: policy.yaml
 at: tomorrow
 tests:
   - name: x
-    ledger: []
+    ledger: {}
     expect: {ads: {outcome: allow, reason: consent_grated}}
   - name: y
     event: {}
@@ -291,7 +312,7 @@ tests:
             [
                 (Code::BadDate, 2),
                 (Code::MissingKey, 4),
-                (Code::NotYet, 5),
+                (Code::WrongType, 5),
                 (Code::UnknownReason, 6),
                 (Code::Exclusive, 9),
                 (Code::MissingKey, 10),

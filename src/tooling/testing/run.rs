@@ -3,9 +3,10 @@
 use super::{Expectation, Test};
 use crate::event::{Header, Path, Position, Record, Selector, SinkId, StreamId, Timestamp};
 use crate::outcome::{Outcome, Reason};
-use crate::pipeline::{Engine, Limits};
+use crate::pipeline::{Applied, Engine, Feed, Ledger, Limits};
 use crate::plan::Plan;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// How much of a value a message shows.
 const SHOWN: usize = 120;
@@ -51,6 +52,10 @@ impl<'p> Runner<'p> {
             Ok(stream) => stream,
             Err(message) => return Verdict { failures: vec![Failure { line: test.line, message }] },
         };
+        match ledger(test) {
+            Ok(ledger) => self.engine.set_ledger(Some(Arc::new(ledger))),
+            Err(message) => return Verdict { failures: vec![Failure { line: test.line, message }] },
+        }
         let got = self.evaluate(test, stream, test.at.unwrap_or(now));
         let mut failures = Vec::new();
         for (sink, expected) in &test.expect {
@@ -93,6 +98,23 @@ impl<'p> Runner<'p> {
         });
         got
     }
+}
+
+/// The ledger of one test, fresh, with the records that the test gives. One that cannot be read would deny everything, and
+/// is taken for a mistake of the test.
+fn ledger(test: &Test) -> Result<Ledger, String> {
+    let ledger = Ledger::for_trial();
+    for (feed, name, records) in [(Feed::Consent, "ledger", &test.ledger), (Feed::Erasures, "erasures", &test.erasures)] {
+        for (number, record) in (1..).zip(records) {
+            let fault = match ledger.apply_json(feed, record) {
+                Ok(Applied::Stored | Applied::Restricted | Applied::Removed | Applied::Regression { .. }) => continue,
+                Ok(Applied::Undecodable { why } | Applied::Stop { why }) => why.to_owned(),
+                Err(fault) => fault.to_string(),
+            };
+            return Err(format!("record {number} of `{name}` cannot be read: {fault}"));
+        }
+    }
+    Ok(ledger)
 }
 
 fn judge(sink: &str, expected: &Expectation, got: &Got, failures: &mut Vec<Failure>) {

@@ -45,7 +45,7 @@ fn may_fail(reason: Reason, purposes: &[&Purpose], signals: &[&SignalKind], vend
     if !purposes.iter().any(asks) {
         return false;
     }
-    let withdraws = any(|kind| matches!(kind, SignalKind::Snowplow { .. }));
+    let withdraws = any(|kind| matches!(kind, SignalKind::Snowplow { .. } | SignalKind::Ledger));
     let ages = purposes.iter().any(|purpose| needs_grant(purpose) && (withdraws || purpose.max_age.is_some()));
     let possible = [
         (Reason::NoConsent, purposes.iter().any(needs_grant)),
@@ -69,7 +69,8 @@ fn denies(kind: &SignalKind) -> bool {
         | SignalKind::OneTrust { .. }
         | SignalKind::MParticle { .. }
         | SignalKind::Snowplow { .. }
-        | SignalKind::Tealium { .. } => true,
+        | SignalKind::Tealium { .. }
+        | SignalKind::Ledger => true,
         SignalKind::Gpc | SignalKind::Usp => false,
     }
 }
@@ -87,6 +88,7 @@ fn opts_out(kind: &SignalKind) -> bool {
         | SignalKind::Tcf { .. }
         | SignalKind::ConsentMode { .. }
         | SignalKind::RudderStack { .. }
-        | SignalKind::Snowplow { .. } => false,
+        | SignalKind::Snowplow { .. }
+        | SignalKind::Ledger => false,
     }
 }

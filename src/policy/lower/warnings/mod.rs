@@ -76,6 +76,7 @@ fn nothing_grants(cx: &mut Cx<'_>, draft: &Draft<'_>, stream: &StreamDraft<'_>, 
             | SignalKind::MParticle { purposes, .. }
             | SignalKind::Snowplow { purposes }
             | SignalKind::Tealium { purposes, .. } => maps(purposes),
+            SignalKind::Ledger => true,
         })
     };
     let span = sink.merged.purposes().map_or(&sink.merged.name.span, |purposes| &purposes.span);
