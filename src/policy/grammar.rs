@@ -126,6 +126,7 @@ pub(crate) const fn may(name: &'static str, shape: &'static Shape, about: &'stat
 }
 
 /// A key that a later version brings.
+#[expect(dead_code, reason = "no key waits for a later version just now; the next that does says so by this")]
 pub(crate) const fn not_yet(name: &'static str) -> Key {
     Key { name, shape: &Shape::Bool, need: Need::Later, about: "" }
 }

@@ -104,7 +104,9 @@ fn facts_of(world: &World) -> Facts {
         statements,
         jurisdictions: vec![place],
         event_time: days_ago(world.event_days_ago),
-        subjects: Vec::new(),
+        suppressed: if world.suppressed { [PurposeId(0)].into_iter().collect() } else { PurposeSet::EMPTY },
+        is_stale: world.ledger_stale,
+        ..Facts::default()
     }
 }
 
@@ -152,6 +154,8 @@ fn ordinary(purposes: Vec<Purpose>) -> World {
         routed: true,
         identities_contradict: false,
         identified: true,
+        suppressed: false,
+        ledger_stale: false,
         way: Way::SameCountry,
         silence_allows: false,
         gpc_honoured: true,
@@ -317,10 +321,12 @@ fn the_steps_in_their_order() {
                     let mut world = World { way, silence_allows, gpc_honoured, ..ordinary(vec![simple(basis, said)]) };
                     world.degrade = Some((vec![simple(Basis::Contract, Said::Nothing)], vec!["no_consent", "consent_denied"]));
                     let plan = plan_of(&world);
-                    for bits in 0..8 {
+                    for bits in 0..32 {
                         world.routed = bits & 1 != 0;
                         world.identities_contradict = bits & 2 != 0;
                         world.identified = bits & 4 != 0;
+                        world.suppressed = bits & 8 != 0;
+                        world.ledger_stale = bits & 16 != 0;
                         tally.check(&plan, &world);
                     }
                 }
@@ -331,6 +337,8 @@ fn the_steps_in_their_order() {
         ("drop", "not_routed"),
         ("quarantine", "subject_ambiguous"),
         ("drop", "subject_unknown"),
+        ("drop", "suppressed"),
+        ("drop", "ledger_stale"),
         ("drop", "transfer_not_permitted"),
         ("degrade", "no_consent"),
         ("allow", "consent_granted"),

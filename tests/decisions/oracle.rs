@@ -73,6 +73,10 @@ pub(crate) struct World {
     pub(crate) routed: bool,
     pub(crate) identities_contradict: bool,
     pub(crate) identified: bool,
+    /// Whether the subject is suppressed for the sink's first purpose.
+    pub(crate) suppressed: bool,
+    /// Whether a ledger source is not ready and fresh.
+    pub(crate) ledger_stale: bool,
     pub(crate) way: Way,
     /// What silence means where the subject is.
     pub(crate) silence_allows: bool,
@@ -108,6 +112,14 @@ pub(crate) fn decide(world: &World) -> Verdict {
                 return ("drop", "subject_unknown");
             }
         }
+    }
+    // 4.
+    if world.suppressed {
+        return ("drop", "suppressed");
+    }
+    // 5.
+    if world.ledger_stale {
+        return ("drop", "ledger_stale");
     }
     // 6.
     let may_go = match world.way {

@@ -274,6 +274,8 @@ fn worlds() -> impl Iterator<Item = World> {
             routed: true,
             identities_contradict: false,
             identified: true,
+            suppressed: false,
+            ledger_stale: false,
             way,
             silence_allows,
             gpc_honoured,
