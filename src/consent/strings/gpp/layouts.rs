@@ -84,6 +84,9 @@ pub enum Second {
     Sensitive,
 }
 
+/// A field, and how many values it has.
+type Run = (Field, u8);
+
 /// One version of one section.
 #[derive(Debug)]
 pub struct Layout {
@@ -93,8 +96,8 @@ pub struct Layout {
     pub name: &'static str,
     /// The version that it starts with; `None` where the six bits are the version of the MSPA, whatever that is.
     pub version: Option<u8>,
-    /// The core's fields after the version, with the number of their values: at most 32 values in all.
-    pub fields: &'static [(Field, u8)],
+    /// The core's fields after the version, in runs that sections share: at most 32 values in all.
+    parts: &'static [&'static [Run]],
     /// The second segment.
     pub second: Second,
 }
@@ -105,428 +108,82 @@ impl Layout {
         self.version.is_none()
     }
 
+    /// The core's fields after the version, in the order of the string, each with the number of its values.
+    pub fn fields(&self) -> impl Iterator<Item = (Field, u8)> + use<> {
+        self.parts.iter().copied().flatten().copied()
+    }
+
     /// How many values the core has.
     pub(super) fn values(&self) -> usize {
-        self.fields.iter().map(|(_, count)| usize::from(*count)).sum()
+        self.fields().map(|(_, count)| usize::from(count)).sum()
     }
+}
+
+/// What the national section begins with.
+const NATIONAL: &[Run] = &[
+    (SharingNotice, 1),
+    (SaleOptOutNotice, 1),
+    (SharingOptOutNotice, 1),
+    (TargetedAdvertisingOptOutNotice, 1),
+    (SensitiveDataProcessingOptOutNotice, 1),
+    (SensitiveDataLimitUseNotice, 1),
+    (SaleOptOut, 1),
+    (SharingOptOut, 1),
+    (TargetedAdvertisingOptOut, 1),
+];
+/// What that of California begins with, which says sharing for targeted advertising.
+const CALIFORNIAN: &[Run] =
+    &[(SaleOptOutNotice, 1), (SharingOptOutNotice, 1), (SensitiveDataLimitUseNotice, 1), (SaleOptOut, 1), (SharingOptOut, 1)];
+/// Notices of which the first is about sharing.
+const SHARING: &[Run] = &[(SharingNotice, 1), (SaleOptOutNotice, 1), (TargetedAdvertisingOptOutNotice, 1)];
+/// Notices of which the first is about processing.
+const PROCESSING: &[Run] = &[(ProcessingNotice, 1), (SaleOptOutNotice, 1), (TargetedAdvertisingOptOutNotice, 1)];
+/// What states let people opt out of.
+const OPT_OUTS: &[Run] = &[(SaleOptOut, 1), (TargetedAdvertisingOptOut, 1)];
+/// What the MSPA adds at the end of a section.
+const MSPA: &[Run] = &[(MspaCoveredTransaction, 1), (MspaOptOutOptionMode, 1), (MspaServiceProviderMode, 1)];
+/// What the provisional sections have of the MSPA, at their beginning.
+const MSPA_MODE: &[Run] = &[(MspaCoveredTransaction, 1), (MspaMode, 1)];
+const PERSONAL: &[Run] = &[(PersonalDataConsents, 1)];
+const ADDITIONAL: &[Run] = &[(AdditionalDataProcessingConsent, 1)];
+const CHILD: &[Run] = &[(KnownChildSensitiveDataConsents, 1)];
+const SENSITIVE_NOTICE: &[Run] = &[(SensitiveDataProcessingOptOutNotice, 1)];
+const SENSITIVE_NOTICE_IOWA: &[Run] = &[(SensitiveDataOptOutNotice, 1)];
+
+/// So many values about kinds of sensitive data, and about children.
+const fn data<const SENSITIVE: u8, const CHILD: u8>() -> &'static [Run] {
+    &[(SensitiveDataProcessing, SENSITIVE), (KnownChildSensitiveDataConsents, CHILD)]
+}
+
+/// One line of the table.
+const fn layout(id: u16, name: &'static str, version: Option<u8>, parts: &'static [&'static [Run]], second: Second) -> Layout {
+    Layout { id, name, version, parts, second }
 }
 
 /// Every layout, by section id, then version.
 pub(super) static LAYOUTS: &[Layout] = &[
-    Layout {
-        id: 7,
-        name: "usnat",
-        version: Some(1),
-        fields: &[
-            (SharingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (SharingOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SensitiveDataProcessingOptOutNotice, 1),
-            (SensitiveDataLimitUseNotice, 1),
-            (SaleOptOut, 1),
-            (SharingOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (SensitiveDataProcessing, 12),
-            (KnownChildSensitiveDataConsents, 2),
-            (PersonalDataConsents, 1),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::Gpc,
-    },
-    Layout {
-        id: 7,
-        name: "usnat",
-        version: Some(2),
-        fields: &[
-            (SharingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (SharingOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SensitiveDataProcessingOptOutNotice, 1),
-            (SensitiveDataLimitUseNotice, 1),
-            (SaleOptOut, 1),
-            (SharingOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (SensitiveDataProcessing, 16),
-            (KnownChildSensitiveDataConsents, 3),
-            (PersonalDataConsents, 1),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::Gpc,
-    },
-    Layout {
-        id: 8,
-        name: "usca",
-        version: Some(1),
-        fields: &[
-            (SaleOptOutNotice, 1),
-            (SharingOptOutNotice, 1),
-            (SensitiveDataLimitUseNotice, 1),
-            (SaleOptOut, 1),
-            (SharingOptOut, 1),
-            (SensitiveDataProcessing, 9),
-            (KnownChildSensitiveDataConsents, 2),
-            (PersonalDataConsents, 1),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::Gpc,
-    },
-    Layout {
-        id: 9,
-        name: "usva",
-        version: Some(1),
-        fields: &[
-            (SharingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (SensitiveDataProcessing, 8),
-            (KnownChildSensitiveDataConsents, 1),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::None,
-    },
-    Layout {
-        id: 10,
-        name: "usco",
-        version: Some(1),
-        fields: &[
-            (SharingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (SensitiveDataProcessing, 7),
-            (KnownChildSensitiveDataConsents, 1),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::Gpc,
-    },
-    Layout {
-        id: 11,
-        name: "usut",
-        version: Some(1),
-        fields: &[
-            (SharingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SensitiveDataProcessingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (SensitiveDataProcessing, 8),
-            (KnownChildSensitiveDataConsents, 1),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::None,
-    },
-    Layout {
-        id: 12,
-        name: "usct",
-        version: Some(1),
-        fields: &[
-            (SharingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (SensitiveDataProcessing, 8),
-            (KnownChildSensitiveDataConsents, 3),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::Gpc,
-    },
-    Layout {
-        id: 13,
-        name: "usfl",
-        version: Some(1),
-        fields: &[
-            (ProcessingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (SensitiveDataProcessing, 8),
-            (KnownChildSensitiveDataConsents, 3),
-            (AdditionalDataProcessingConsent, 1),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::None,
-    },
-    Layout {
-        id: 14,
-        name: "usmt",
-        version: Some(1),
-        fields: &[
-            (SharingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (SensitiveDataProcessing, 8),
-            (KnownChildSensitiveDataConsents, 3),
-            (AdditionalDataProcessingConsent, 1),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::Gpc,
-    },
-    Layout {
-        id: 15,
-        name: "usor",
-        version: Some(1),
-        fields: &[
-            (ProcessingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (SensitiveDataProcessing, 11),
-            (KnownChildSensitiveDataConsents, 3),
-            (AdditionalDataProcessingConsent, 1),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::Gpc,
-    },
-    Layout {
-        id: 16,
-        name: "ustx",
-        version: Some(1),
-        fields: &[
-            (ProcessingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (SensitiveDataProcessing, 8),
-            (KnownChildSensitiveDataConsents, 1),
-            (AdditionalDataProcessingConsent, 1),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::Gpc,
-    },
-    Layout {
-        id: 17,
-        name: "usde",
-        version: Some(1),
-        fields: &[
-            (ProcessingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (SensitiveDataProcessing, 9),
-            (KnownChildSensitiveDataConsents, 5),
-            (AdditionalDataProcessingConsent, 1),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::Gpc,
-    },
-    Layout {
-        id: 18,
-        name: "usia",
-        version: Some(1),
-        fields: &[
-            (ProcessingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SensitiveDataOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (SensitiveDataProcessing, 8),
-            (KnownChildSensitiveDataConsents, 1),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::Gpc,
-    },
-    Layout {
-        id: 19,
-        name: "usne",
-        version: Some(1),
-        fields: &[
-            (ProcessingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (SensitiveDataProcessing, 8),
-            (KnownChildSensitiveDataConsents, 1),
-            (AdditionalDataProcessingConsent, 1),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::Gpc,
-    },
-    Layout {
-        id: 20,
-        name: "usnh",
-        version: Some(1),
-        fields: &[
-            (ProcessingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (SensitiveDataProcessing, 8),
-            (KnownChildSensitiveDataConsents, 3),
-            (AdditionalDataProcessingConsent, 1),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::Gpc,
-    },
-    Layout {
-        id: 21,
-        name: "usnj",
-        version: Some(1),
-        fields: &[
-            (ProcessingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (SensitiveDataProcessing, 10),
-            (KnownChildSensitiveDataConsents, 5),
-            (AdditionalDataProcessingConsent, 1),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::Gpc,
-    },
-    Layout {
-        id: 22,
-        name: "ustn",
-        version: Some(1),
-        fields: &[
-            (ProcessingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (SensitiveDataProcessing, 8),
-            (KnownChildSensitiveDataConsents, 1),
-            (AdditionalDataProcessingConsent, 1),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::Gpc,
-    },
-    Layout {
-        id: 23,
-        name: "usmn",
-        version: Some(1),
-        fields: &[
-            (ProcessingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (SensitiveDataProcessing, 8),
-            (KnownChildSensitiveDataConsents, 1),
-            (AdditionalDataProcessingConsent, 1),
-            (MspaCoveredTransaction, 1),
-            (MspaOptOutOptionMode, 1),
-            (MspaServiceProviderMode, 1),
-        ],
-        second: Second::Gpc,
-    },
-    Layout {
-        id: 24,
-        name: "usmd",
-        version: None,
-        fields: &[
-            (MspaCoveredTransaction, 1),
-            (MspaMode, 1),
-            (ProcessingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (AdditionalDataProcessingConsent, 1),
-        ],
-        second: Second::Gpc,
-    },
-    Layout {
-        id: 25,
-        name: "usin",
-        version: None,
-        fields: &[
-            (MspaCoveredTransaction, 1),
-            (MspaMode, 1),
-            (ProcessingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (KnownChildSensitiveDataConsents, 1),
-            (AdditionalDataProcessingConsent, 1),
-        ],
-        second: Second::Sensitive,
-    },
-    Layout {
-        id: 26,
-        name: "usky",
-        version: None,
-        fields: &[
-            (MspaCoveredTransaction, 1),
-            (MspaMode, 1),
-            (ProcessingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (KnownChildSensitiveDataConsents, 1),
-            (AdditionalDataProcessingConsent, 1),
-        ],
-        second: Second::Sensitive,
-    },
-    Layout {
-        id: 27,
-        name: "usri",
-        version: None,
-        fields: &[
-            (MspaCoveredTransaction, 1),
-            (MspaMode, 1),
-            (ProcessingNotice, 1),
-            (SaleOptOutNotice, 1),
-            (TargetedAdvertisingOptOutNotice, 1),
-            (SaleOptOut, 1),
-            (TargetedAdvertisingOptOut, 1),
-            (KnownChildSensitiveDataConsents, 1),
-            (AdditionalDataProcessingConsent, 1),
-        ],
-        second: Second::Sensitive,
-    },
+    layout(7, "usnat", Some(1), &[NATIONAL, data::<12, 2>(), PERSONAL, MSPA], Second::Gpc),
+    layout(7, "usnat", Some(2), &[NATIONAL, data::<16, 3>(), PERSONAL, MSPA], Second::Gpc),
+    layout(8, "usca", Some(1), &[CALIFORNIAN, data::<9, 2>(), PERSONAL, MSPA], Second::Gpc),
+    layout(9, "usva", Some(1), &[SHARING, OPT_OUTS, data::<8, 1>(), MSPA], Second::None),
+    layout(10, "usco", Some(1), &[SHARING, OPT_OUTS, data::<7, 1>(), MSPA], Second::Gpc),
+    layout(11, "usut", Some(1), &[SHARING, SENSITIVE_NOTICE, OPT_OUTS, data::<8, 1>(), MSPA], Second::None),
+    layout(12, "usct", Some(1), &[SHARING, OPT_OUTS, data::<8, 3>(), MSPA], Second::Gpc),
+    layout(13, "usfl", Some(1), &[PROCESSING, OPT_OUTS, data::<8, 3>(), ADDITIONAL, MSPA], Second::None),
+    layout(14, "usmt", Some(1), &[SHARING, OPT_OUTS, data::<8, 3>(), ADDITIONAL, MSPA], Second::Gpc),
+    layout(15, "usor", Some(1), &[PROCESSING, OPT_OUTS, data::<11, 3>(), ADDITIONAL, MSPA], Second::Gpc),
+    layout(16, "ustx", Some(1), &[PROCESSING, OPT_OUTS, data::<8, 1>(), ADDITIONAL, MSPA], Second::Gpc),
+    layout(17, "usde", Some(1), &[PROCESSING, OPT_OUTS, data::<9, 5>(), ADDITIONAL, MSPA], Second::Gpc),
+    layout(18, "usia", Some(1), &[PROCESSING, SENSITIVE_NOTICE_IOWA, OPT_OUTS, data::<8, 1>(), MSPA], Second::Gpc),
+    layout(19, "usne", Some(1), &[PROCESSING, OPT_OUTS, data::<8, 1>(), ADDITIONAL, MSPA], Second::Gpc),
+    layout(20, "usnh", Some(1), &[PROCESSING, OPT_OUTS, data::<8, 3>(), ADDITIONAL, MSPA], Second::Gpc),
+    layout(21, "usnj", Some(1), &[PROCESSING, OPT_OUTS, data::<10, 5>(), ADDITIONAL, MSPA], Second::Gpc),
+    layout(22, "ustn", Some(1), &[PROCESSING, OPT_OUTS, data::<8, 1>(), ADDITIONAL, MSPA], Second::Gpc),
+    layout(23, "usmn", Some(1), &[PROCESSING, OPT_OUTS, data::<8, 1>(), ADDITIONAL, MSPA], Second::Gpc),
+    layout(24, "usmd", None, &[MSPA_MODE, PROCESSING, OPT_OUTS, ADDITIONAL], Second::Gpc),
+    layout(25, "usin", None, &[MSPA_MODE, PROCESSING, OPT_OUTS, CHILD, ADDITIONAL], Second::Sensitive),
+    layout(26, "usky", None, &[MSPA_MODE, PROCESSING, OPT_OUTS, CHILD, ADDITIONAL], Second::Sensitive),
+    layout(27, "usri", None, &[MSPA_MODE, PROCESSING, OPT_OUTS, CHILD, ADDITIONAL], Second::Sensitive),
 ];
 
 #[cfg(test)]

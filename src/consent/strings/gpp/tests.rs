@@ -41,9 +41,9 @@ fn what_is_no_gpp_string_says_why() {
 fn california(field: Field, value: u8, gpc: &str) -> OptOuts {
     let layout = layouts::LAYOUTS.iter().find(|layout| layout.name == "usca").expect("a layout");
     let mut bits = "000001".to_owned();
-    for (one, count) in layout.fields {
-        let value = if *one == field { value } else { 0 };
-        (0..*count).for_each(|_| bits.push_str(["00", "01", "10", "11"][usize::from(value)]));
+    for (one, count) in layout.fields() {
+        let value = if one == field { value } else { 0 };
+        (0..count).for_each(|_| bits.push_str(["00", "01", "10", "11"][usize::from(value)]));
     }
     let text = fibonacci::tests::text(&bits);
     let text = [&text, gpc.as_bytes()].concat();

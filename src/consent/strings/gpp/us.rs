@@ -99,11 +99,11 @@ impl UsSection {
     /// The fields of the core with their values, in the order of the string.
     pub fn fields(&self) -> impl Iterator<Item = (Field, Values)> {
         let mut left = self.values;
-        self.layout.fields.iter().map(move |(field, count)| {
-            let values = Values { bits: left, count: *count };
+        self.layout.fields().map(move |(field, count)| {
+            let values = Values { bits: left, count };
             // All 32 values in one field would shift by the whole width; there is no such layout.
-            left <<= 2 * u32::from(*count);
-            (*field, values)
+            left <<= 2 * u32::from(count);
+            (field, values)
         })
     }
 
