@@ -7,13 +7,13 @@
 //! silence. A section that is not known is broken where it counts; so is a string that cannot be read.
 
 use super::tcf;
-use super::{DECLARED, Said, Value, add, forbidden};
+use super::{Asker, DECLARED, Said, Value, add, forbidden};
 use crate::consent::source::Event;
 use crate::consent::strings::Numbers;
 use crate::consent::strings::gpp::{self, Agreement, CanadaSection, GppString, Section};
 use crate::event::json::{Kind, Text};
 use crate::event::{PurposeId, PurposeSet};
-use crate::plan::{LegalBasis, OptOuts, Plan, Sink, Source, Stream};
+use crate::plan::{LegalBasis, OptOuts, Sink, Source};
 
 /// How many sections may be in force for one event: there are 24, and one person falls under one or two laws.
 const MAX_IN_FORCE: usize = 32;
@@ -29,21 +29,14 @@ pub(super) struct Options<'p> {
     pub(super) unmapped: PurposeSet,
 }
 
-pub(super) fn read(
-    plan: &Plan,
-    stream: &Stream,
-    options: Options<'_>,
-    value: Value<'_>,
-    event: &Event<'_>,
-    buffer: &mut Vec<u8>,
-    said: &mut Said<'_>,
-) {
+pub(super) fn read(asker: Asker<'_>, options: Options<'_>, value: Value<'_>, buffer: &mut Vec<u8>, said: &mut Said<'_>) {
+    let Asker { plan, stream: _, event } = asker;
     if matches!(value, Value::Silent) {
         return;
     }
     let in_force = options.sid.and_then(|sid| InForce::read(sid, event, buffer));
     let string = value.text(buffer).and_then(|text| GppString::read(text.as_bytes()).ok());
-    let Some(string) = string else { return broken(plan, stream, options, said) };
+    let Some(string) = string else { return broken(asker, options, said) };
     let in_force = in_force.filter(|ids| string.parts().any(|part| ids.contains(part.id)));
     for part in string.parts().filter(|part| in_force.as_ref().is_none_or(|ids| ids.contains(part.id))) {
         match part.decode() {
@@ -55,21 +48,21 @@ pub(super) fn read(
             },
             Ok(Section::Tcf(string)) => {
                 add(&mut said.plain.denied, options.unmapped.iter());
-                tcf::speak(plan, stream, Some(string), false, said);
+                tcf::speak(asker, Some(string), false, said);
             }
             Ok(Section::Canada(section)) => {
                 add(&mut said.plain.denied, options.unmapped.iter());
-                canada(plan, stream, &section, said);
+                canada(asker, &section, said);
             }
-            Ok(Section::Unknown) | Err(_) => broken(plan, stream, options, said),
+            Ok(Section::Unknown) | Err(_) => broken(asker, options, said),
         }
     }
 }
 
 /// Nothing that the string might say is known.
-fn broken(plan: &Plan, stream: &Stream, options: Options<'_>, said: &mut Said<'_>) {
-    add(&mut said.plain.invalid, forbidden(plan, ANY).chain(options.unmapped.iter()));
-    tcf::speak(plan, stream, None, false, said);
+fn broken(asker: Asker<'_>, options: Options<'_>, said: &mut Said<'_>) {
+    add(&mut said.plain.invalid, forbidden(asker.plan, ANY).chain(options.unmapped.iter()));
+    tcf::speak(asker, None, false, said);
 }
 
 fn kinds(out: gpp::OptOuts) -> OptOuts {
@@ -139,7 +132,7 @@ impl InForce {
     }
 }
 
-fn canada(plan: &Plan, stream: &Stream, section: &CanadaSection<'_>, said: &mut Said<'_>) {
+fn canada(Asker { plan, stream, event: _ }: Asker<'_>, section: &CanadaSection<'_>, said: &mut Said<'_>) {
     let at = crate::event::Timestamp::from_millisecond(section.last_updated as i64 * 100).ok();
     for route in &stream.routes {
         let sink = plan.sink(route.sink);

@@ -42,6 +42,14 @@ impl Buffers {
     }
 }
 
+/// Who asks a string that answers each sink by itself, and what stands beside it.
+#[derive(Clone, Copy)]
+struct Asker<'e> {
+    plan: &'e Plan,
+    stream: &'e Stream,
+    event: &'e Event<'e>,
+}
+
 /// What one signal of one event says. Statements that carry a time of their own stand apart.
 struct Said<'s> {
     /// What it says without a time of its own.
@@ -84,6 +92,7 @@ pub(super) fn read(
     statements: &mut Vec<Statement>,
 ) {
     let begin = statements.len();
+    let asker = Asker { plan, stream, event };
     let mut said = Said { plain: Statement { signal: index, ..Statement::default() }, all: statements, begin };
     for value in event.values(&signal.source) {
         let plain = &mut said.plain;
@@ -104,11 +113,11 @@ pub(super) fn read(
             SignalKind::Snowplow { purposes } => snowplow::read(purposes, value, buffers, &mut said),
             SignalKind::Tcf { gdpr_applies, publisher } => {
                 let options = tcf::Options { gdpr_applies: gdpr_applies.as_ref(), publisher: *publisher };
-                tcf::read(plan, stream, options, value, event, &mut buffers.text, &mut said);
+                tcf::read(asker, options, value, &mut buffers.text, &mut said);
             }
             SignalKind::Gpp { sid, unmapped } => {
                 let options = gpp::Options { sid: sid.as_ref(), unmapped: *unmapped };
-                gpp::read(plan, stream, options, value, event, &mut buffers.text, &mut said);
+                gpp::read(asker, options, value, &mut buffers.text, &mut said);
             }
             SignalKind::Usp => usp::read(plan, value, &mut buffers.text, plain),
             SignalKind::Tealium { purposes, sale } => tealium::read(purposes, *sale, value, buffers, plain),

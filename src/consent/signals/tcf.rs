@@ -7,14 +7,14 @@
 //! too. First-party sinks hear nothing, unless `publisher` reads the publisher segment for them. A missing text and
 //! `gdpr_applies` 0 are silence. A string that cannot be read, or that the framework forbids to use, is broken for all.
 
-use super::{Said, Value};
+use super::{Asker, Said, Value};
 use crate::consent::Statement;
 use crate::consent::source::Event;
 use crate::consent::strings::Numbers;
 use crate::consent::strings::tcf::{About, Basis, PublisherTc, Registration, TcString, Vendor};
 use crate::event::PurposeId;
 use crate::event::json::Kind;
-use crate::plan::{LegalBasis, Plan, Sink, Source, Stream, TcfNeed, TcfVendor};
+use crate::plan::{LegalBasis, Plan, Sink, Source, TcfNeed, TcfVendor};
 
 /// The options of the signal.
 #[derive(Clone, Copy)]
@@ -23,31 +23,24 @@ pub(super) struct Options<'p> {
     pub(super) publisher: bool,
 }
 
-pub(super) fn read(
-    plan: &Plan,
-    stream: &Stream,
-    options: Options<'_>,
-    value: Value<'_>,
-    event: &Event<'_>,
-    buffer: &mut Vec<u8>,
-    said: &mut Said<'_>,
-) {
-    if matches!(value, Value::Silent) || options.gdpr_applies.is_some_and(|flag| does_not_apply(flag, event, buffer)) {
+pub(super) fn read(asker: Asker<'_>, options: Options<'_>, value: Value<'_>, buffer: &mut Vec<u8>, said: &mut Said<'_>) {
+    if matches!(value, Value::Silent) || options.gdpr_applies.is_some_and(|flag| does_not_apply(flag, asker.event, buffer)) {
         return;
     }
-    let string = value.text(buffer).map(|text| TcString::read_seeking(text.as_bytes(), sought(plan, stream)));
-    speak(plan, stream, string.and_then(Result::ok), options.publisher, said);
+    let string = value.text(buffer).map(|text| TcString::read_seeking(text.as_bytes(), sought(asker)));
+    speak(asker, string.and_then(Result::ok), options.publisher, said);
 }
 
 /// The vendor that is asked about first; 0 where there is none.
-fn sought(plan: &Plan, stream: &Stream) -> u16 {
+fn sought(Asker { plan, stream, event: _ }: Asker<'_>) -> u16 {
     let sinks = stream.routes.iter().map(|route| plan.sink(route.sink)).filter(|sink| !sink.tcf.is_empty());
     let mut vendors = sinks.filter_map(|sink| plan.vendor(sink.vendor?).tcf.as_ref());
     vendors.next().map_or(0, |registered| registered.id)
 }
 
 /// Writes down what a TC string, or one that cannot be read, says to every sink of the stream.
-pub(super) fn speak(plan: &Plan, stream: &Stream, string: Option<TcString<'_>>, publisher: bool, said: &mut Said<'_>) {
+pub(super) fn speak(asker: Asker<'_>, string: Option<TcString<'_>>, publisher: bool, said: &mut Said<'_>) {
+    let Asker { plan, stream, event: _ } = asker;
     let Some(string) = string.filter(|string| string.usable().is_ok()) else {
         for route in &stream.routes {
             plan.sink(route.sink).tcf.iter().for_each(|(purpose, _)| said.plain.invalid.insert(*purpose));
