@@ -1,44 +1,15 @@
 //! Reading a consent string and asking about it allocates nothing: held with an allocator that counts.
 
-// A global allocator is an unsafe trait; this one only counts and hands on to the system's.
-#![allow(unsafe_code)]
+#[path = "kit/allocator.rs"]
+mod allocator;
 
+use allocator::ALLOCATIONS;
 use privet::consent::strings::Numbers;
 use privet::consent::strings::gcd::Gcd;
 use privet::consent::strings::gpp::{GppString, Section};
 use privet::consent::strings::tcf::{Registration, TcString};
 use privet::consent::strings::usp::UspString;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::hint::black_box;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-fn count() {
-    // The thread's counter is gone while the thread ends; nothing is measured then.
-    let _ = ALLOCATIONS.try_with(|counter| counter.set(counter.get() + 1));
-}
-
-// SAFETY: every call is handed on unchanged to the system's allocator, which keeps the trait's promises.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the pointer came from the system's allocator with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Three shared vectors, with bit fields, ranges, restrictions and every segment; and what is broken late.
 const TCF: [&str; 4] = [

@@ -1,51 +1,17 @@
 //! The engine allocates nothing for a record once its buffers have grown: held with an allocator that counts, from the
 //! bytes to the bytes, whatever the control values are.
 
-// A global allocator is an unsafe trait; this one only counts and hands on to the system's.
-#![allow(unsafe_code)]
+#[path = "kit/allocator.rs"]
+mod allocator;
 
+use allocator::ALLOCATIONS;
 use privet::decode::Limits;
 use privet::event::{Header, Record, StreamId, Timestamp};
 use privet::keys::KeySet;
 use privet::pipeline::Engine;
+use privet::plan::Plan;
 use privet::policy;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::collections::BTreeSet;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-fn count() {
-    // The thread's counter is gone while the thread ends; nothing is measured then.
-    let _ = ALLOCATIONS.try_with(|counter| counter.set(counter.get() + 1));
-}
-
-// SAFETY: every call is handed on unchanged to the system's allocator, which keeps the trait's promises.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the pointer came from the system's allocator with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the pointer came from the system's allocator with this layout.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const POLICY: &str = r#"
 privet: 1
@@ -136,11 +102,15 @@ const EVENTS: &[&str] = &[
     "",
 ];
 
+fn plan(text: &str) -> Plan {
+    let compiled = policy::compile(text, "policy.yaml", &KeySet::demonstration());
+    let said = compiled.render(false);
+    compiled.plan.unwrap_or_else(|| panic!("{said}"))
+}
+
 #[test]
 fn nothing_is_allocated_for_a_record_after_warm_up() {
-    let compiled = policy::compile(POLICY, "policy.yaml", &KeySet::demonstration());
-    let said = compiled.render(false);
-    let plan = compiled.plan.unwrap_or_else(|| panic!("{said}"));
+    let plan = plan(POLICY);
     let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("a time");
     let long_ago = now.checked_sub(jiff::Span::new().hours(24 * 900)).expect("a time");
     let header = |name, value| Header { name, value };
@@ -231,9 +201,7 @@ const FAN_OUT: &[&str] = &[
 
 #[test]
 fn nothing_is_allocated_for_eight_sinks_after_warm_up() {
-    let compiled = policy::compile(EIGHT, "policy.yaml", &KeySet::demonstration());
-    let said = compiled.render(false);
-    let plan = compiled.plan.unwrap_or_else(|| panic!("{said}"));
+    let plan = plan(EIGHT);
     let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("a time");
     let mut engine = Engine::new(Limits::default());
     let mut bytes = BTreeSet::new();

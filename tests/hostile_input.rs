@@ -1,57 +1,17 @@
 //! Records of 1 MiB that were made to be slow or large: each ends, none costs more memory than a few times its size, and
 //! what the engine keeps does not grow with the number of them. Their time is measured by `cargo bench --bench hostile`.
 
-// A global allocator is an unsafe trait; this one only counts and hands on to the system's.
-#![allow(unsafe_code)]
+#[path = "kit/allocator.rs"]
+mod allocator;
 
 #[path = "../benches/hostile/inputs.rs"]
 mod inputs;
 
+use allocator::{HELD, PEAK};
 use privet::event::{Position, Record, StreamId, Timestamp};
 use privet::keys::KeySet;
 use privet::outcome::{Outcome, Reason};
 use privet::pipeline::{Engine, Limits};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
-thread_local! {
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-fn count(bytes: isize) {
-    // The thread's counters are gone while the thread ends; nothing is measured then.
-    let _ = LIVE.try_with(|live| {
-        live.set(live.get() + bytes);
-        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
-    });
-}
-
-// SAFETY: every call is handed on unchanged to the system's allocator, which keeps the trait's promises.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: the pointer came from the system's allocator with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size as isize - layout.size() as isize);
-        // SAFETY: the pointer came from the system's allocator with this layout.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// What one engine may hold: places, names, decoded text and one output, each in the order of the record, vectors grown by
 /// doubling.
@@ -69,7 +29,7 @@ fn hostile_records_end_in_bounded_memory() {
     for round in 0..2 {
         for (name, input) in &all {
             assert!(input.len() <= inputs::SIZE, "{name} is too long to be read: {}", input.len());
-            let (before, mut verdicts) = (LIVE.get(), 0);
+            let (before, mut verdicts) = (HELD.get(), 0);
             PEAK.set(before);
             let record = Record { position: Position::default(), timestamp: None, key: None, value: Some(input), headers: &[] };
             engine.evaluate(&plan, StreamId(0), &record, now, &mut |_, verdict| {
@@ -82,8 +42,8 @@ fn hostile_records_end_in_bounded_memory() {
             assert!(PEAK.get() - before < MOST, "{name} takes {} bytes at its peak", PEAK.get() - before);
         }
         if round == 0 {
-            after_first = LIVE.get();
+            after_first = HELD.get();
         }
     }
-    assert!(LIVE.get() - after_first < 1 << 20, "the engine grows from round to round by {}", LIVE.get() - after_first);
+    assert!(HELD.get() - after_first < 1 << 20, "the engine grows from round to round by {}", HELD.get() - after_first);
 }

@@ -1,12 +1,9 @@
 //! No transform allocates once its buffers have grown: held with an allocator that counts.
 
-// A global allocator is an unsafe trait; this one only counts and hands on to the system's.
-#![allow(unsafe_code)]
+#[path = "kit/allocator.rs"]
+mod allocator;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-use std::sync::Arc;
-
+use allocator::{ALLOCATIONS, HELD};
 use privet::event::json::Text;
 use privet::event::{Position, Timestamp};
 use privet::keys::KeySet;
@@ -16,49 +13,7 @@ use privet::plan::{
     UrlPart, UrlRule,
 };
 use privet::transform::{Context, Fate, Scratch, apply, apply_key};
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-    /// Bytes that this thread allocated, less those that it freed.
-    static HELD: Cell<isize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-fn count(allocated: usize) {
-    // The thread's counters are gone while the thread ends; nothing is measured then.
-    let _ = ALLOCATIONS.try_with(|counter| counter.set(counter.get() + 1));
-    let _ = HELD.try_with(|held| held.set(held.get() + allocated as isize));
-}
-
-fn count_freed(bytes: usize) {
-    let _ = HELD.try_with(|held| held.set(held.get() - bytes as isize));
-}
-
-// SAFETY: every call is handed on unchanged to the system's allocator, which keeps the trait's promises.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size());
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count_freed(layout.size());
-        // SAFETY: the pointer came from the system's allocator with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count_freed(layout.size());
-        count(size);
-        // SAFETY: the pointer came from the system's allocator with this layout.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use std::sync::Arc;
 
 fn url(params: UrlParams) -> Action {
     Action::Url(Arc::new(UrlRule { params, keep_fragment: true, part: UrlPart::Auto, schemes: vec![] }))
