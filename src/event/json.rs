@@ -286,9 +286,14 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
 pub fn write_escaped(text: &str, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let bytes = text.as_bytes();
+    let stays = |byte: u8| (byte >= 0x20) & (byte != b'"') & (byte != b'\\');
+    // Nearly all text stays as it is, which is seen sooner for all bytes together than for one after another.
+    if bytes.iter().fold(true, |all, byte| all & stays(*byte)) {
+        return out.extend_from_slice(bytes);
+    }
     let mut clean = 0;
     for (at, byte) in bytes.iter().copied().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+        if stays(byte) {
             continue;
         }
         out.extend_from_slice(&bytes[clean..at]);

@@ -10,7 +10,6 @@ use super::settings::Settings;
 use crate::telemetry::TransactionMeters;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{Producer as _, ThreadedProducer};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -46,13 +45,13 @@ pub(super) struct TopicFacts {
 /// client is destroyed here.
 pub(super) struct Inner {
     pub(super) ender: Ender,
-    topics: HashMap<String, TopicFacts>,
+    topics: Topics,
     pub(super) client: Arc<ThreadedProducer<ProducerEvents>>,
 }
 
 impl Inner {
     pub(super) fn new(ender: Ender, client: Arc<ThreadedProducer<ProducerEvents>>) -> Inner {
-        Inner { ender, topics: HashMap::new(), client }
+        Inner { ender, topics: Topics::default(), client }
     }
 }
 
@@ -174,17 +173,44 @@ impl Producer {
     fn facts(&mut self, topic: &str) -> Result<&TopicFacts, Fault> {
         let Producer { inner, limits, .. } = self;
         let Inner { topics, client, .. } = inner.as_mut().ok_or_else(gone)?;
-        if !topics.contains_key(topic) {
-            topics.insert(topic.to_owned(), ask(client, topic, limits)?);
+        if !topics.find(topic) {
+            topics.add(topic, ask(client, topic, limits)?);
         }
-        topics.get(topic).ok_or_else(gone)
+        topics.found().ok_or_else(gone)
     }
 
     /// Forgets what is known of the topics: they may have changed.
     pub(super) fn forget_topics(&mut self) {
         if let Some(Inner { topics, .. }) = &mut self.inner {
-            topics.clear();
+            *topics = Topics::default();
         }
+    }
+}
+
+/// What is known of the topics. Records come sink after sink in the order of the policy, so that the topic asked for is
+/// mostly that of the last record or the one behind it.
+#[derive(Default)]
+struct Topics {
+    known: Vec<(Box<str>, TopicFacts)>,
+    last: usize,
+}
+
+impl Topics {
+    fn find(&mut self, topic: &str) -> bool {
+        let Topics { known, last } = self;
+        let found = (*last..known.len()).chain(0..*last).find(|position| *known[*position].0 == *topic);
+        *last = found.unwrap_or(*last);
+        found.is_some()
+    }
+
+    fn add(&mut self, topic: &str, facts: TopicFacts) {
+        self.last = self.known.len();
+        self.known.push((topic.into(), facts));
+    }
+
+    /// What was found or added last.
+    fn found(&self) -> Option<&TopicFacts> {
+        self.known.get(self.last).map(|(_, facts)| facts)
     }
 }
 

@@ -34,7 +34,16 @@ fn one(text: &str, v4: u8, v6: u8, out: &mut Output<'_>) -> Option<()> {
             None => IpAddr::V6(truncate_v6(address, v6)),
         },
     };
-    out.plain(format_args!("{address}"));
+    match address {
+        IpAddr::V4(address) => {
+            let mut digits = itoa::Buffer::new();
+            for (position, octet) in address.octets().into_iter().enumerate() {
+                out.text(if position == 0 { "" } else { "." });
+                out.text(digits.format(octet));
+            }
+        }
+        IpAddr::V6(address) => out.plain(format_args!("{address}")),
+    }
     Some(())
 }
 
