@@ -77,6 +77,9 @@ impl Proxy {
         let count = config.workers.count();
         let status = Status::new(count);
         let subject_keys = key_topic.map(|_| SubjectKeys::start(&settings, config, &telemetry)).transpose()?.map(Arc::new);
+        if let Some(keys) = &subject_keys {
+            keys.tell(&status);
+        }
         let knowledge = Knowledge::start(config, &settings, start.create_topics, &status, &telemetry, subject_keys.as_deref())?;
         let admit = admit(settings.clone(), config.clone(), found.sources.clone(), start.create_topics);
         let reloader = Reloader::start(files, loaded, live.clone(), Box::new(admit), status.clone(), telemetry.clone())?;

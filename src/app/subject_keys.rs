@@ -3,6 +3,7 @@
 
 use super::shred::{Erased, Shredder};
 use crate::config::{self, Config, Properties};
+use crate::control::Status;
 use crate::event::SubjectDigest;
 use crate::kafka::Row;
 use crate::kafka::Settings;
@@ -45,6 +46,15 @@ impl SubjectKeys {
         let follow =
             Follow::start(settings, &Properties::default(), "subject keys", topics, watch).map_err(|why| anyhow!(why))?;
         Ok(SubjectKeys { table, topic, follow, erased, waiting: Mutex::new(Some(waiting)) })
+    }
+
+    /// Lets the process be unready while they are read, and once they cannot be followed any more.
+    pub(super) fn tell(&self, status: &Status) {
+        let watch = self.follow.watch().clone();
+        status.needs(move || match watch.standing(Instant::now()) {
+            Standing::Loading | Standing::Failed(_) => watch.reason(Instant::now()).map(|why| format!("subject keys: {why}")),
+            Standing::Fresh | Standing::Stale(_) => None,
+        });
     }
 
     /// The topic, for those who check that what is written can be written.

@@ -221,15 +221,15 @@ impl Sealing {
 /// The data key that a subject has. Of several that are stored the one with the smallest id, so that every worker comes to the
 /// same; a worker's own of an open batch only where none is.
 fn known(keys: &SubjectKeys, table: &SubjectTable, subject: &SubjectDigest, worker: u16) -> Option<(KeyId, DataKey)> {
-    let mut best: Option<(bool, Row)> = None;
+    let mut best: Option<((bool, KeyId), DataKey)> = None;
     table.usable(subject, worker, |stored, row| {
-        let rank = |stored: bool, row: &Row| (!stored, row.key.id);
-        let better = best.as_ref().is_none_or(|(known, other)| rank(stored, row) < rank(*known, other));
+        let rank = (!stored, row.key.id);
         // One whose root is gone is as good as destroyed.
-        if better && keys.unwrap(row).is_some() {
-            best = Some((stored, *row));
+        if best.as_ref().is_none_or(|(other, _)| rank < *other)
+            && let Some(data_key) = keys.unwrap(row)
+        {
+            best = Some((rank, data_key));
         }
     });
-    let (_, row) = best?;
-    Some((row.key.id, keys.unwrap(&row)?))
+    best.map(|((_, id), data_key)| (id, data_key))
 }
