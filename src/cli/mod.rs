@@ -10,6 +10,7 @@ mod explain;
 mod filter;
 mod inspect;
 mod keys;
+mod ledger;
 mod output;
 mod quarantine;
 mod reveal;
@@ -46,6 +47,8 @@ enum Command {
     Inspect(inspect::Args),
     /// Make and look at key files
     Keys(keys::Args),
+    /// Read and write consent records, through Kafka
+    Ledger(ledger::Args),
     /// Read sealed quarantined records
     Quarantine(quarantine::Args),
     /// Print the JSON Schema of the policy or of the configuration
@@ -75,7 +78,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Start here", &["demo"]),
     ("Run", &["run", "filter", "bench"]),
     ("Policy", &["check", "test", "explain", "diff", "inspect", "detect", "schema"]),
-    ("Keys and records", &["keys", "reveal", "quarantine"]),
+    ("Keys and records", &["keys", "ledger", "reveal", "quarantine"]),
 ];
 
 /// Wrong usage that shows only after parsing; ends with exit code 2.
@@ -113,6 +116,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Keys(args) => keys::run(args),
+        Command::Ledger(args) => ledger::run(args),
         Command::Quarantine(args) => quarantine::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Bench(args) => bench::run(args),

@@ -14,7 +14,7 @@ use super::kit::absent;
 use super::kit::broker::{Kafka, kafka};
 use super::kit::client::{Input, Isolation};
 use super::kit::fixture::Scene;
-use super::kit::process::Privet;
+use super::kit::process::{Privet, privet};
 use super::kit::wait_for;
 use super::proxy::Proxy;
 
@@ -235,4 +235,65 @@ fn a_ledger_that_is_missing_or_forgets_is_refused_by_name() {
     assert!(privet.terminate().0.success());
     let rows = kafka.read(&scene.topic("consent"), Isolation::Committed);
     assert!(rows.is_empty(), "nobody writes to the ledger unasked");
+}
+
+/// `privet ledger` with the scene's configuration: exit code, standard output, standard error.
+fn ledger(scene: &Scene, args: &[&str], input: &str) -> (i32, String, String) {
+    let config = scene.path("one.yaml");
+    let (code, out, said) = privet(&[&["ledger", "--config", &config], args].concat(), input.as_bytes());
+    (code, String::from_utf8(out).expect("results are text"), said)
+}
+
+#[test]
+fn records_are_written_read_withdrawn_and_taken_out_by_the_command_line() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let scene = scene(kafka, "ledger-cli", 3, "");
+    compact(&scene);
+    scene.produce(0..10);
+    let mut running = scene.run();
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+
+    let csv = "kind,value,purpose,state,at,version\n\
+               user_id,u1,advertising,granted,2026-11-01T09:00:00Z,4\n\
+               user_id,u1,analytics,granted,2026-11-01T09:00:00Z,4\n\
+               user_id,u2,advertising,granted,2026-11-01T09:00:00Z,1\n";
+    let dry = ledger(&scene, &["import", "--format", "csv", "--dry-run"], csv);
+    assert!(dry.0 == 0 && dry.2.contains("2 records are in order"), "{dry:?}");
+    let (code, _, said) = ledger(&scene, &["import", "--format", "csv"], csv);
+    assert!(code == 0 && said.contains("2 records were written"), "{said}");
+    let broken = ledger(&scene, &["import"], "{\"identity\":{}}\n");
+    assert!(broken.0 == 1 && broken.2.contains("nothing was written"), "{broken:?}");
+    wait_for("both rows", PATIENCE, || (subjects(&running) == 2.0).then_some(()));
+
+    let (code, out, said) = ledger(&scene, &["withdraw", "user_id:u1", "--purpose", "advertising"], "");
+    assert_eq!(code, 0, "{said}");
+    let (code, got, said) = ledger(&scene, &["get", "user_id:u1"], "");
+    assert_eq!((code, &got), (0, &out), "{said}");
+    let record: serde_json::Value = serde_json::from_str(&got).expect("JSON");
+    assert_eq!((&record["version"], &record["purposes"]["analytics"]["state"]), (&5.into(), &"granted".into()));
+    assert_eq!(record["purposes"]["advertising"]["state"], "withdrawn");
+    let measured = || running.metric("privet_consent_enforcement_seconds_count", &[]) >= 1.0;
+    wait_for("the withdrawal to be enforced", PATIENCE, || measured().then_some(()));
+
+    let (code, out, said) = ledger(&scene, &["export"], "");
+    assert_eq!((code, out.lines().count()), (0, 2), "{said}");
+    let (code, _, said) = ledger(&scene, &["get", "user_id:u3"], "");
+    assert!(code == 1 && said.contains("no record"), "{said}");
+
+    // A version that goes backwards: the process denies, and appends a denial that every instance will read.
+    let back = r#"{"identity":{"kind":"user_id","value":"u1"},"version":2,"purposes":{"advertising":{"state":"granted","at":"2026-11-01T09:00:00Z"}}}"#;
+    assert_eq!(ledger(&scene, &["put"], back).0, 0);
+    let denied = || {
+        let (_, got, _) = ledger(&scene, &["get", "user_id:u1"], "");
+        let record: serde_json::Value = serde_json::from_str(&got).expect("JSON");
+        (record["version"] == 6 && record["purposes"]["*"]["state"] == "denied").then_some(())
+    };
+    wait_for("the denial", PATIENCE, denied);
+    assert_eq!(running.metric("privet_ledger_faults_total", &["kind=\"regression\""]), 1.0);
+    let (code, stats, said) = ledger(&scene, &["stats"], "");
+    assert!(stats.contains("versions that went back"), "{stats}");
+    assert!(stats.lines().any(|line| line.starts_with("subjects") && line.ends_with(" 2")), "{stats}");
+    assert_eq!(code, 1, "the record that went back is still in the topic, and said: {said}");
+    assert!(running.terminate().0.success());
+    assert!(!scene.logs().contains("user_id:u1"), "nobody is named in the log");
 }

@@ -1,0 +1,257 @@
+//! `privet ledger import`: many records from JSON lines or CSV. All are read before the first is written, so that a broken
+//! file changes nothing.
+
+use super::topic::{Topics, bar};
+use crate::cli::{common, output};
+use crate::event::Timestamp;
+use crate::ledger::ConsentRecord;
+use crate::ledger::record::{Consent, Identity, Stated};
+use anyhow::{Context, bail};
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The faults of one file that are said; the rest are counted.
+const FAULTS_SAID: usize = 20;
+
+/// Records between two steps of the bar.
+const STEP: u64 = 512;
+
+/// The columns of a CSV file. One line says one purpose of one subject; lines of a subject that follow each other are one
+/// record. `version` to `vendors` may be missing or empty; vendors are separated by blanks, and `*` is all disclosed.
+const COLUMNS: &str = "kind,value,purpose,state,at,since,expires,jurisdiction,version,vendors";
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Files of records; `-` is standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    files: Vec<PathBuf>,
+
+    /// What the files hold; by default CSV for names that end in `.csv`
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+
+    /// Read and check everything, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// One consent record a line, as JSON
+    Jsonl,
+    /// One purpose of one subject a line; the first line names the columns
+    Csv,
+}
+
+/// One record to write.
+type Keyed = (Vec<u8>, Vec<u8>);
+
+/// Reads everything, then writes it; how many records there were goes to standard error.
+pub(super) fn run(topics: &Topics, args: &Args) -> anyhow::Result<ExitCode> {
+    let (mut records, mut faults) = (Vec::new(), Vec::new());
+    for file in &args.files {
+        let name = common::display_name(file);
+        let input: Box<dyn Read> = match file.as_os_str() == "-" {
+            true => Box::new(std::io::stdin()),
+            false => Box::new(File::open(file).with_context(|| format!("reading {name}"))?),
+        };
+        let by_name = if file.extension().is_some_and(|ending| ending == "csv") { Format::Csv } else { Format::Jsonl };
+        match args.format.unwrap_or(by_name) {
+            Format::Jsonl => lines(BufReader::new(input), &name, &mut records, &mut faults)?,
+            Format::Csv => table(input, &name, &mut records, &mut faults)?,
+        }
+    }
+    if !faults.is_empty() {
+        faults.iter().take(FAULTS_SAID).for_each(|fault| output::complain(format_args!("{fault}")));
+        bail!("{} faults; nothing was written", faults.len());
+    }
+    if args.dry_run {
+        output::complain(format_args!("{} records are in order; nothing was written", records.len()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (writer, bar) = (topics.writer()?, bar("writing", records.len() as u64));
+    for (at, (key, value)) in records.iter().enumerate() {
+        writer.put(key, value)?;
+        if (at as u64).is_multiple_of(STEP) {
+            bar.set_position(at as u64);
+        }
+    }
+    writer.settle()?;
+    bar.finish_and_clear();
+    output::complain(format_args!("{} records were written and acknowledged", records.len()));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn lines(input: impl BufRead, name: &str, records: &mut Vec<Keyed>, faults: &mut Vec<String>) -> anyhow::Result<()> {
+    for (at, line) in input.split(b'\n').enumerate() {
+        let line = line.with_context(|| format!("reading {name}"))?;
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            continue;
+        }
+        match ConsentRecord::read(line) {
+            Ok(record) => records.push((record.identity.key(), record.to_json())),
+            // What is wrong, never what it says.
+            Err(why) => faults.push(format!("{name}:{}: {why}", at + 1)),
+        }
+    }
+    Ok(())
+}
+
+/// One line of a table.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    kind: String,
+    value: String,
+    purpose: String,
+    state: Stated,
+    #[serde(default)]
+    at: Option<String>,
+    #[serde(default)]
+    since: Option<String>,
+    #[serde(default)]
+    expires: Option<String>,
+    #[serde(default)]
+    jurisdiction: Option<String>,
+    #[serde(default)]
+    version: Option<u64>,
+    #[serde(default)]
+    vendors: Option<String>,
+}
+
+fn table(input: impl Read, name: &str, records: &mut Vec<Keyed>, faults: &mut Vec<String>) -> anyhow::Result<()> {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
+    let header = reader.headers().with_context(|| format!("reading {name}"))?.clone();
+    if let Some(unknown) = header.iter().find(|column| !COLUMNS.split(',').any(|known| known == *column)) {
+        bail!("{name}: no such column as `{unknown}`; the columns are {COLUMNS}");
+    }
+    let mut open: Option<ConsentRecord<'static>> = None;
+    for (at, line) in reader.deserialize::<Line>().enumerate() {
+        // The header is line 1.
+        let place = || format!("{name}:{}", at + 2);
+        let added = match line {
+            Ok(line) => add(&mut open, line, records),
+            Err(fault) => Err(column_fault(&fault)),
+        };
+        if let Err(why) = added {
+            faults.push(format!("{}: {why}", place()));
+        }
+    }
+    if let Some(Err(why)) = open.take().map(|record| close(record, records)) {
+        faults.push(format!("{name}: the last record: {why}"));
+    }
+    Ok(())
+}
+
+/// Where a line is wrong, without what it says.
+fn column_fault(fault: &csv::Error) -> String {
+    match fault.kind() {
+        csv::ErrorKind::Deserialize { err, .. } => match err.field() {
+            Some(column) => format!("column {} does not hold what it should", column + 1),
+            None => "a column is missing, or a state is none of granted, denied, withdrawn".to_owned(),
+        },
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => format!("{len} columns instead of {expected_len}"),
+        csv::ErrorKind::Utf8 { .. } => "it is not UTF-8".to_owned(),
+        _ => "it cannot be read".to_owned(),
+    }
+}
+
+/// One more purpose, of the subject of the line before or of a new one.
+fn add(open: &mut Option<ConsentRecord<'static>>, line: Line, records: &mut Vec<Keyed>) -> Result<(), String> {
+    let Line { kind, value, purpose, state, at, since, expires, jurisdiction, version, vendors } = line;
+    let time = |column: &str, text: Option<String>| -> Result<Option<Timestamp>, String> {
+        let text = text.filter(|text| !text.is_empty());
+        text.map(|text| text.parse().map_err(|_| format!("`{column}` is no time such as 2026-11-22T12:00:00Z"))).transpose()
+    };
+    let (at, since, expires) = (time("at", at)?, time("since", since)?, time("expires", expires)?);
+    let vendors = vendors.map(|names| names.split_whitespace().map(|name| Cow::Owned(name.to_owned())).collect::<Vec<_>>());
+    let vendors = vendors.filter(|names| !names.is_empty());
+    let same = open.as_ref().is_some_and(|record| record.identity.kind == kind && record.identity.value == value);
+    if !same {
+        if let Some(before) = open.take() {
+            close(before, records).map_err(|why| format!("the record before: {why}"))?;
+        }
+        let identity = Identity { kind: Cow::Owned(kind), value: Cow::Owned(value) };
+        let jurisdiction = jurisdiction.filter(|place| !place.is_empty()).map(Cow::Owned);
+        let (version, none) = (version.unwrap_or(0), Vec::new());
+        *open = Some(ConsentRecord { identity, aliases: vec![], jurisdiction, version, purposes: none, evidence: vec![] });
+    }
+    if let Some(record) = open {
+        record.purposes.push((Cow::Owned(purpose), Consent { state, at, since, expires, vendors }));
+    }
+    Ok(())
+}
+
+fn close(record: ConsentRecord<'static>, records: &mut Vec<Keyed>) -> Result<(), String> {
+    record.check().map_err(|why| why.to_string())?;
+    records.push((record.identity.key(), record.to_json()));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_csv(text: &str) -> (Vec<String>, Vec<String>) {
+        let (mut records, mut faults) = (Vec::new(), Vec::new());
+        table(text.as_bytes(), "people.csv", &mut records, &mut faults).expect("a table");
+        (records.into_iter().map(|(_, json)| String::from_utf8(json).expect("JSON")).collect(), faults)
+    }
+
+    #[test]
+    fn lines_of_a_subject_that_follow_each_other_are_one_record() {
+        let (records, faults) = of_csv(
+            "kind,value,purpose,state,at,version,vendors\n\
+             user_id,u1,ads,granted,2026-11-01T09:00:00Z,3,acme *\n\
+             user_id,u1,analytics,denied,,3,\n\
+             email,\"a,b@c.d\",ads,withdrawn,2026-11-02T00:00:00Z,,\n",
+        );
+        assert_eq!(faults, Vec::<String>::new());
+        assert_eq!(
+            records,
+            [
+                r#"{"identity":{"kind":"user_id","value":"u1"},"version":3,"purposes":{"ads":{"state":"granted","at":"2026-11-01T09:00:00Z","vendors":["acme","*"]},"analytics":{"state":"denied"}}}"#,
+                r#"{"identity":{"kind":"email","value":"a,b@c.d"},"purposes":{"ads":{"state":"withdrawn","at":"2026-11-02T00:00:00Z"}}}"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn every_fault_has_its_line_and_none_shows_a_value() {
+        let (_, faults) = of_csv(
+            "kind,value,purpose,state,at,version\n\
+             user_id,hushname,ads,perhaps,,1\n\
+             user_id,hushname,ads,granted,hushtime,1\n\
+             user_id,hushname,ads,granted\n\
+             user_id,hushname,ads,granted,,hushversion\n\
+             user_id,hushname,ads,granted,2026-11-01T09:00:00Z,1\n\
+             user_id,hushname,ads,denied,,1\n",
+        );
+        assert_eq!(faults.len(), 5, "{faults:?}");
+        for (fault, line) in faults.iter().zip([2, 3, 4, 5]) {
+            assert!(fault.starts_with(&format!("people.csv:{line}: ")), "{fault}");
+        }
+        assert_eq!(faults[4], "people.csv: the last record: a purpose twice");
+        assert!(!faults.concat().contains("hush"), "{faults:?}");
+    }
+
+    #[test]
+    fn a_column_that_nobody_knows_is_named_with_those_that_are() {
+        let (mut records, mut faults) = (Vec::new(), Vec::new());
+        let wrong = table(&b"kind,value,purpos,state\n"[..], "p.csv", &mut records, &mut faults).expect_err("refused");
+        assert!(wrong.to_string().contains("`purpos`") && wrong.to_string().contains("jurisdiction"), "{wrong}");
+    }
+
+    #[test]
+    fn json_lines_are_checked_line_by_line() {
+        let text = "{\"identity\":{\"kind\":\"user_id\",\"value\":\"u1\"},\"purposes\":{}}\n\n{\"identity\":{\"kind\":\"user_id\",\"value\":\"\"}}\nhush\n";
+        let (mut records, mut faults) = (Vec::new(), Vec::new());
+        lines(text.as_bytes(), "p.jsonl", &mut records, &mut faults).expect("read");
+        assert_eq!((records.len(), faults.len()), (1, 2), "{faults:?}");
+        assert!(faults[0].starts_with("p.jsonl:3: ") && !faults.concat().contains("hush"), "{faults:?}");
+    }
+}
