@@ -8,10 +8,12 @@ use allocator::ALLOCATIONS;
 use privet::decode::Limits;
 use privet::event::{Header, Record, StreamId, Timestamp};
 use privet::keys::KeySet;
+use privet::ledger::{Feed, Ledger};
 use privet::pipeline::Engine;
 use privet::plan::Plan;
 use privet::policy;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 const POLICY: &str = r#"
 privet: 1
@@ -229,4 +231,127 @@ fn nothing_is_allocated_for_eight_sinks_after_warm_up() {
         let mine = bytes.iter().filter(|(of, _)| *of == 4).filter_map(|(_, value)| value.as_deref());
         mine.map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n")
     });
+}
+
+const ASKING: &str = r#"
+privet: 1
+controller: {name: Example Ltd, country: DE}
+purposes: {ads: {legal_basis: consent}, stats: {legal_basis: legitimate_interests}, ops: {legal_basis: contract, because: tests}}
+regimes: [{in: ["*"], silence: deny}]
+vendors: {acme: {name: Acme, role: controller, country: DE, disclosed_since: 2026-01-01, tcf: none}}
+streams:
+  web:
+    topics: [events]
+    format: json
+    jurisdiction: {otherwise: DE}
+    subject:
+      - {kind: user_id, path: $.user}
+      - {kind: [email, crm_id], path: $.email, normalize: email}
+      - {kind: device, path: $.device, names: device}
+    consent: [{signal: ledger}]
+sinks:
+  one: {topic: o1, purposes: [ads], unlisted: keep, fields: {user.unique_id: drop}}
+  two: {topic: o2, purposes: [ads], vendor: acme, streams: [web], unlisted: keep, fields: {user.unique_id: drop}, record_key: drop}
+  three: {topic: o3, purposes: [stats], unlisted: keep, fields: {user.unique_id: drop}}
+  four: {topic: o4, purposes: [ops], unlisted: keep, fields: {user.unique_id: drop}}
+"#;
+
+/// Rows, aliases of one and of two rows and of a crowd, vendors by name, versions that go backwards, records that cannot be read;
+/// suppressions by name and by every hash.
+fn asked() -> Ledger {
+    let ledger = Ledger::for_trial();
+    let put = |feed, json: &str| drop(ledger.apply_json(feed, json.as_bytes()));
+    let granted =
+        r#"{"ads":{"state":"granted","at":"2026-11-01T09:00:00.125Z","expires":"2027-11-01T09:00:00Z","vendors":["acme","b"]}}"#;
+    put(
+        Feed::Consent,
+        &format!(
+            r#"{{"identity":{{"kind":"user_id","value":"u1"}},"jurisdiction":"DE","version":3,"aliases":[{{"kind":"device","value":"d1"}}],"purposes":{granted}}}"#
+        ),
+    );
+    put(
+        Feed::Consent,
+        &format!(
+            r#"{{"identity":{{"kind":"user_id","value":"u2"}},"jurisdiction":"XX","aliases":[{{"kind":"device","value":"d1"}}],"purposes":{granted}}}"#
+        ),
+    );
+    put(
+        Feed::Consent,
+        r#"{"identity":{"kind":"email","value":"a@x.io"},"purposes":{"ads":{"state":"withdrawn","at":"2026-11-02T09:00:00Z"},"stats":{"state":"denied"}}}"#,
+    );
+    put(Feed::Consent, r#"{"identity":{"kind":"crm_id","value":"b@x.io"},"version":7}"#);
+    put(Feed::Consent, r#"{"identity":{"kind":"crm_id","value":"b@x.io"},"version":6}"#);
+    put(Feed::Consent, r#"{"identity":{"kind":"user_id","value":"u3"},"purpose":{}}"#);
+    for number in 0..70 {
+        put(
+            Feed::Consent,
+            &format!(
+                r#"{{"identity":{{"kind":"user_id","value":"c{number}"}},"aliases":[{{"kind":"device","value":"kiosk"}}]}}"#
+            ),
+        );
+    }
+    put(Feed::Erasures, r#"{"identity":{"kind":"user_id","value":"u4"}}"#);
+    put(Feed::Erasures, r#"{"identity":{"kind":"user_id","value":"u1"},"purposes":["other","stats"]}"#);
+    // By `printf c@x.io | sha256sum` and its like.
+    for (format, hash) in [("sha256", SHA256_OF_C), ("sha1", SHA1_OF_C), ("md5", MD5_OF_C)] {
+        put(Feed::Erasures, &format!(r#"{{"identity":{{"kind":"email","value":"{hash}","format":"{format}"}}}}"#));
+    }
+    ledger
+}
+
+const SHA256_OF_C: &str = "1d897cdd8c8c3a2bc42615db085b99fa7aa9ecc7c0d4f32063de07acb56f42b6";
+const SHA1_OF_C: &str = "6db2499d356b262cb664815bc947fd3eeb1c37f5";
+const MD5_OF_C: &str = "02a8485c216651837b508a5f5e1277cf";
+
+#[test]
+fn nothing_is_allocated_to_ask_the_ledger_after_warm_up() {
+    let compiled = policy::compile(ASKING, "policy.yaml", &KeySet::demonstration());
+    let said = compiled.render(false);
+    let plan = compiled.plan.unwrap_or_else(|| panic!("{said}"));
+    let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("a time");
+    let mut engine = Engine::new(Limits::default());
+    engine.set_ledger(Some(Arc::new(asked())));
+    let events = [
+        r#"{"x":1,"user":"u1"}"#,
+        r#"{"x":1,"user":"u1","device":"d1"}"#,
+        r#"{"x":1,"user":"u1","email":" A@x.io "}"#,
+        r#"{"x":1,"email":"B@X.io"}"#,
+        r#"{"x":1,"email":"C@X.io","device":"d7"}"#,
+        r#"{"x":1,"device":"d1"}"#,
+        r#"{"x":1,"device":"kiosk"}"#,
+        r#"{"x":1,"user":"u3"}"#,
+        r#"{"x":1,"user":"u4","device":"d1"}"#,
+        r#"{"x":1,"user":"nobody"}"#,
+        r#"{"x":1}"#,
+    ];
+    let mut ends = BTreeSet::new();
+    let mut pass = |seen: &mut dyn FnMut(&str, &str)| {
+        for event in events {
+            let record =
+                Record { position: Default::default(), timestamp: None, key: None, value: Some(event.as_bytes()), headers: &[] };
+            engine.evaluate(&plan, StreamId(0), &record, now, &mut |_, verdict| {
+                seen(verdict.outcome.as_str(), verdict.reason.as_str());
+            });
+        }
+    };
+    pass(&mut |outcome, reason| {
+        ends.insert(format!("{outcome} {reason}"));
+    });
+    let before = ALLOCATIONS.get();
+    pass(&mut |_, _| {});
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    for end in [
+        "allow consent_granted",
+        "allow legitimate_interests",
+        "allow not_required",
+        "drop consent_denied",
+        "drop consent_withdrawn",
+        "drop no_consent",
+        "drop signal_invalid",
+        "drop subject_unknown",
+        "drop suppressed",
+        "drop transfer_not_permitted",
+    ] {
+        assert!(ends.contains(end), "no event ends in {end}: {ends:?}");
+    }
 }

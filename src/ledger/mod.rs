@@ -199,11 +199,11 @@ impl Ledger {
             scratch.old_words.extend_from_slice(words);
             shape
         });
-        let old = old.and_then(|shape| self.shapes.get(shape));
+        let old = old.and_then(|number| Some((number, self.shapes.get(number)?)));
         self.aliases.of(digest, &mut scratch.old_aliases);
         scratch.new_aliases.clear();
-        let Some(value) = value else { return Ok(self.forget(digest, old.as_deref(), scratch)) };
-        let highest = old.as_ref().map_or(0, |shape| row::version(shape, &scratch.old_words));
+        let Some(value) = value else { return Ok(self.forget(digest, old.is_some(), scratch)) };
+        let highest = old.as_ref().map_or(0, |(_, shape)| row::version(shape, &scratch.old_words));
         let read = ConsentRecord::read(value).and_then(|record| match record.identity.is_key(key) {
             true => Ok(record),
             false => Err(Unreadable("a consent record under the key of another identity")),
@@ -223,16 +223,20 @@ impl Ledger {
                 }
             }
         };
-        let restricts = self.store(digest, old.as_deref(), &shape, scratch)?;
+        let restricts = self.store(digest, old.as_ref().map(|(number, shape)| (*number, &**shape)), &shape, scratch)?;
         Ok(applied.unwrap_or(if restricts { Applied::Restricted } else { Applied::Stored }))
     }
 
     /// Stores the row in the packer and its aliases. Whether something was taken away, from whomever: it is known before
     /// this returns.
-    fn store(&self, digest: Digest, old: Option<&Shape>, shape: &Shape, scratch: &Scratch) -> Result<bool, Full> {
+    fn store(&self, digest: Digest, old: Option<(u32, &Shape)>, shape: &Shape, scratch: &Scratch) -> Result<bool, Full> {
         let Scratch { packer, old_words, old_aliases, new_aliases } = scratch;
-        self.rows.put(digest, self.shapes.shape(shape)?, &packer.words)?;
-        let restricts = row::takes_away(old.map(|old| (old, &old_words[..])), (shape, &packer.words));
+        let number = match old {
+            Some((number, old)) if old == shape => number,
+            Some(_) | None => self.shapes.shape(shape)?,
+        };
+        self.rows.put(digest, number, &packer.words)?;
+        let restricts = row::takes_away(old.map(|(_, old)| (old, &old_words[..])), (shape, &packer.words));
         let denies = row::takes_away(None, (shape, &packer.words));
         let (mut lost, mut shared) = (Vec::new(), Vec::new());
         for alias in new_aliases.iter().filter(|alias| !old_aliases.contains(alias)) {
@@ -257,7 +261,7 @@ impl Ledger {
     }
 
     /// A tombstone: what was granted is silence again, and so is what was denied.
-    fn forget(&self, digest: Digest, old: Option<&Shape>, scratch: &Scratch) -> Applied {
+    fn forget(&self, digest: Digest, had_row: bool, scratch: &Scratch) -> Applied {
         for alias in &scratch.old_aliases {
             if self.aliases.release(*alias, digest).is_err() {
                 return FULL;
@@ -267,7 +271,7 @@ impl Ledger {
             return FULL;
         }
         self.rows.remove(digest);
-        if old.is_some() {
+        if had_row {
             self.recent.push([digest].into_iter().chain(scratch.old_aliases.iter().copied()));
         }
         Applied::Removed

@@ -27,7 +27,12 @@ pub struct Said {
 pub(super) struct Packer {
     parts: Vec<(Part, [u32; 3], u32)>,
     pub(super) words: Vec<u32>,
+    /// The purposes met first: nearly every record names the same few.
+    known: Vec<(Box<str>, PurposeName)>,
 }
+
+/// How many purposes a packer knows by itself.
+const KNOWN: usize = 16;
 
 /// How a row came about that a record alone does not make.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,13 +48,27 @@ impl Packer {
     pub(super) fn pack(&mut self, record: &ConsentRecord<'_>, shapes: &Shapes) -> Result<Shape, NoRoom> {
         self.parts.clear();
         for (name, consent) in &record.purposes {
-            let purpose = if name == EVERY_PURPOSE { PurposeName::EVERY } else { shapes.purpose(name)? };
+            let purpose = self.purpose(name, shapes)?;
             self.parts.push(part(purpose, consent, shapes)?);
         }
         // In one order, so that rows that say the same are of one shape however they were written.
         self.parts.sort_unstable_by_key(|(part, _, _)| part.purpose);
         let place = record.jurisdiction.as_deref().map(place);
         Ok(self.finish(record.version, place, false))
+    }
+
+    fn purpose(&mut self, name: &str, shapes: &Shapes) -> Result<PurposeName, NoRoom> {
+        if name == EVERY_PURPOSE {
+            return Ok(PurposeName::EVERY);
+        }
+        if let Some((_, purpose)) = self.known.iter().find(|(known, _)| **known == *name) {
+            return Ok(*purpose);
+        }
+        let purpose = shapes.purpose(name)?;
+        if self.known.len() < KNOWN {
+            self.known.push((name.into(), purpose));
+        }
+        Ok(purpose)
     }
 
     /// A row that denies everything.
@@ -73,7 +92,7 @@ impl Packer {
     }
 
     fn finish(&mut self, version: u64, place: Option<Jurisdiction>, regressed: bool) -> Shape {
-        let Packer { parts, words } = self;
+        let Packer { parts, words, known: _ } = self;
         words.clear();
         words.push(version as u32);
         let long_version = version > u64::from(u32::MAX);
