@@ -70,7 +70,7 @@ sinks
   + ops: fields.`$.m`: keep
   + copy: {fields: {$.n: keep}, purposes: [ads], topic: out.copy}
 
-6 decisions on 4 events change
+on 4 events 6 decisions change
   ads
            2  allow silence_allows → drop no_consent
   copy
@@ -78,7 +78,7 @@ sinks
            1  no such sink → allow consent_granted
            1  no such sink → quarantine malformed
   ops
-           3  go as before, with other content
+           3  released as before, with other content
 "
     );
 }
@@ -100,7 +100,7 @@ fn programs_get_json() {
 fn no_difference_is_said() {
     let (code, out, _) = run(&["diff", "old.yaml", "old.yaml", "--events", "events.ndjson"]);
     assert_eq!(code, 0);
-    assert!(out.contains("no rule changed\n") && out.contains("0 decisions on 4 events change"), "{out}");
+    assert!(out.contains("no rule changed\n") && out.contains("on 4 events no decision changes"), "{out}");
 }
 
 #[test]

@@ -138,7 +138,12 @@ fn print(answer: &Answer, out: &mut impl Write) -> std::io::Result<()> {
     }
     let Some(events) = events else { return Ok(()) };
     let flipped: usize = decisions.iter().map(|flip| flip.events).sum();
-    writeln!(out, "\n{flipped} decisions on {events} events change")?;
+    let events = if *events == 1 { "the event".to_owned() } else { format!("{events} events") };
+    match flipped {
+        0 => writeln!(out, "\non {events} no decision changes")?,
+        1 => writeln!(out, "\non {events} one decision changes")?,
+        _ => writeln!(out, "\non {events} {flipped} decisions change")?,
+    }
     let mut sink = "";
     for flip in decisions {
         if flip.sink != sink {
@@ -148,7 +153,7 @@ fn print(answer: &Answer, out: &mut impl Write) -> std::io::Result<()> {
         writeln!(out, "    {:>8}  {} → {}", flip.events, ending(flip.was, "no such sink"), ending(flip.is, "no such sink"))?;
     }
     for rewrite in rewritten {
-        writeln!(out, "  {}\n    {:>8}  go as before, with other content", rewrite.sink, rewrite.events)?;
+        writeln!(out, "  {}\n    {:>8}  released as before, with other content", rewrite.sink, rewrite.events)?;
     }
     Ok(())
 }

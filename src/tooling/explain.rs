@@ -1,10 +1,11 @@
 //! One event explained: what was found, which step decided, which rule touched what. Nothing here is a value, or a
 //! name, taken from the event.
 
-use crate::event::{Jurisdiction, PathId, PurposeId, PurposeSet, Record, SinkId, StreamId, Timestamp};
+use crate::event::{CountrySet, Jurisdiction, PathId, PurposeId, PurposeSet, Record, SinkId, StreamId, Timestamp};
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::{Decision, Engine, Facts, Judgement, Ledger, Limits, Statement, Step, Touched};
 use crate::plan::{Plan, SinkLines, Source};
+use jiff::Unit;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -138,7 +139,7 @@ fn explain_facts(plan: &Plan, stream: StreamId, facts: &Facts, now: Timestamp) -
     EventFacts {
         identified: facts.identified,
         ambiguous: facts.ambiguous,
-        time: facts.event_time.to_string(),
+        time: facts.event_time.round(Unit::Millisecond).unwrap_or(facts.event_time).to_string(),
         jurisdictions: facts.jurisdictions.iter().map(place).collect(),
         statements: facts.statements.iter().map(|statement| explain_statement(plan, stream, statement, now)).collect(),
         suppressed: suppressed(plan, facts),
@@ -156,6 +157,8 @@ fn place(jurisdiction: &Jurisdiction) -> String {
     match jurisdiction {
         Jurisdiction::Place { country, subdivision: None } => country.as_str().to_owned(),
         Jurisdiction::Place { country: _, subdivision: Some(subdivision) } => subdivision.to_string(),
+        Jurisdiction::AnyOf(countries) if countries == CountrySet::eea() => "some country of the EEA".to_owned(),
+        Jurisdiction::AnyOf(countries) if *countries == CountrySet::eu() => "some country of the EU".to_owned(),
         Jurisdiction::AnyOf(countries) => {
             format!("any of {}", countries.iter().map(|country| country.as_str().to_owned()).collect::<Vec<_>>().join(" "))
         }

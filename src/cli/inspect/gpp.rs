@@ -3,7 +3,7 @@
 use super::lists::{Ids, demand, restricted, sorted};
 use super::tcf::{day, letters};
 use super::{Fault, row, tcf, usp};
-use crate::consent::strings::gpp::{CanadaSection, GppString, Part, Second, Section, UsSection, Values};
+use crate::consent::strings::gpp::{CanadaSection, Field, GppString, Part, Second, Section, UsSection, Values};
 use crate::consent::strings::tcf::{PublisherTc, TcString};
 use crate::consent::strings::usp::UspString;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -182,7 +182,9 @@ fn us(section: &UsSection) -> Vec<(&'static str, Member)> {
 /// Writes what a person asks of a GPP string.
 pub(super) fn print(text: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
     let gpp = GppString::read(text)?;
-    writeln!(out, "GPP string, sections: {}", gpp.parts().count())?;
+    let ids: Vec<String> = gpp.parts().map(|part| part.id.to_string()).collect();
+    let count = if ids.len() == 1 { "1 section".to_owned() } else { format!("{} sections", ids.len()) };
+    writeln!(out, "GPP string, {count}: {}", ids.join(", "))?;
     for part in gpp.parts() {
         writeln!(out, "\nsection {}, {}", part.id, part.name().unwrap_or("not known, skipped"))?;
         match part.decode()? {
@@ -211,18 +213,57 @@ fn print_us(section: &UsSection, out: &mut Vec<u8>) -> io::Result<()> {
         row(out, "provisional", "the section's text is not settled, so it opts out of everything")?;
     }
     row(out, "version", section.version)?;
-    for (field, found) in section.fields() {
-        let found: Vec<String> = found.map(|value| value.to_string()).collect();
-        row(out, field.name(), found.join(" "))?;
+    let seconds = section.second_sensitive().map(|found| (Field::SensitiveDataProcessing, found));
+    let mut lists = false;
+    for (field, found) in section.fields().chain(seconds) {
+        lists |= found.len() > 1;
+        row(out, field.name(), in_words(field, found))?;
     }
-    if let Some(found) = section.second_sensitive() {
-        let found: Vec<String> = found.map(|value| value.to_string()).collect();
-        row(out, "SensitiveDataProcessing", found.join(" "))?;
+    match (section.layout.second, section.gpc) {
+        (Second::None | Second::Sensitive, _) => {}
+        (Second::Gpc, None) => row(out, "Gpc", "no such segment: not known")?,
+        (Second::Gpc, Some(on)) => row(out, "Gpc", on)?,
     }
-    match section.gpc {
-        None => Ok(()),
-        Some(on) => row(out, "Gpc", on),
+    if lists {
+        row(out, "in lists", "0 does not apply, 1 no consent or opted out, 2 consent or did not opt out, 3 is not defined")?;
     }
+    Ok(())
+}
+
+/// The value of a field with what it means; of several the numbers alone.
+fn in_words(field: Field, found: Values) -> String {
+    let values: Vec<u8> = found.collect();
+    match values[..] {
+        [value] => match meaning(field, value) {
+            Some(meaning) => format!("{value}, {meaning}"),
+            None => value.to_string(),
+        },
+        _ => values.iter().map(u8::to_string).collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// What a value means, where the section texts say it alike.
+fn meaning(field: Field, value: u8) -> Option<&'static str> {
+    let words = match field {
+        Field::SharingNotice
+        | Field::SaleOptOutNotice
+        | Field::SharingOptOutNotice
+        | Field::TargetedAdvertisingOptOutNotice
+        | Field::SensitiveDataProcessingOptOutNotice
+        | Field::SensitiveDataLimitUseNotice
+        | Field::ProcessingNotice
+        | Field::SensitiveDataOptOutNotice => ["does not apply", "given", "not given"],
+        Field::SaleOptOut | Field::SharingOptOut | Field::TargetedAdvertisingOptOut => {
+            ["does not apply", "opted out", "did not opt out"]
+        }
+        Field::KnownChildSensitiveDataConsents | Field::PersonalDataConsents | Field::AdditionalDataProcessingConsent => {
+            ["does not apply", "no consent", "consent"]
+        }
+        Field::MspaCoveredTransaction => ["not defined", "yes", "no"],
+        Field::MspaOptOutOptionMode | Field::MspaServiceProviderMode => ["does not apply", "yes", "no"],
+        Field::SensitiveDataProcessing | Field::MspaMode => return None,
+    };
+    Some(words.get(usize::from(value)).copied().unwrap_or("not defined"))
 }
 
 fn print_canada(section: &CanadaSection<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
