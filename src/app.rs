@@ -71,6 +71,9 @@ impl Proxy {
         if let Some(topic) = &key_topic {
             compacted::ensure(&settings, &config::Properties::default(), topic, "`subject_keys`", start.create_topics)?;
         }
+        if let Some(why) = without_ledger(config, &loaded.plan) {
+            bail!(why);
+        }
         let found = prepare(&settings, &loaded.plan, config, start)?;
 
         let telemetry = Arc::new(Telemetry::new());
@@ -340,6 +343,15 @@ fn key_topic(config: &Config, plan: &Plan) -> Option<String> {
     written.or_else(|| plan.subject_keys.is_some().then(config::SubjectKeys::default)).map(|keys| keys.topic)
 }
 
+/// Why a policy cannot run for want of a ledger, if so.
+fn without_ledger(config: &Config, plan: &Plan) -> Option<String> {
+    let asks = plan.streams.iter().find(|stream| stream.ledger().is_some()).filter(|_| config.ledger.is_none())?;
+    Some(format!(
+        "stream `{}` asks the ledger, and the configuration has no section `ledger`, which is read at the start",
+        asks.name
+    ))
+}
+
 /// Whether the topics of a candidate policy are there; asked before it is swapped in.
 fn admit(
     settings: Settings,
@@ -354,6 +366,9 @@ fn admit(
                         restart"
                     .to_owned(),
             );
+        }
+        if let Some(why) = without_ledger(&config, candidate) {
+            return Err(why);
         }
         let targets = targets(candidate, &config);
         cluster::check_targets(&settings, &sources, &targets, create).map_err(|error| error.to_string())

@@ -1,7 +1,9 @@
 //! The ledger's topics as Apache Kafka keeps them: transaction markers, partitions that begin beyond zero, open
 //! transactions, partitions that are added, brokers that fall silent, and topics that are made anew.
 
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
@@ -12,8 +14,8 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::SOON;
 use super::kit::absent;
 use super::kit::broker::{Kafka, kafka};
-use super::kit::client::{Input, Isolation};
-use super::kit::fixture::Scene;
+use super::kit::client::{Input, Isolation, Row};
+use super::kit::fixture::{PEOPLE, Scene, canaries, seq_of};
 use super::kit::process::{Privet, privet};
 use super::kit::wait_for;
 use super::proxy::Proxy;
@@ -296,4 +298,112 @@ fn records_are_written_read_withdrawn_and_taken_out_by_the_command_line() {
     assert_eq!(code, 1, "the record that went back is still in the topic, and said: {said}");
     assert!(running.terminate().0.success());
     assert!(!scene.logs().contains("user_id:u1"), "nobody is named in the log");
+}
+
+/// A scene in which nothing but the ledger says who may be advertised to.
+fn asked_of_the_ledger(kafka: &'static Kafka, test: &str) -> Scene {
+    let scene = scene(kafka, test, 2, "");
+    compact(&scene);
+    let segment = "signal: segment, path: $.context.consent.categoryPreferences, purposes: {advertising: Advertising}";
+    assert!(scene.policy().contains(segment), "the policy of scenes has changed");
+    scene.write_policy(&scene.policy().replace(segment, "signal: ledger"));
+    scene
+}
+
+/// The consent record of a person of the scenes' events.
+fn about(person: u64, version: u64, state: &str) -> Input {
+    let [user, ..] = canaries(person);
+    row(&user, version, state)
+}
+
+#[test]
+fn a_policy_that_asks_a_ledger_that_is_not_configured_is_refused() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let mut scene = asked_of_the_ledger(kafka, "ledger-unconfigured");
+    scene.more.clear();
+    let mut privet = scene.run();
+    assert_eq!(privet.wait_exit(PATIENCE).code(), Some(1));
+    assert!(privet.log().contains("`ledger`"), "{}", privet.log());
+}
+
+/// 300 withdrawals a second beside events: nothing about a person that was read after the bound is released, and what is
+/// measured agrees with what is seen.
+#[test]
+fn withdrawals_under_load_act_within_the_published_bound() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let scene = asked_of_the_ledger(kafka, "ledger-bound");
+    kafka.set_topic(&scene.topic("ads"), "message.timestamp.type", "LogAppendTime");
+    let (consent, source) = (scene.topic("consent"), scene.topic("source"));
+    kafka.produce(&consent, (0..PEOPLE).map(|person| about(person, 1, "granted")));
+    scene.produce(0..PEOPLE);
+    let mut privet = scene.run();
+    kafka.wait_drained(&scene.group(), &source, SOON);
+    let reached = |rows: &[Row]| rows.iter().map(|row| seq_of(row.value.as_deref().expect("a value"))).collect::<BTreeSet<_>>();
+    let first = reached(&kafka.read(&scene.topic("ads"), Isolation::Committed));
+    assert_eq!(first.len() as u64, (0..PEOPLE).filter(|seq| seq % 50 != 49).count() as u64, "grants of the ledger release");
+
+    // Meanwhile people withdraw who have no events: the flood in which those who have some must not be lost.
+    let stop = AtomicBool::new(false);
+    let (mut produced, mut withdrawn) = (Vec::new(), BTreeMap::new());
+    let last = std::thread::scope(|threads| {
+        let flood = || {
+            for round in 0.. {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                let strangers = (0..300).map(|number| row(&format!("s{round}-{number}"), 1, "withdrawn"));
+                kafka.produce(&consent, strangers);
+                std::thread::sleep(Duration::from_millis(500));
+            }
+        };
+        threads.spawn(flood);
+        let mut next = PEOPLE;
+        for person in 0..40u64 {
+            let until = next + PEOPLE;
+            produced.push((next..until, millis_now()));
+            scene.produce(next..until);
+            next = until;
+            kafka.produce(&consent, [about(person, 2, "withdrawn")]);
+            withdrawn.insert(person, millis_now());
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        produced.push((next..next + PEOPLE, millis_now()));
+        scene.produce(next..next + PEOPLE);
+        kafka.wait_drained(&scene.group(), &source, SOON);
+        stop.store(true, Ordering::Relaxed);
+        next + PEOPLE
+    });
+    let measured = privet.metric("privet_consent_enforcement_seconds_count", &[]);
+    assert!(measured >= 40.0, "measured {measured} withdrawals");
+    let within = privet.metric("privet_consent_enforcement_seconds_bucket", &["le=\"0.85\""]);
+    assert!(within >= measured * 0.99, "{within} of {measured} within the bound, as the process measures it");
+    assert!(privet.terminate().0.success());
+
+    // 250 ms, one cut of 100 ms, and half a second of two cores that also run the broker.
+    let bound = 250 + 100 + 500;
+    let rows = kafka.read(&scene.topic("ads"), Isolation::Committed);
+    let seen = reached(&rows);
+    for row in &rows {
+        let seq = seq_of(row.value.as_deref().expect("a value"));
+        let Some(at) = withdrawn.get(&(seq % PEOPLE)) else { continue };
+        let appended = row.timestamp.expect("a time");
+        assert!(appended <= at + bound, "event {seq} was written {} ms after the withdrawal", appended - at);
+    }
+    for (seqs, at) in &produced {
+        for seq in seqs.clone().filter(|seq| seq % 50 != 49) {
+            match withdrawn.get(&(seq % PEOPLE)) {
+                None => assert!(seen.contains(&seq), "event {seq} of somebody who agrees was held back"),
+                Some(withdrawn) if *at > withdrawn + bound => assert!(!seen.contains(&seq), "event {seq} came after the bound"),
+                Some(_) => {}
+            }
+        }
+    }
+    assert_eq!(kafka.committed(&scene.group(), &source).values().sum::<i64>(), i64::try_from(last).expect("few"));
+    // What was voided is clean of what was known, too: nothing written carries an event of after the bound.
+    scene.assert_nothing_leaked();
+}
+
+fn millis_now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
+    i64::try_from(now.as_millis()).expect("the clock is sane")
 }
