@@ -5,7 +5,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 SKIPS := $(TARGET_DIR)/tmp/skipped
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-quick kill9 soak fuzz fmt lint bench bench-hostile bench-peers bench-kafka demo
+.PHONY: help build test test-quick kill9 soak fuzz fmt lint bench bench-hostile bench-peers bench-kafka bench-delivery demo
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ bench-peers: ## The engine beside serde_json, sonic-rs and VRL, in one run (buil
 
 bench-kafka: ## Events a second through `privet run` against a bare copy loop, on the same Kafka
 	$(CARGO) bench --locked --bench kafka
+
+bench-delivery: ## How long commits take on a quiet stream, and what exactly once costs beside at least once
+	PRIVET_BENCH=commits PRIVET_BENCH_EVENTS=1000 $(CARGO) bench --locked --bench kafka
+	PRIVET_BENCH=guarantees $(CARGO) bench --locked --bench kafka
 
 demo: ## The whole thing on this machine, nothing installed
 	$(CARGO) run --release --locked -- demo

@@ -5,7 +5,8 @@
 //! transactions of the same length, with the same quick commit; Privet judges, edits and writes. A rate runs from
 //! the first commit to the last, so that neither start nor joining the group counts; beside it stands the processor time
 //! that the side's own process used for an event, all of its threads together.
-//! `PRIVET_BENCH_EVENTS` (150000) and `PRIVET_BENCH_PAIRS` (9) change the size.
+//! `PRIVET_BENCH_EVENTS` (150000) and `PRIVET_BENCH_PAIRS` (9) change the size. `PRIVET_BENCH=commits` tells instead how long
+//! commits take on a quiet stream, `PRIVET_BENCH=guarantees` what exactly once costs beside at least once.
 #![allow(missing_docs, clippy::print_stdout)]
 
 #[path = "../../tests/kit/mod.rs"]
@@ -13,6 +14,7 @@ mod kit;
 
 mod copy;
 mod cpu;
+mod delivery;
 
 use cpu::{Meter, Run};
 use kit::broker::{Kafka, kafka};
@@ -49,12 +51,20 @@ pub(crate) struct Bench {
     pub(crate) source: String,
     pub(crate) sink: String,
     pub(crate) events: u64,
+    /// The first of them.
+    pub(crate) samples: Vec<Vec<u8>>,
     dir: PathBuf,
 }
 
 fn main() {
     let Some(kafka) = kafka("bench-kafka") else { return };
     let bench = Bench::new(kafka, number("PRIVET_BENCH_EVENTS", 150_000));
+    match std::env::var("PRIVET_BENCH").unwrap_or_default().as_str() {
+        "commits" => return delivery::commits(&bench),
+        "guarantees" => return delivery::guarantees(&bench),
+        "" | "copy" => {}
+        other => panic!("PRIVET_BENCH={other} is none of copy, commits, guarantees"),
+    }
     let pairs = number("PRIVET_BENCH_PAIRS", 9);
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     println!(
@@ -100,24 +110,35 @@ impl Bench {
         KeySet::generate().expect("keys").save_new(&dir.join("keys.yaml")).expect("the keys can be written");
         let at: Timestamp = Timestamp::now();
         let mut collector = Collector::new(1, 2_000);
-        let mut bytes = 0;
+        let (mut bytes, mut samples) = (0, Vec::new());
         let records = (0..events).map(|_| {
             let mut value = Vec::new();
             let key = collector.track_event(at, &mut value).key.to_vec();
             bytes += value.len();
+            if samples.len() < 200 {
+                samples.push(value.clone());
+            }
             Input { key: Some(key), value: Some(value), headers: Vec::new(), timestamp: None, partition: None }
         });
         kafka.produce(&source, records);
         println!("{} bytes an event on average", bytes as u64 / events);
-        Bench { kafka, source, sink, events, dir }
+        Bench { kafka, source, sink, events, samples, dir }
     }
 
-    /// A `privet run` of its own group.
+    /// A `privet run` of its own group, over all events.
     fn privet(&self, pair: u64) -> Run {
+        let privet = self.start(&pair.to_string(), "exactly_once", "earliest");
+        let run = between_commits(privet.id(), self.events, || privet.metric("privet_records_total", &[]) as u64);
+        self.end(privet);
+        run
+    }
+
+    /// Starts one whose group has this name, and waits until it is ready.
+    pub(crate) fn start(&self, name: &str, guarantee: &str, from: &str) -> Privet {
         let admin = kit::free_port();
         let mut config = format!(
-            "policy: policy.yaml\nkeys: {{provider: file, path: keys.yaml}}\ngroup: {}.{pair}\ninstance: bench\nworkers: 1\n\
-             commit: {{interval: {}ms}}\nadmin: {{listen: \"127.0.0.1:{admin}\"}}\nlog: {{level: info}}\n\
+            "policy: policy.yaml\nkeys: {{provider: file, path: keys.yaml}}\ngroup: {}.{name}\ninstance: bench\nworkers: 1\n\
+             guarantee: {guarantee}\ncommit: {{interval: {}ms}}\nadmin: {{listen: \"127.0.0.1:{admin}\"}}\nlog: {{level: info}}\n\
              kafka:\n  bootstrap.servers: \"{}\"\n",
             self.source,
             CUT.as_millis(),
@@ -128,17 +149,19 @@ impl Bench {
         }
         let path = self.dir.join("privet.yaml");
         std::fs::write(&path, config).expect("the configuration can be written");
-        let mut privet = Privet::start(&path, admin, &self.dir.join(format!("privet.{pair}.log")), &["--from", "earliest"], &[]);
+        let log = self.dir.join(format!("privet.{name}.log"));
+        let mut privet = Privet::start(&path, admin, &log, &["--from", from], &[]);
         privet.wait_ready();
-        let done = || privet.metric("privet_records_total", &[]) as u64;
-        let run = between_commits(privet.id(), self.events, done);
+        privet
+    }
+
+    pub(crate) fn end(&self, mut privet: Privet) {
         assert!(privet.terminate().0.success(), "privet ends well:\n{}", privet.log());
-        run
     }
 }
 
 /// From the first commit that is seen to the last.
-fn between_commits(process: u32, events: u64, done: impl Fn() -> u64) -> Run {
+pub(crate) fn between_commits(process: u32, events: u64, done: impl Fn() -> u64) -> Run {
     let begun = Instant::now();
     let mut first = None;
     loop {
@@ -154,23 +177,23 @@ fn between_commits(process: u32, events: u64, done: impl Fn() -> u64) -> Run {
     }
 }
 
-fn number(name: &str, otherwise: u64) -> u64 {
+pub(crate) fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
-fn middle(runs: &[Run]) -> Run {
+pub(crate) fn middle(runs: &[Run]) -> Run {
     let of = |figure: fn(&Run) -> f64| median(runs.iter().map(figure).collect());
     Run { rate: of(|run| run.rate), cost: of(|run| run.cost) }
 }
 
-fn median(mut numbers: Vec<f64>) -> f64 {
+pub(crate) fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers[numbers.len() / 2]
 }
 
 /// Between which of the sorted numbers the median lies with 95 % certainty: as many heads as tails, by the normal
 /// approximation of the binomial; all of them where they are few.
-fn interval(mut numbers: Vec<f64>) -> (f64, f64) {
+pub(crate) fn interval(mut numbers: Vec<f64>) -> (f64, f64) {
     numbers.sort_by(f64::total_cmp);
     let count = numbers.len() as f64;
     let low = (count / 2.0 - 0.98 * count.sqrt()).floor().max(0.0) as usize;

@@ -16,6 +16,9 @@ const TIMEOUT_MARGIN_MS: u64 = 100;
 /// librdkafka's default of `retry.backoff.ms`.
 const RETRY_BACKOFF_MS: u64 = 100;
 
+/// The same of `retry.backoff.max.ms`.
+const RETRY_BACKOFF_MAX_MS: u64 = 1_000;
+
 /// What the consumer changes from librdkafka's defaults, unless the configuration says otherwise.
 const CONSUMER: &[(&str, &str)] = &[
     // The default waits a second after the queue was full, which shows as a stall.
@@ -120,10 +123,12 @@ impl Settings {
         Duration::from_millis(number("socket.timeout.ms").unwrap_or(transaction.saturating_sub(TIMEOUT_MARGIN_MS)))
     }
 
-    /// librdkafka sends nothing again sooner than this: `retry.backoff.ms`, shaken by a fifth.
+    /// librdkafka sends nothing again sooner than this: `retry.backoff.ms`, at most its maximum, shaken by a fifth.
     pub(super) fn quickest_retry(&self) -> Duration {
-        let backoff = self.properties.get("retry.backoff.ms").and_then(|value| value.parse::<u64>().ok());
-        Duration::from_millis(backoff.unwrap_or(RETRY_BACKOFF_MS) * 3 / 4)
+        let number = |name: &str| self.properties.get(name).and_then(|value| value.parse::<u64>().ok());
+        let backoff = number("retry.backoff.ms").unwrap_or(RETRY_BACKOFF_MS);
+        let most = number("retry.backoff.max.ms").unwrap_or(RETRY_BACKOFF_MAX_MS);
+        Duration::from_millis(backoff.min(most) * 3 / 4)
     }
 
     /// Whether the configuration asks for librdkafka's debug lines.
