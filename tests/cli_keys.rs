@@ -156,8 +156,8 @@ fn encrypted_fields_are_read_back_while_their_subjects_keys_are_left() {
     let mut sealing = Sealing::new(DataKeys::Kept { table, worker: 1 });
     let mut sealed = Vec::new();
     for who in ["ann", "bob"] {
-        let subject = subject_keys.digest("user_id", who.as_bytes());
-        sealing.begin_record(Some(&subject_keys), "web", Position::default(), &[subject]);
+        sealing.begin_record(Some(&subject_keys), "web", Position::default());
+        sealing.add_identity("user_id", who);
         let mut out = Vec::new();
         sealing.seal(&key, format!("{who}@example.org").as_bytes(), &mut Vec::new(), &mut out).expect("a value");
         sealed.push(String::from_utf8(out).expect("encrypted fields are text"));

@@ -77,14 +77,15 @@ fn nothing_is_allocated_after_warm_up() {
     let context = Context { event_time: Timestamp::UNIX_EPOCH, country: None };
     let (mut scratch, mut out) = (Scratch::default(), Vec::new());
     let subject_keys = Arc::new(KeySet::demonstration().subject_keys());
-    let subjects = [subject_keys.digest("user_id", b"97980cfea0067"), subject_keys.digest("anonymous_id", b"a1")];
     let table = Arc::new(SubjectTable::new(10));
     scratch.sealing = Sealing::new(DataKeys::Kept { table, worker: 1 });
     let mut offset = 0;
     let mut pass = |out: &mut Vec<u8>| {
         // Each pass is another record of one subject, whose data keys the first has made.
         offset += 1;
-        scratch.sealing.begin_record(Some(&subject_keys), "web", Position { partition: 0, offset }, &subjects);
+        scratch.sealing.begin_record(Some(&subject_keys), "web", Position { partition: 0, offset });
+        scratch.sealing.add_identity("user_id", "97980cfea0067");
+        scratch.sealing.add_identity("anonymous_id", "a1");
         for (action, inputs) in &cases {
             let fates = inputs.map(|input| apply(action, Text::new(input.as_bytes()), &context, &mut scratch, out));
             assert_eq!(fates, [Fate::Written, Fate::Written, Fate::Dropped]);

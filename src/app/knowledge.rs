@@ -144,10 +144,8 @@ impl Fed {
     fn erase(&self, key: &[u8]) {
         let (Some(erased), Feed::Erasures) = (&self.erased, self.feed) else { return };
         match self.ledger.erasure(key) {
-            Some((subject, true)) => erased.add(subject),
-            Some((subject, false)) => erased.lift(subject),
-            // A hash: who that is, is known once they are met, and then they are suppressed.
-            None => {}
+            (named, true) => erased.add(named),
+            (named, false) => erased.lift(named),
         }
     }
 

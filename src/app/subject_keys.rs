@@ -1,10 +1,9 @@
 //! Subject keys as the proxy runs them: the topic is read whole before the first event, then followed; new keys go there
 //! with the records of their first use.
 
-use super::shred::{Erased, Shredder};
+use super::shred::{Erased, Job, Shredder};
 use crate::config::{self, Config, Properties};
 use crate::control::Status;
-use crate::event::SubjectDigest;
 use crate::kafka::Row;
 use crate::kafka::Settings;
 use crate::kafka::follow::{Follow, Standing, Table, Topic, Watch};
@@ -31,7 +30,7 @@ pub(super) struct SubjectKeys {
     follow: Follow,
     erased: Arc<Erased>,
     /// Whose keys are to be destroyed, until somebody takes that on.
-    waiting: Mutex<Option<Receiver<SubjectDigest>>>,
+    waiting: Mutex<Option<Receiver<Job>>>,
 }
 
 impl SubjectKeys {
@@ -151,7 +150,7 @@ struct Feed {
 impl Table for Feed {
     fn apply(&mut self, row: &Row<'_>) -> Result<(), String> {
         match self.table.apply(row.key.unwrap_or_default(), row.value) {
-            Applied::Stored(subject) => self.erased.stored(subject),
+            Applied::Stored(subject) => self.erased.stored(subject, row.value.unwrap_or_default()),
             Applied::Destroyed(_) => {}
             Applied::Undecodable(fault) => {
                 self.undecodable += 1;

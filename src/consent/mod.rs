@@ -9,7 +9,7 @@ mod subject;
 mod tests;
 mod time;
 
-use crate::event::{Capture, Jurisdiction, PurposeId, PurposeSet, Record, SinkId, SubjectDigest, Timestamp};
+use crate::event::{Capture, Jurisdiction, PurposeId, PurposeSet, Record, SinkId, Timestamp};
 use crate::plan::{Named, Plan, Stream};
 use source::Event;
 
@@ -116,8 +116,6 @@ pub struct Facts {
     pub suppressed: PurposeSet,
     /// What decisions rest on cannot be asked: the ledger is missing or not ready.
     pub is_stale: bool,
-    /// A digest of every identity under each of its kinds, where the stream encrypts; else empty.
-    pub subjects: Vec<SubjectDigest>,
 }
 
 /// Buffers of [`gather`], reused from record to record. It does not implement `Debug`: it holds identities.
@@ -166,7 +164,6 @@ pub fn gather(
         jurisdictions,
         is_place_assumed,
         event_time,
-        subjects,
         granting_rows,
         vendors,
         suppressed,
@@ -175,15 +172,6 @@ pub fn gather(
     (*granting_rows, *suppressed, *is_stale) = (0, PurposeSet::EMPTY, false);
     vendors.clear();
     (*identified, *ambiguous) = subject::identify(&event, &stream.subject, identities);
-    subjects.clear();
-    if let Some(keys) = plan.subject_keys.as_ref().filter(|_| stream.encrypts()) {
-        identities.each(&stream.subject, |kind, value| {
-            let digest = keys.digest(kind, value);
-            if !subjects.contains(&digest) {
-                subjects.push(digest);
-            }
-        });
-    }
     *event_time = time::event_time(&event, stream.time.as_ref(), now, text);
     *is_place_assumed = place::locate(&event, &stream.place, places, jurisdictions);
     statements.clear();

@@ -27,13 +27,6 @@ impl Identities {
         self.found.clear();
         self.buffer.clear();
     }
-
-    /// Every identity under each of its kinds: kind and value.
-    pub(super) fn each(&self, rules: &[SubjectRule], mut each: impl FnMut(&str, &[u8])) {
-        for (rule, span) in &self.found {
-            rules[*rule].kinds.iter().for_each(|kind| each(kind, &self.text[span.clone()]));
-        }
-    }
 }
 
 /// Reads all identities: (whether there is one, whether they are ambiguous). Null and empty are absent;

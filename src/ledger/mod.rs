@@ -99,6 +99,15 @@ pub enum State {
     Stale(Instant),
 }
 
+/// How an erasure names somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErasedAs {
+    /// By the identity.
+    Identity(SubjectDigest),
+    /// By a hash of it.
+    Hash(SubjectDigest),
+}
+
 /// How much a ledger holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -318,13 +327,15 @@ impl Ledger {
         shape.and_then(|shape| self.shapes.get(shape)).is_some_and(|shape| shape.regressed)
     }
 
-    /// Whom a key of the topic of erasures names, by the digest that their data keys have, and whether they are suppressed for
-    /// every purpose now, which is what an erasure is. `None` where the key has a hash of the identity.
-    pub fn erasure(&self, key: &[u8]) -> Option<(SubjectDigest, bool)> {
+    /// Whom a key of the topic of erasures names, by the digest that their data keys have, or the digest of a hash that is in the
+    /// rows of these keys, and whether they are suppressed for every purpose now, which is what an erasure is.
+    pub fn erasure(&self, key: &[u8]) -> (ErasedAs, bool) {
         let (digest, form, _) = self.digests.of_suppression_key(key);
         let mut erased = false;
         self.suppressions.get(digest, |purpose| erased |= purpose == PurposeName::EVERY);
-        (form == digest::Form::Plain).then_some((SubjectDigest(digest.0.to_le_bytes()), erased))
+        let digest = SubjectDigest(digest.0.to_le_bytes());
+        let named = if form == digest::Form::Plain { ErasedAs::Identity(digest) } else { ErasedAs::Hash(digest) };
+        (named, erased)
     }
 
     /// What makes the digests by which this ledger knows people.

@@ -160,12 +160,9 @@ impl Engine {
         }
         consent::gather(plan, stream, record, value, &self.places.captures, now, &mut self.consent, &mut self.facts);
         self.join.ask(plan, stream, self.ledger.as_deref(), &self.consent, &mut self.facts, &mut self.looked_up);
+        self.name_subject(plan, stream, record);
         self.consent.forget();
         let stream_routed = is_routed(stream.when.as_ref(), value, &self.places, &mut self.text);
-        if let Some(keys) = &plan.subject_keys {
-            let sealing = &mut self.encoder.scratch().sealing;
-            sealing.begin_record(Some(keys), &stream.name, record.position, &self.facts.subjects);
-        }
         let context = Context { event_time: self.facts.event_time, country: country(&self.facts) };
         let mut routes = stream.routes.iter().peekable();
         for sink in sink_ids(plan) {
@@ -176,6 +173,16 @@ impl Engine {
             let routed = stream_routed && is_routed(route.when.as_ref(), value, &self.places, &mut self.text);
             let decision = decide::decide(plan, stream, route, &self.facts, routed, now);
             each(sink, self.released(plan, route, record, value, &context, decision));
+        }
+        self.encoder.scratch().sealing.end_record();
+    }
+
+    /// Says for whom values of the record are encrypted.
+    fn name_subject(&mut self, plan: &Plan, stream: &Stream, record: &Record<'_>) {
+        if let Some(keys) = plan.subject_keys.as_ref().filter(|_| stream.encrypts()) {
+            let sealing = &mut self.encoder.scratch().sealing;
+            sealing.begin_record(Some(keys), &stream.name, record.position);
+            self.consent.identities(stream).for_each(|(_, kind, value)| sealing.add_identity(kind, value));
         }
     }
 
@@ -242,7 +249,7 @@ impl Engine {
         each: &mut dyn FnMut(SinkId, Judgement<'_>),
     ) {
         // It names nobody: what would be encrypted goes.
-        self.encoder.scratch().sealing.begin_record(None, &stream.name, record.position, &[]);
+        self.encoder.scratch().sealing.begin_record(None, &stream.name, record.position);
         let context = Context { event_time: record.timestamp.unwrap_or(now), country: None };
         let mut routes = stream.routes.iter().peekable();
         for sink in sink_ids(plan) {

@@ -13,16 +13,19 @@ mod table;
 
 pub use encrypt::EncryptKey;
 pub use reveal::RowSet;
-pub use row::{RowError, RowKey};
+pub use row::{RowError, RowKey, hashed_names};
 pub use sealing::{DataKeys, Sealing, Unavailable};
 pub use table::{Applied, SubjectTable};
 
 use super::derive::{Derivation, Use};
 use super::{KeySet, MacKey, Role, State};
 use crate::event::SubjectDigest;
+use md5::Md5;
 use row::{Row, WrapKey};
 use secrecy::ExposeSecret;
-use std::fmt;
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256};
+use std::fmt::{self, Write as _};
 use zeroize::Zeroizing;
 
 /// The length of a data key.
@@ -47,6 +50,25 @@ impl SubjectKeys {
         SubjectDigest(*mac.first_chunk().expect("a MAC of 32 bytes begins with 16"))
     }
 
+    /// The digests of an identity's hashes, `kind:value`, as an erasure may name it: of the value as it is, and trimmed and
+    /// lower-cased. The same as the ledger's.
+    fn hashed_names(&self, name: &str) -> row::HashedNames {
+        let Some((kind, value)) = name.split_once(':') else { return Vec::new() };
+        let common: String = value.trim().chars().flat_map(char::to_lowercase).collect();
+        let mut hashes = Vec::with_capacity(row::MOST_HASHES);
+        for value in [value, &common] {
+            let (sha256, sha1, md5) = (Sha256::digest(value), Sha1::digest(value), Md5::digest(value));
+            for (word, hex) in [("sha256", hex(&sha256)), ("sha1", hex(&sha1)), ("md5", hex(&md5))] {
+                let mac = self.digests.mac_of(&[word.as_bytes(), b":", kind.as_bytes(), b":", hex.as_bytes()]);
+                let digest = SubjectDigest(*mac.first_chunk().expect("a MAC of 32 bytes begins with 16"));
+                if !hashes.contains(&digest) {
+                    hashes.push(digest);
+                }
+            }
+        }
+        hashes
+    }
+
     /// The root that wraps new data keys.
     fn active(&self) -> &WrapKey {
         &self.roots[0]
@@ -62,6 +84,14 @@ impl SubjectKeys {
         let id = row::KeyId::derived(&self.derived.mac_of(&[b"id", &subject.0]));
         (id, reveal::derive(&self.derived, &id))
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // A string takes every write.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 impl fmt::Debug for SubjectKeys {

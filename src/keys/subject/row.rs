@@ -17,8 +17,21 @@ pub(super) const ID_BYTES: usize = 12;
 pub(super) const WRAPPED_BYTES: usize = KEY_BYTES + 16;
 /// What a row's value begins with; another version means another format.
 const PREFIX: &str = "s1.";
-/// `s1.<root id>.<64 characters>`; a root id has at most 24.
-const LONGEST_VALUE: usize = 128;
+/// `s1.<root id>.<64 characters>.<128 characters>`; a root id has at most 24.
+const LONGEST_VALUE: usize = 256;
+/// How many hashes of an identity a row is found by: three functions, of the text as it is and in its common form.
+pub(super) const MOST_HASHES: usize = 6;
+
+/// Digests of the hashes of an identity: an erasure may name no more than a hash. They stand in the topic alone.
+pub(super) type HashedNames = Vec<SubjectDigest>;
+
+/// The digests of hashes in a row's value, by which an erasure that names a hash finds it.
+pub fn hashed_names(value: &[u8]) -> Vec<SubjectDigest> {
+    let Some(text) = std::str::from_utf8(value).ok().filter(|text| text.len() <= LONGEST_VALUE) else { return Vec::new() };
+    let Some(hashes) = text.strip_prefix(PREFIX).and_then(|rest| rest.split('.').nth(2)) else { return Vec::new() };
+    let bytes = URL_SAFE_NO_PAD.decode(hashes).unwrap_or_default();
+    bytes.chunks_exact(16).filter_map(|digest| digest.first_chunk().copied().map(SubjectDigest)).collect()
+}
 
 /// The id of a data key: random, so that no two are ever the same. The top bit is set for one that was derived.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,7 +135,8 @@ impl Row {
 
 fn read_value(value: &[u8]) -> Option<(RootTag, [u8; WRAPPED_BYTES])> {
     let text = std::str::from_utf8(value).ok().filter(|text| text.len() <= LONGEST_VALUE)?;
-    let (root, wrapped) = text.strip_prefix(PREFIX)?.split_once('.')?;
+    let (root, rest) = text.strip_prefix(PREFIX)?.split_once('.')?;
+    let wrapped = rest.split('.').next()?;
     let mut bytes = [0u8; WRAPPED_BYTES];
     let length = URL_SAFE_NO_PAD.decode_slice(wrapped, &mut bytes).ok()?;
     (length == WRAPPED_BYTES).then_some((tag(root), bytes))
@@ -169,11 +183,15 @@ impl WrapKey {
     }
 
     /// The value of a row that this root wrapped.
-    pub(super) fn write(&self, row: &Row, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, row: &Row, hashes: &[SubjectDigest], out: &mut Vec<u8>) {
         out.extend_from_slice(PREFIX.as_bytes());
         out.extend_from_slice(self.id.as_bytes());
         out.push(b'.');
         append_base64(&row.wrapped, out);
+        if !hashes.is_empty() {
+            out.push(b'.');
+            append_base64(&hashes.iter().flat_map(|digest| digest.0).collect::<Vec<u8>>(), out);
+        }
     }
 }
 

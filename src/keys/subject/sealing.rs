@@ -2,9 +2,10 @@
 //! written to the topic with them.
 
 use super::encrypt::{EncryptKey, MOST_SUBJECTS, Point, Secret, extract};
-use super::row::{KeyId, Row, RowKey};
+use super::row::{HashedNames, KeyId, Row, RowKey};
 use super::{DataKey, KEY_BYTES, SubjectKeys, SubjectTable};
 use crate::event::{Position, SubjectDigest};
+use std::ops::Range;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -45,7 +46,9 @@ pub struct Sealing {
     keys: Option<Arc<SubjectKeys>>,
     stream: String,
     position: Position,
-    subjects: Vec<SubjectDigest>,
+    /// Every identity: its digest, and `kind:value` in `names`.
+    subjects: Vec<(SubjectDigest, Range<usize>)>,
+    names: String,
     /// The data keys of the record's subject, once a value has asked for them, and their ids.
     secret: Option<Secret>,
     ids: Vec<u8>,
@@ -53,7 +56,7 @@ pub struct Sealing {
     /// How many values of the record were encrypted for the sink at hand.
     ordinal: u32,
     /// Rows that have to be written in the batch at hand.
-    fresh: Vec<Row>,
+    fresh: Vec<(Row, HashedNames)>,
     /// Rows of the open batch, and of the one that is being committed.
     open: Vec<RowKey>,
     closed: Vec<RowKey>,
@@ -65,21 +68,32 @@ impl Sealing {
         Sealing { source, ..Sealing::default() }
     }
 
-    /// Another record begins, with every identity that names its subject.
-    pub fn begin_record(
-        &mut self,
-        keys: Option<&Arc<SubjectKeys>>,
-        stream: &str,
-        position: Position,
-        subjects: &[SubjectDigest],
-    ) {
+    /// Another record begins; nobody has named its subject yet.
+    pub fn begin_record(&mut self, keys: Option<&Arc<SubjectKeys>>, stream: &str, position: Position) {
         self.forget();
         self.keys = keys.cloned();
         self.stream.clear();
         self.stream.push_str(stream);
         self.position = position;
-        self.subjects.clear();
-        self.subjects.extend_from_slice(subjects);
+    }
+
+    /// An identity that names the record's subject; all of them are given before the first value.
+    pub fn add_identity(&mut self, kind: &str, value: &str) {
+        let Some(keys) = &self.keys else { return };
+        let digest = keys.digest(kind, value.as_bytes());
+        if self.subjects.iter().any(|(known, _)| *known == digest) {
+            return;
+        }
+        let start = self.names.len();
+        self.names.push_str(kind);
+        self.names.push(':');
+        self.names.push_str(value);
+        self.subjects.push((digest, start..self.names.len()));
+    }
+
+    /// Forgets whom the record was about; what has to be written with it stays.
+    pub fn end_record(&mut self) {
+        self.forget();
     }
 
     /// The values of another sink begin.
@@ -123,11 +137,11 @@ impl Sealing {
         }
         let Some(keys) = self.keys.clone() else { return Ok(()) };
         let (mut key, mut value) = (Vec::new(), Vec::new());
-        for row in self.fresh.drain(..) {
+        for (row, hashes) in self.fresh.drain(..) {
             key.clear();
             value.clear();
             row.key.write(&mut key);
-            keys.active().write(&row, &mut value);
+            keys.active().write(&row, &hashes, &mut value);
             each(&key, &value)?;
         }
         Ok(())
@@ -157,12 +171,13 @@ impl Sealing {
         self.forget();
     }
 
-    /// Forgets the record at hand.
+    /// Forgets the record at hand: its identities, and the keys of its subject.
     fn forget(&mut self) {
         self.secret = None;
         self.unavailable = None;
         self.ids.clear();
         self.subjects.clear();
+        self.names.clear();
         self.ordinal = 0;
     }
 
@@ -175,7 +190,7 @@ impl Sealing {
         let mut all = Zeroizing::new([0u8; MOST_SUBJECTS * KEY_BYTES]);
         let mut length = 0;
         for at in 0..self.subjects.len() {
-            let (id, data_key) = self.data_key(&keys, self.subjects[at])?;
+            let (id, data_key) = self.data_key(&keys, at)?;
             all[length..length + KEY_BYTES].copy_from_slice(&data_key[..]);
             length += KEY_BYTES;
             self.ids.extend_from_slice(id.bytes());
@@ -183,7 +198,8 @@ impl Sealing {
         Ok(extract(&all[..length]))
     }
 
-    fn data_key(&mut self, keys: &SubjectKeys, subject: SubjectDigest) -> Result<(KeyId, DataKey), Unavailable> {
+    fn data_key(&mut self, keys: &SubjectKeys, at: usize) -> Result<(KeyId, DataKey), Unavailable> {
+        let subject = self.subjects[at].0;
         match &self.source {
             DataKeys::Nowhere => Err(Unavailable::NoTable),
             DataKeys::Derived => Ok(keys.derive(&subject)),
@@ -191,7 +207,7 @@ impl Sealing {
                 let (table, worker) = (table.clone(), *worker);
                 match known(keys, &table, &subject, worker) {
                     Some(known) => Ok(known),
-                    None => self.make(keys, &table, subject, worker),
+                    None => self.make(keys, &table, at, worker),
                 }
             }
         }
@@ -201,18 +217,19 @@ impl Sealing {
         &mut self,
         keys: &SubjectKeys,
         table: &SubjectTable,
-        subject: SubjectDigest,
+        at: usize,
         worker: u16,
     ) -> Result<(KeyId, DataKey), Unavailable> {
         let mut id = [0u8; super::row::ID_BYTES];
         let mut data_key = Zeroizing::new([0u8; KEY_BYTES]);
         getrandom::fill(&mut id).and_then(|()| getrandom::fill(&mut data_key[..])).map_err(|_| Unavailable::NoKey)?;
+        let (subject, name) = self.subjects[at].clone();
         let key = RowKey { subject, id: KeyId::random(id) };
         let row = keys.active().wrap(key, &data_key).ok_or(Unavailable::NoKey)?;
         if !table.add(&row, worker) {
             return Err(Unavailable::Full);
         }
-        self.fresh.push(row);
+        self.fresh.push((row, keys.hashed_names(&self.names[name])));
         self.open.push(key);
         Ok((key.id, data_key))
     }

@@ -29,8 +29,8 @@ impl World {
 
     /// One value of one record.
     fn seal(&self, sealing: &mut Sealing, offset: i64, who: &[&str], value: &str) -> Option<String> {
-        let subjects: Vec<SubjectDigest> = who.iter().map(|name| self.subject(name)).collect();
-        sealing.begin_record(Some(&self.subject_keys), "web", Position { partition: 0, offset }, &subjects);
+        sealing.begin_record(Some(&self.subject_keys), "web", Position { partition: 0, offset });
+        who.iter().for_each(|name| sealing.add_identity("user_id", name));
         sealing.begin_sink();
         let key = self.keys.encrypt_key("k", Some("out"), "user.contact.email");
         let mut out = Vec::new();
@@ -202,7 +202,8 @@ fn what_was_changed_moved_or_of_another_topic_is_not_revealed() {
     let parts: Vec<&str> = made.split('.').collect();
     let other = world.keys.encrypt_key("k", Some("else"), "user.contact.email");
     let mut elsewhere = Vec::new();
-    worker.begin_record(Some(&world.subject_keys), "web", Position::default(), &[world.subject("ann")]);
+    worker.begin_record(Some(&world.subject_keys), "web", Position::default());
+    worker.add_identity("user_id", "ann");
     worker.seal(&other, b"x", &mut Vec::new(), &mut elsewhere).unwrap();
     let elsewhere = String::from_utf8(elsewhere).unwrap();
     let moved = format!("{PREFIX}{}.{}.{}", parts[1], elsewhere.split('.').nth(2).unwrap(), parts[3]);

@@ -18,7 +18,7 @@ fn row(number: u64, id: u8) -> Row {
 fn written(row: &Row) -> (Vec<u8>, Vec<u8>) {
     let (mut key, mut value) = (Vec::new(), Vec::new());
     row.key.write(&mut key);
-    KeySet::demonstration().subject_keys().active().write(row, &mut value);
+    KeySet::demonstration().subject_keys().active().write(row, &[], &mut value);
     (key, value)
 }
 
