@@ -188,10 +188,10 @@ fn work(index: usize, hands: &Hands, status: WorkerStatus, stop: Arc<AtomicBool>
 fn deliver(index: usize, hands: &Hands, status: WorkerStatus, stop: Arc<AtomicBool>) -> Result<(), Fault> {
     let Hands { settings, found: Found { sources, limits }, config, live, aside, telemetry, subject_keys, knowledge } = hands;
     // A cold instance owns no partitions: others go on with them while it reads.
-    if let Some(knowledge) = knowledge {
-        if !knowledge.wait(&stop)? {
-            return Ok(());
-        }
+    if let Some(knowledge) = knowledge
+        && !knowledge.wait(&stop)?
+    {
+        return Ok(());
     }
     let meters = telemetry.transactions();
     // The id is registered before the group is joined: whatever a predecessor left open is settled first.

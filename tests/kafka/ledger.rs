@@ -407,3 +407,27 @@ fn millis_now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
     i64::try_from(now.as_millis()).expect("the clock is sane")
 }
+
+/// How fast a ledger is read from a broker on this machine; `PRIVET_LEDGER_RECORDS` says of how many people. The figure is
+/// in `benches/RESULTS.md`.
+#[test]
+#[ignore = "a measurement: cargo test --release --test kafka -- --ignored --nocapture how_fast"]
+fn how_fast_a_ledger_is_read() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let people = std::env::var("PRIVET_LEDGER_RECORDS").ok().map_or(1_000_000, |number| number.parse::<i32>().expect("a number"));
+    let mut scene = scene(kafka, "ledger-load", 4, "");
+    scene.workers = 1;
+    compact(&scene);
+    kafka.produce(&scene.topic("consent"), (0..people).map(|number| row(&format!("{number:016x}"), 1, "granted")));
+    let begun = Instant::now();
+    let mut privet = scene.run();
+    privet.wait_ready();
+    eprintln!(
+        "{people} people: ready {:.1} s after the start, {} MiB",
+        begun.elapsed().as_secs_f64(),
+        privet.resident_kib() >> 10
+    );
+    assert_eq!(subjects(&privet), f64::from(people));
+    assert!(privet.terminate().0.success());
+    eprintln!("{}", ledger(&scene, &["stats"], "").1);
+}
