@@ -63,15 +63,29 @@ impl<'e> Value<'e> {
         }
     }
 
-    /// The text of a string, a header or the key, decoded into `buffer`, which is cleared first; `None` for
-    /// values of other kinds.
-    pub(super) fn text(self, buffer: &mut Vec<u8>) -> Option<&str> {
+    /// The text of a string, a header or the key; `None` for values of other kinds. It stands where it was found, or, where it
+    /// has escapes, decoded in `buffer`, which is cleared first.
+    pub(super) fn text<'b>(self, buffer: &'b mut Vec<u8>) -> Option<&'b str>
+    where
+        'e: 'b,
+    {
+        std::str::from_utf8(self.bytes(buffer)?).ok()
+    }
+
+    /// The same, for those who know each byte that they take.
+    pub(super) fn bytes<'b>(self, buffer: &'b mut Vec<u8>) -> Option<&'b [u8]>
+    where
+        'e: 'b,
+    {
         buffer.clear();
         match self {
-            Value::Silent | Value::Broken => return None,
-            Value::Json(text) => text.decode_into(buffer).then_some(())?,
-            Value::Raw(text) => buffer.extend_from_slice(text.as_bytes()),
+            Value::Silent | Value::Broken => None,
+            Value::Raw(text) => Some(text.as_bytes()),
+            Value::Json(json) if json.kind() != Kind::String => None,
+            Value::Json(json) if memchr::memchr(b'\\', json.raw()).is_none() => {
+                json.raw().get(1..json.raw().len().saturating_sub(1))
+            }
+            Value::Json(json) => json.decode_into(buffer).then_some(&buffer[..]),
         }
-        std::str::from_utf8(buffer).ok()
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn read(asker: Asker<'_>, options: Options<'_>, value: Value<'_>, buf
         return;
     }
     let in_force = options.sid.and_then(|sid| InForce::read(sid, event, buffer));
-    let string = value.text(buffer).and_then(|text| GppString::read(text.as_bytes()).ok());
+    let string = value.bytes(buffer).and_then(|text| GppString::read(text).ok());
     let Some(string) = string else { return broken(asker, options, said) };
     let in_force = in_force.filter(|ids| string.parts().any(|part| ids.contains(part.id)));
     for part in string.parts().filter(|part| in_force.as_ref().is_none_or(|ids| ids.contains(part.id))) {

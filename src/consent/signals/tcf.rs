@@ -27,7 +27,7 @@ pub(super) fn read(asker: Asker<'_>, options: Options<'_>, value: Value<'_>, buf
     if matches!(value, Value::Silent) || options.gdpr_applies.is_some_and(|flag| does_not_apply(flag, asker.event, buffer)) {
         return;
     }
-    let string = value.text(buffer).map(|text| TcString::read_seeking(text.as_bytes(), sought(asker)));
+    let string = value.bytes(buffer).map(|text| TcString::read_seeking(text, sought(asker)));
     speak(asker, string.and_then(Result::ok), options.publisher, said);
 }
 

@@ -12,7 +12,7 @@ pub(super) fn read(plan: &Plan, value: Value<'_>, buffer: &mut Vec<u8>, out: &mu
     if matches!(value, Value::Silent) {
         return;
     }
-    let string = value.text(buffer).and_then(|text| UspString::read(text.as_bytes()).ok());
+    let string = value.bytes(buffer).and_then(|text| UspString::read(text).ok());
     match string.map(|string| (string.ccpa_applies(), string.opted_out())) {
         Some((false, _)) | Some((true, Some(false))) => {}
         Some((true, Some(true))) => add(&mut out.opted_out, forbidden(plan, DECLARED)),
