@@ -3,6 +3,7 @@
 
 mod broken;
 mod kit;
+mod ledger;
 mod matrix;
 mod oracle;
 mod sentences;
