@@ -30,6 +30,7 @@ use recent::Recent;
 use row::{Packer, Refused};
 use shapes::{Shape, Shapes};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use store::Store;
 use suppress::Suppressions;
@@ -134,6 +135,8 @@ pub struct Ledger {
     suppressions: Suppressions,
     recent: Recent,
     fresh: Mutex<Option<Instant>>,
+    /// Whether `fresh` says something: asked for every record, by all workers at once.
+    is_ready: AtomicBool,
     /// Held while a change is applied: what a row was and what it becomes belong together.
     applying: Mutex<Scratch>,
 }
@@ -175,6 +178,7 @@ impl Ledger {
             suppressions: Suppressions::new(),
             recent: Recent::new(),
             fresh: Mutex::new(None),
+            is_ready: AtomicBool::new(false),
             applying: Mutex::new(Scratch::default()),
         }
     }
@@ -374,16 +378,18 @@ impl Ledger {
     /// Everything that was acknowledged before `as_of` has been applied, to both feeds: from now on it may be relied on.
     pub fn set_fresh(&self, as_of: Instant) {
         *self.fresh.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(as_of);
+        self.is_ready.store(true, Ordering::Release);
     }
 
     /// It may not be relied on, until [`Ledger::set_fresh`] is called again.
     pub fn set_not_ready(&self) {
+        self.is_ready.store(false, Ordering::Release);
         *self.fresh.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = None;
     }
 
     /// Whether everything was read. How long ago that was proved is for the delivery loop, which has a clock.
     pub fn is_ready(&self) -> bool {
-        self.fresh.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).is_some()
+        self.is_ready.load(Ordering::Acquire)
     }
 
     /// Whether it may be relied on.

@@ -270,7 +270,7 @@ mod tests {
     /// Digests that meet in few shards and few slots.
     fn digest(number: u8) -> Digest {
         let number = u128::from(number);
-        Digest(number % 3 | (number % 5) << 64 | (number / 15) << 100)
+        Digest((number % 3) | (number % 5) << 64 | (number / 15) << 100)
     }
 
     proptest! {
