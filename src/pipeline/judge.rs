@@ -358,6 +358,10 @@ impl Judge for PlanJudge {
                 refused.push((sink, reason));
             }
         });
+        // Also where writing failed half-way: what was written before may only be voided.
+        if let Some(asked) = self.asked.as_mut().filter(|_| released) {
+            asked.subjects.extend_from_slice(self.engine.looked_up());
+        }
         written?;
         self.write_keys(fetched.partition, write)?;
         self.set_aside(stream, fetched.topic, &record, write)?;
@@ -369,6 +373,9 @@ impl Judge for PlanJudge {
         self.seal(write)?;
         self.under.close(&mut self.engine);
         self.engine.sealing().close_batch();
+        if let Some(asked) = &mut self.asked {
+            asked.is_closing = true;
+        }
         Ok(())
     }
 
@@ -413,3 +420,6 @@ fn lend<'to>(mut headers: Vec<Header<'_>>) -> Vec<Header<'to>> {
     headers.clear();
     headers.into_iter().map(|_| Header { name: "", value: None }).collect()
 }
+
+#[cfg(test)]
+mod tests;

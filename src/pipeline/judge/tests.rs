@@ -1,0 +1,129 @@
+//! What a batch remembers of whom it released something about, and what it does with what becomes known meanwhile.
+
+use super::*;
+use crate::keys::KeySet;
+use crate::ledger::{Change, Feed};
+use crate::policy;
+
+const POLICY: &str = "privet: 1
+controller: {name: Test, country: DE}
+purposes:
+  advertising: {legal_basis: consent, opt_outs: none}
+regimes: [{in: [\"*\"], silence: deny}]
+streams:
+  web:
+    topics: [events]
+    format: json
+    subject: [{kind: user_id, path: $.user}]
+    jurisdiction: {otherwise: EEA}
+    consent: [{signal: ledger}]
+sinks:
+  ads:
+    topic: ads
+    purposes: [advertising]
+    unlisted: drop
+    fields: {$.event: keep}
+";
+
+struct Stage {
+    judge: PlanJudge,
+    ledger: Arc<Ledger>,
+    watch: Arc<Watch>,
+}
+
+fn stage() -> Stage {
+    let keys = KeySet::demonstration();
+    let compiled = policy::compile(POLICY, "policy.yaml", &keys);
+    assert!(compiled.plan.is_some(), "{}", compiled.render(false));
+    let plan = compiled.plan.unwrap();
+    let telemetry = Arc::new(Telemetry::new());
+    let (ledger, watch) = (Arc::new(Ledger::new(&keys)), Watch::new(Duration::from_secs(2)));
+    let meters = Arc::new(telemetry.consent(1));
+    let known = Knowledge { ledger: ledger.clone(), watch: watch.clone(), meters, worker: 0 };
+    let limits = Limits { record_bytes: 1 << 20, depth: 16, members: 100, name_bytes: 100, touched: 100 };
+    let judge = PlanJudge::new(Arc::new(ArcSwap::from_pointee(plan)), limits, None, telemetry).with_knowledge(known);
+    watch.proved(Instant::now());
+    ledger.set_fresh(Instant::now());
+    Stage { judge, ledger, watch }
+}
+
+impl Stage {
+    fn says(&self, person: &str, version: u64, state: &str) {
+        let key = format!("user_id:{person}");
+        let value = format!(
+            r#"{{"identity":{{"kind":"user_id","value":"{person}"}},"version":{version},"purposes":{{"advertising":{{"state":"{state}","at":"2026-11-01T09:00:00Z"}}}}}}"#
+        );
+        let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
+        self.ledger.apply(&Change { feed: Feed::Consent, partition: 0, offset: 0, key, value, timestamp: None });
+    }
+
+    /// How many records the sink gets of one event.
+    fn judge(&mut self, person: &str) -> usize {
+        let value = format!(r#"{{"user":"{person}","event":"viewed"}}"#);
+        let timestamp = Some("2026-11-20T00:00:00Z".parse().unwrap());
+        let (key, value) = (None, Some(value.as_bytes()));
+        let fetched = Fetched { topic: "events", partition: 0, offset: 0, timestamp, key, value, headers: &|_| {} };
+        let mut written = 0;
+        let write: &mut Write<'_> = &mut |_| {
+            written += 1;
+            Ok(Sent::Taken)
+        };
+        self.judge.judge(&fetched, write).unwrap();
+        written
+    }
+}
+
+#[test]
+fn a_batch_stands_until_somebody_withdraws_whom_it_released_something_about() {
+    let mut stage = stage();
+    for person in ["ann", "bob", "cem"] {
+        stage.says(person, 1, "granted");
+    }
+    stage.says("dan", 1, "denied");
+    stage.judge.renew();
+    assert_eq!((stage.judge("ann"), stage.judge("dan")), (1, 0));
+    assert!(stage.judge.stands());
+    stage.says("bob", 2, "withdrawn");
+    assert!(stage.judge.stands(), "the batch says nothing about bob");
+    stage.says("dan", 2, "withdrawn");
+    assert!(stage.judge.stands(), "nothing about dan was released");
+    stage.says("ann", 2, "withdrawn");
+    assert!(!stage.judge.stands(), "ann's event is about to be committed");
+    stage.judge.aborted();
+    stage.judge.renew();
+    assert_eq!((stage.judge("ann"), stage.judge("cem")), (0, 1), "judged again by what is known now");
+    assert!(stage.judge.stands());
+}
+
+#[test]
+fn nothing_is_sound_without_a_proof_and_a_failure_stops() {
+    let mut stage = stage();
+    let now = Instant::now();
+    assert!(stage.judge.sound(now).is_ok());
+    let late = stage.judge.sound(now + Duration::from_secs(3)).expect_err("too old");
+    assert_eq!(late.recovery, Recovery::Abort);
+    assert!(late.why.contains("not proved fresh"), "{late}");
+    stage.watch.fail("topic `privacy.consent` was made anew");
+    let failed = stage.judge.sound(now).expect_err("failed");
+    assert_eq!(failed.recovery, Recovery::Stop);
+    assert!(failed.why.contains("made anew"), "{failed}");
+}
+
+/// A withdrawal is measured as enforced only once the batch before, which was judged without it, has ended.
+#[test]
+fn what_is_on_its_way_to_the_brokers_is_not_enforced_yet() {
+    let mut stage = stage();
+    stage.says("ann", 1, "granted");
+    stage.judge.renew();
+    assert_eq!(stage.judge("ann"), 1);
+    stage.judge.sound(Instant::now()).unwrap();
+    let told = |stage: &Stage| stage.judge.asked.as_ref().unwrap().told;
+    let before = told(&stage);
+    stage.judge.close(&mut |_| Ok(Sent::Taken)).unwrap();
+    stage.says("ann", 2, "withdrawn");
+    stage.judge.sound(Instant::now()).unwrap();
+    assert_eq!(told(&stage), before);
+    stage.judge.committed(Instant::now());
+    stage.judge.sound(Instant::now()).unwrap();
+    assert_eq!(told(&stage), stage.ledger.restrictions());
+}
