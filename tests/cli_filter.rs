@@ -234,3 +234,42 @@ fn wrong_usage_and_failed_work_have_their_codes() {
     let (code, _, said) = privet(&["filter", "--policy", "no-such-policy.yaml", "--sink", "house"], b"");
     assert_eq!(code, 1, "{said}");
 }
+
+#[test]
+fn the_ledger_comes_from_files() {
+    let folder = tempfile::tempdir_in(kit::temp_root()).expect("a temporary folder can be made");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file can be written");
+        path.to_str().expect("a name that is text").to_owned()
+    };
+    let policy = file(
+        "policy.yaml",
+        &POLICY.replace("{signal: segment, path: $.consent, purposes: {advertising: Advertising}}", "{signal: ledger}"),
+    );
+    let record = |state: &str| {
+        format!(
+            "{{\"identity\":{{\"kind\":\"user_id\",\"value\":\"u1\"}},\"purposes\":{{\"advertising\":{{\"state\":\"{state}\",\"at\":\"2020-01-01T00:00:00Z\"}}}}}}\n"
+        )
+    };
+    let granted = file("granted.jsonl", &format!("{}\n{}", record("withdrawn"), record("granted")));
+    let broken = file("broken.jsonl", &record("perhaps"));
+    let nobody = file("nobody.jsonl", "{\"purposes\":{}}\n");
+    let erased = file("erased.jsonl", "{\"identity\":{\"kind\":\"user_id\",\"value\":\"u1\"}}\n");
+    let reason = |more: &[&str]| {
+        let arguments = [&["filter", "--policy", &policy, "--decisions"], more].concat();
+        let (code, out, err) = privet(&arguments, YES.as_bytes());
+        let first = String::from_utf8_lossy(&out).lines().next().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        (code, first.map_or(Value::Null, |decision| decision["reason"].clone()), err)
+    };
+    assert_eq!(reason(&[]).1, json!("ledger_stale"));
+    assert_eq!(reason(&["--erasures", &erased]).1, json!("ledger_stale"), "suppressions alone are no consent");
+    assert_eq!(reason(&["--ledger", &granted]).1, json!("consent_granted"));
+    assert_eq!(reason(&["--ledger", &granted, "--erasures", &erased]).1, json!("suppressed"));
+    let (code, found, err) = reason(&["--ledger", &broken]);
+    assert_eq!((code, found), (0, json!("signal_invalid")));
+    assert!(err.contains("broken.jsonl:1: ") && !err.contains("u1"), "{err}");
+    let (code, found, err) = reason(&["--ledger", &nobody]);
+    assert_eq!((code, found), (1, Value::Null));
+    assert!(err.contains("nobody.jsonl:1"), "{err}");
+}
