@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::kit::client::Isolation;
 use super::kit::fixture::{Scene, event};
@@ -10,14 +10,34 @@ use super::kit::fixture::{Scene, event};
 /// Longest wait for the rest of a scenario's events on two shared cores.
 const REST: Duration = Duration::from_secs(120);
 
+/// Twice the timeout of a transaction, and the broker's round for it.
+const OF_THE_DEAD: Duration = Duration::from_secs(25);
+
 /// Everything that the load wrote arrived: each event at each sink exactly as the oracle says, once, in order per person;
 /// what is broken is on the quarantine topic, once; offsets are those of the last record plus one; nothing leaked.
 pub(crate) fn settled(scene: &Scene, events: Range<u64>) {
     drained(scene);
     assert_input(scene, &events);
+    wait_for_the_dead(scene, &events);
     scene.assert_exactly(events.clone());
     assert_set_aside(scene, |value| !event_is_whole(value));
     scene.assert_nothing_leaked();
+}
+
+/// A process that died and did not come back under its name leaves a transaction open, which hides what was committed
+/// behind it until its ten seconds are over: waits until as much is to be seen as there should be, or that time is long
+/// past; what is missing then is lost.
+fn wait_for_the_dead(scene: &Scene, events: &Range<u64>) {
+    let expected = events.clone().filter(|seq| event_is_whole(&event(*seq))).count();
+    let begun = Instant::now();
+    loop {
+        let mut seen = 0;
+        scene.kafka.scan(&scene.topic("warehouse"), Isolation::Committed, |_| seen += 1);
+        if seen >= expected || begun.elapsed() > OF_THE_DEAD {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
 }
 
 /// The group's offsets stand at the end of each source partition.
