@@ -7,6 +7,8 @@
 #[derive(Default)]
 pub(super) struct Places {
     positions: Vec<Vec<i64>>,
+    /// The positions when the ends were asked for: only what was read before is sure to be before the ends.
+    asked: Vec<Vec<i64>>,
     ends: Option<Vec<Vec<i64>>>,
     /// Partitions that are not at their end yet.
     behind: usize,
@@ -29,7 +31,7 @@ pub(super) enum Refused {
 impl Places {
     /// So many topics, without partitions yet.
     pub(super) fn new(topics: usize) -> Places {
-        Places { positions: vec![Vec::new(); topics], ends: None, behind: 0 }
+        Places { positions: vec![Vec::new(); topics], asked: Vec::new(), ends: None, behind: 0 }
     }
 
     /// How many partitions of a topic are read.
@@ -67,6 +69,11 @@ impl Places {
         }
     }
 
+    /// The ends are about to be asked for.
+    pub(super) fn ask(&mut self) {
+        self.asked.clone_from(&self.positions);
+    }
+
     /// Sets a barrier at these ends, of all partitions in the order of [`Places::all`].
     pub(super) fn set(&mut self, listed: &[(usize, i32, i64)]) -> Result<(), Refused> {
         self.ends = None;
@@ -76,12 +83,13 @@ impl Places {
             *place.ok_or(Refused::Incomplete)? = *end;
         }
         self.behind = 0;
-        for (topic, partition, position) in self.all() {
+        for (topic, partition, _) in self.all() {
             let end = ends[topic][partition as usize];
+            let asked = self.asked.get(topic).and_then(|asked| asked.get(partition as usize)).copied().unwrap_or(0);
             if end < 0 {
                 return Err(Refused::Incomplete);
             }
-            if end < position {
+            if end < asked {
                 return Err(Refused::Truncated { topic, partition });
             }
         }
@@ -162,6 +170,11 @@ mod tests {
     fn an_end_before_what_was_read_is_a_truncation() {
         let mut places = two_partitions();
         places.reached(0, 1, 5);
+        places.ask();
+        // What came while the answer was on its way lies behind the ends that it has.
+        places.reached(0, 0, 12);
+        assert_eq!(places.set(&[(0, 0, 9), (0, 1, 5)]), Ok(()));
+        assert!(places.passed());
         assert_eq!(places.set(&[(0, 0, 9), (0, 1, 4)]), Err(Refused::Truncated { topic: 0, partition: 1 }));
         assert!(!places.passed());
     }

@@ -214,6 +214,7 @@ impl Follower {
         }
         self.tag += 1;
         self.round = Round::Asked(now);
+        self.places.ask();
         let names: Vec<&str> = self.topics.iter().map(|topic| topic.name.as_str()).collect();
         let places: Vec<(&str, i32)> = self.places.all().map(|(topic, partition, _)| (names[topic], partition)).collect();
         let level = if self.left > 0 { Level::Committed } else { Level::Uncommitted };
