@@ -49,6 +49,14 @@ pub(crate) fn drained(scene: &Scene) {
 pub(crate) fn assert_input(scene: &Scene, events: &Range<u64>) {
     let ends = scene.kafka.ends(&scene.topic("source"));
     assert_eq!(ends.values().sum::<i64>(), events.end.cast_signed(), "the load's own producer lost or doubled something");
+    let mut last: BTreeMap<(i32, Vec<u8>), u64> = BTreeMap::new();
+    scene.kafka.scan(&scene.topic("source"), Isolation::Committed, |row| {
+        let value = String::from_utf8_lossy(row.value.as_deref().unwrap_or_default()).into_owned();
+        let digits = value.split("\"seq\":").nth(1).and_then(|rest| rest.split(',').next());
+        let Some(seq) = digits.and_then(|digits| digits.parse::<u64>().ok()) else { return };
+        let before = last.insert((row.partition, row.key.unwrap_or_default()), seq);
+        assert!(before.is_none_or(|before| before < seq), "the load's own producer wrote {before:?} before {seq}");
+    });
 }
 
 /// Which events of the fixture are whole; the others end two bytes early.
