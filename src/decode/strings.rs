@@ -106,7 +106,7 @@ impl Strings {
         };
         for (position, mark) in marks.iter().enumerate().filter(|(_, mark)| mark.hits > 0 && text[mark.value as usize] == b'"') {
             for hit in &hits[mark.first_hit as usize..(mark.first_hit + mark.hits) as usize] {
-                if let Target::Path(path) = hit.target
+                if let Target::Path(path) | Target::Elementwise(path) = hit.target
                     && index.inner(path).is_some()
                 {
                     self.wanted.push((position as u32, path, *mark));

@@ -270,6 +270,15 @@ impl<'a> Edit<'a, '_> {
                         best = Some((rank, action, rule, path));
                     }
                 }
+                // Whether elements are marked depends on all sinks of the stream; what becomes of them, on this one alone.
+                Target::Elementwise(path) => {
+                    if let Some((rank, action, rule)) = self.applicable(path, hit.exact, scope)
+                        && action.is_elementwise()
+                        && best.is_none_or(|(known, _, _, _)| rank > known)
+                    {
+                        best = Some((rank, action, rule, path));
+                    }
+                }
                 // The ruled value is spread over dotted names: whatever its rule does, this is not its whole input.
                 Target::Within(path) => {
                     if let Some((rank, _, rule)) = self.applicable(path, false, scope)

@@ -19,6 +19,9 @@ pub enum Target {
     /// The same for an element of an array that stands at the node itself: arrays are transparent, so the element
     /// stands there too. A path that goes on by position or wildcard has taken it already.
     Element(u16),
+    /// A scalar in an array at which a path ends: what a transform that goes element by element transforms, and no other
+    /// rule is about.
+    Elementwise(PathId),
 }
 
 /// One reason for a mark.

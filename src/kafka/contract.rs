@@ -25,8 +25,8 @@ pub struct Fetched<'a> {
     pub headers: &'a ReadHeaders<'a>,
 }
 
-/// Shows each header whose name is text, in order; no rule can name another.
-pub type ReadHeaders<'a> = dyn Fn(&mut dyn FnMut(Header<'a>)) + 'a;
+/// Shows each header whose name is text, in order; no rule can name another. False where the headers cannot be read.
+pub type ReadHeaders<'a> = dyn Fn(&mut dyn FnMut(Header<'a>)) -> bool + 'a;
 
 /// What one call of [`Source::poll`] met.
 #[derive(Clone, Debug, PartialEq, Eq)]

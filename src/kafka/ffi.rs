@@ -224,6 +224,9 @@ mod vtype {
 /// `RD_KAFKA_MSG_F_COPY`: key and value are copied before the call returns.
 const COPY: c_int = 2;
 
+/// `RD_KAFKA_RESP_ERR__NOENT`: there are no headers.
+const NO_HEADERS: c_int = -156;
+
 /// `RD_KAFKA_PARTITION_UA`: the partitioner decides.
 const BY_KEY: i32 = -1;
 
@@ -327,14 +330,19 @@ pub(super) struct Headers<'m> {
 }
 
 impl<'m> Headers<'m> {
-    /// The headers of a message; none for a message without.
-    pub(super) fn of(message: &'m BorrowedMessage<'_>) -> Headers<'m> {
+    /// The headers of a message, none for a message without; `None` where the library cannot read them: they are malformed, or
+    /// more than it takes.
+    pub(super) fn of(message: &'m BorrowedMessage<'_>) -> Option<Headers<'m>> {
         let mut headers = std::ptr::null_mut();
         debug_assert!(message.offset() >= 0, "only fetched messages have headers to read");
         // SAFETY: the message is valid while it is borrowed, and so are its headers, which the message keeps.
         let code = unsafe { rd_kafka_message_headers(message.ptr().cast::<c_void>().cast_const(), &mut headers) };
-        let headers = if code == 0 { headers.cast_const() } else { std::ptr::null() };
-        Headers { headers, next: 0, _message: PhantomData }
+        let headers = match code {
+            0 => headers.cast_const(),
+            NO_HEADERS => std::ptr::null(),
+            _ => return None,
+        };
+        Some(Headers { headers, next: 0, _message: PhantomData })
     }
 }
 

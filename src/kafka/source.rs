@@ -215,8 +215,10 @@ fn show(message: &BorrowedMessage<'_>, take: &mut dyn FnMut(Fetched<'_>)) {
         value: message.payload(),
         headers: &|each| {
             // A name that is not text is on no list of names that pass, and no rule can read it.
-            let named = Headers::of(message).filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, value)));
+            let Some(headers) = Headers::of(message) else { return false };
+            let named = headers.filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, value)));
             named.for_each(|(name, value)| each(Header { name, value }));
+            true
         },
     });
 }

@@ -292,6 +292,20 @@ impl PlanJudge {
     }
 }
 
+impl PlanJudge {
+    /// A record whose headers cannot be read, of a stream that reads them: no sink gets it.
+    fn refuse(&mut self, stream: StreamId, fetched: &Fetched<'_>, write: &mut Write<'_>) -> Result<(), Fault> {
+        let PlanJudge { under: Under { plan, counts, .. }, refused, .. } = self;
+        refused.clear();
+        counts.record(stream, fetched.value.map_or(0, <[u8]>::len), Instant::now());
+        for sink in plan.sink_ids() {
+            counts.decision(stream, sink, Outcome::Quarantine, Reason::Malformed, 0);
+            refused.push((sink, Reason::Malformed));
+        }
+        self.set_aside(stream, fetched.topic, &record_of(fetched, &[]), write)
+    }
+}
+
 impl Judge for PlanJudge {
     fn renew(&mut self) {
         // Before anything is judged: a withdrawal between the two is counted rather than missed.
@@ -321,8 +335,9 @@ impl Judge for PlanJudge {
             return Err(Fault::own("judging", Recovery::Stop, why));
         };
         let mut all_headers = lend(std::mem::take(&mut self.read));
-        if self.under.plan.stream(stream).reads_headers {
-            (fetched.headers)(&mut |header| all_headers.push(header));
+        let reads_headers = self.under.plan.stream(stream).reads_headers;
+        if reads_headers && !(fetched.headers)(&mut |header| all_headers.push(header)) {
+            return self.refuse(stream, fetched, write);
         }
         let record = record_of(fetched, &all_headers);
         self.refused.clear();
@@ -364,7 +379,11 @@ impl Judge for PlanJudge {
         }
         written?;
         self.write_keys(fetched.partition, write)?;
-        self.set_aside(stream, fetched.topic, &record, write)?;
+        if !self.refused.is_empty() && !reads_headers {
+            // Nobody looked at them, and what is set aside is the whole record.
+            (fetched.headers)(&mut |header| all_headers.push(header));
+        }
+        self.set_aside(stream, fetched.topic, &record_of(fetched, &all_headers), write)?;
         self.read = lend(all_headers);
         Ok(())
     }

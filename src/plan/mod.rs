@@ -74,6 +74,11 @@ impl Plan {
         &self.sinks[id.index()]
     }
 
+    /// All sinks, in the order of the policy.
+    pub fn sink_ids(&self) -> impl Iterator<Item = SinkId> + use<> {
+        (0..self.sinks.len()).map(|index| SinkId(index as u16))
+    }
+
     /// One purpose.
     pub fn purpose(&self, id: PurposeId) -> &Purpose {
         &self.purposes[id.index()]

@@ -121,7 +121,7 @@ impl Source for Member {
             return Ok(Polled::Idle);
         };
         let partition = partition as i32;
-        take(Fetched { topic: TOPIC, partition, offset, timestamp: None, key: None, value: Some(&[]), headers: &|_| {} });
+        take(Fetched { topic: TOPIC, partition, offset, timestamp: None, key: None, value: Some(&[]), headers: &|_| true });
         Ok(Polled::Record)
     }
 

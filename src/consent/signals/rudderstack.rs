@@ -147,11 +147,17 @@ fn held(value: Text<'_>, buffer: &mut Vec<u8>) -> Answer {
             _ => Answer::Broken,
         },
         Kind::String => match scalar_text(value, buffer) {
-            Some(b"" | b"0" | b"false") | None => Answer::No,
-            Some(_) => Answer::Yes,
+            Some(text) if !says_no(text.trim_ascii()) => Answer::Yes,
+            Some(_) | None => Answer::No,
         },
         Kind::Array | Kind::Object => Answer::Broken,
     }
+}
+
+/// Whether text in place of an id's name is a flag that says no.
+fn says_no(text: &[u8]) -> bool {
+    let words: [&[u8]; 9] = [b"", b"0", b"false", b"no", b"off", b"denied", b"deny", b"null", b"undefined"];
+    words.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
 #[cfg(test)]
@@ -206,6 +212,9 @@ mod tests {
             ["granted", "denied", "denied"],
         );
         check(r#"{"allowedConsentIds":{"C2":false}}"#, ["denied", "", ""]);
+        for flag in ["False", "no", " ", "OFF", "denied"] {
+            check(&format!(r#"{{"allowedConsentIds":{{"C2":"{flag}"}}}}"#), ["denied", "", ""]);
+        }
         check(r#"{"deniedConsentIds":{"C2":false}}"#, ["denied", "", ""]);
     }
 

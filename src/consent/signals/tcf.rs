@@ -169,7 +169,9 @@ impl Ask<'_, '_> {
             let interest = (self.on_interest || self.by_interest(number))
                 && !matches!(number, 1 | 3..=6)
                 && publisher.legitimate_interests.contains(number);
-            let consent = !self.on_interest && publisher.consents.contains(number);
+            // Where purpose 1 was not disclosed its bit says nothing.
+            let was_asked = number != 1 || !self.string.core.purpose_one_treatment;
+            let consent = !self.on_interest && was_asked && publisher.consents.contains(number);
             refused.purpose |= !consent && !interest;
         }
         refused
@@ -205,6 +207,18 @@ mod tests {
     /// Made by an encoder written from the specification: purposes 1, 2 and 7 and special feature 1 are agreed to, vendor 755 has
     /// consent, and the publisher has it for purposes 1 and 7.
     const TC: &str = "CQtAQoAQtAQoAEsABBDEEsFoAMKAAACAAAYgF5wAQF5gXnABAXmAAA.IF5wAQF5gA.cEAAAAAAAAA";
+
+    #[test]
+    fn purpose_one_that_was_not_disclosed_lets_no_publisher_in() {
+        let mut string = TcString::read(TC.as_bytes()).expect("a TC string");
+        let need = TcfNeed { purposes: 0b1, by_interest: 0, features: 0 };
+        for was_not_disclosed in [false, true] {
+            string.core.purpose_one_treatment = was_not_disclosed;
+            let publisher = string.publisher.as_ref().expect("a publisher segment");
+            let refused = Ask { need: &need, on_interest: false, string: &string }.publisher(publisher);
+            assert_eq!(refused.purpose, was_not_disclosed);
+        }
+    }
 
     /// The policy language demands purposes wherever a TC string is read, so no policy asks this way: the signal holds by itself.
     #[test]

@@ -281,7 +281,7 @@ impl Run<'_> {
                     let at_value = |slot: &SlotId| Capture { slot: *slot, span: value..value };
                     captures.extend(self.index.slots(path).iter().map(at_value));
                 } else if kind.is_scalar() && self.index.is_elementwise(path) {
-                    hits.push(Hit { target: Target::Path(path), exact: place.array_exact });
+                    hits.push(Hit { target: Target::Elementwise(path), exact: place.array_exact });
                 }
             }
             if node.interior && kind != Kind::Object && !place.perhaps {

@@ -62,7 +62,7 @@ impl Stage {
         let value = format!(r#"{{"user":"{person}","event":"viewed"}}"#);
         let timestamp = Some("2026-11-20T00:00:00Z".parse().unwrap());
         let (key, value) = (None, Some(value.as_bytes()));
-        let fetched = Fetched { topic: "events", partition: 0, offset: 0, timestamp, key, value, headers: &|_| {} };
+        let fetched = Fetched { topic: "events", partition: 0, offset: 0, timestamp, key, value, headers: &|_| true };
         let mut written = 0;
         let write: &mut Write<'_> = &mut |_| {
             written += 1;

@@ -129,7 +129,7 @@ impl Source for FakeSource {
         };
         let Some((partition, offset, number)) = next else { return Ok(Polled::Idle) };
         let value = number.to_be_bytes();
-        take(Fetched { topic: TOPIC, partition, offset, timestamp: None, key: None, value: Some(&value), headers: &|_| {} });
+        take(Fetched { topic: TOPIC, partition, offset, timestamp: None, key: None, value: Some(&value), headers: &|_| true });
         Ok(Polled::Record)
     }
 

@@ -121,6 +121,13 @@ fn identity(cx: &mut Cx<'_>, subject: &ast::Subject, paths: &mut PathTable) -> O
     for kind in subject.kinds.iter().filter(|kind| kind.value.is_empty()) {
         cx.diagnostics.error(Code::Empty, &kind.span, "a kind of identity has no name");
     }
+    // The keys of the ledger's topics say `kind:value`, and `sha256:…` and its like in place of both.
+    let is_taken = |kind: &str| kind.contains(':') || matches!(kind, "digest" | "sha256" | "sha1" | "md5");
+    for kind in subject.kinds.iter().filter(|kind| is_taken(&kind.value)) {
+        cx.diagnostics
+            .error(Code::NotHere, &kind.span, format!("`{}` cannot be a kind of identity", kind.value))
+            .hint("a kind has no colon, and is not one of `digest`, `sha256`, `sha1` and `md5`");
+    }
     Some(SubjectRule {
         kinds: subject.kinds.iter().map(|kind| kind.value.as_str().into()).collect(),
         source: source?,

@@ -23,6 +23,13 @@ fn sink(keys: &str) -> String {
 }
 
 #[test]
+fn kinds_of_identity_that_keys_of_the_ledger_could_not_tell_apart() {
+    for kind in ["\"a:b\"", "sha256", "digest"] {
+        errors(&stream(&format!("    subject: [{{kind: {kind}, path: $.id}}]")), &[&format!("P0119@{kind}")]);
+    }
+}
+
+#[test]
 fn names_that_nobody_declared() {
     errors(&sink("    vendor: acme\n    streams: [web]"), &["P0202@acme"]);
     errors(&sink("    streams: [wbe]"), &["P0204@wbe"]);
