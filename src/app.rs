@@ -16,6 +16,7 @@ use crate::event::Timestamp;
 use crate::evidence::{MAX_BATCH_BYTES, Recipient};
 use crate::kafka::cluster::{self, Found, From, Needs, Target};
 use crate::kafka::compacted;
+use crate::kafka::follow::Watch;
 use crate::kafka::{self, Fault, Settings, SizeLimits};
 use crate::pipeline::{Aside, Cut, Limits, Observer, PlanJudge, Worker};
 use crate::plan::{Plan, TopicMatch};
@@ -54,6 +55,8 @@ pub struct Proxy {
     reloader: Reloader,
     server: Option<Server>,
     subject_keys: Option<Arc<SubjectKeys>>,
+    /// How the ledger stands.
+    ledger: Option<Arc<Watch>>,
 }
 
 impl Proxy {
@@ -94,6 +97,7 @@ impl Proxy {
         let stop = Arc::new(AtomicBool::new(false));
         let failed = Arc::new(Mutex::new(None));
         let (config_of_all, telemetry_of_all) = (config.clone(), telemetry.clone());
+        let ledger = knowledge.as_ref().map(Knowledge::watch);
         let hands = Hands {
             settings,
             found,
@@ -112,7 +116,7 @@ impl Proxy {
             workers.push(std::thread::Builder::new().name(format!("privet-worker-{index}")).spawn(work)?);
         }
         tracing::info!(group = config.group, instance = config.instance, workers = count, "started");
-        Ok(Proxy { stop, status, telemetry, failed, workers, reloader, server, subject_keys })
+        Ok(Proxy { stop, status, telemetry, failed, workers, reloader, server, subject_keys, ledger })
     }
 
     /// Whether every worker knows what it has to read.
@@ -120,10 +124,10 @@ impl Proxy {
         self.status.readiness()
     }
 
-    /// Why a worker gave up, if one did: the proxy cannot do all of its work any more.
+    /// Why a worker gave up, or what it relies on failed for good: the proxy cannot do all of its work any more.
     pub fn failure(&self) -> Option<String> {
         let worker = self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        worker.or_else(|| self.subject_keys.as_ref()?.failure())
+        worker.or_else(|| self.subject_keys.as_ref()?.failure()).or_else(|| knowledge::failure(self.ledger.as_ref()?))
     }
 
     /// What is counted: decisions of committed batches, and everything else that is measured.

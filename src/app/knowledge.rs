@@ -105,10 +105,23 @@ impl Knowledge {
         }
     }
 
+    /// How it stands.
+    pub(super) fn watch(&self) -> Arc<Watch> {
+        self.watch.clone()
+    }
+
     /// What one worker's judge needs of it.
     pub(super) fn of_worker(&self, worker: usize) -> pipeline::Knowledge {
         let (ledger, watch, meters) = (self.ledger.clone(), self.watch.clone(), self.meters.clone());
         pipeline::Knowledge { ledger, watch, meters, worker }
+    }
+}
+
+/// Why a ledger can no longer be relied on, if so: the process cannot go on.
+pub(super) fn failure(watch: &Watch) -> Option<String> {
+    match watch.standing(Instant::now()) {
+        Standing::Failed(why) => Some(format!("ledger: {why}")),
+        Standing::Loading | Standing::Fresh | Standing::Stale(_) => None,
     }
 }
 

@@ -247,6 +247,8 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         match self.rewind_at {
             Some(at) if now >= at => match self.judge.sound(now) {
                 Ok(()) => self.rewind(),
+                // What cannot become sound again is not waited for.
+                Err(fault) if fault.recovery == Recovery::Stop => Err(fault),
                 Err(_) => {
                     self.observer.beat();
                     self.rewind_at = Some(now + UNSOUND_LOOK);

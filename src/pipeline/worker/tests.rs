@@ -290,6 +290,8 @@ struct FakeJudge {
 #[derive(Default)]
 struct Known {
     stale: bool,
+    /// It will never be fresh again.
+    lost: bool,
     /// A withdrawal has landed that the open batch did not know.
     withdrawn: bool,
 }
@@ -302,6 +304,9 @@ impl Judge for FakeJudge {
     }
 
     fn sound(&mut self, _now: Instant) -> Result<(), Fault> {
+        if self.known.borrow().lost {
+            return Err(Fault::own("judging", Recovery::Stop, "lost"));
+        }
         match self.known.borrow().stale {
             true => Err(Fault::own("judging", Recovery::Abort, "stale")),
             false => Ok(()),
@@ -691,6 +696,19 @@ fn a_drain_does_not_write_what_was_decided_long_ago() {
     assert_eq!(*stage.counted.borrow(), 4);
     let cluster = stage.cluster.borrow();
     assert!(!cluster.open && cluster.left);
+}
+
+#[test]
+fn knowledge_that_is_lost_while_it_is_waited_for_ends_the_worker() {
+    let mut stage = stage(true);
+    stage.turns(8).unwrap();
+    stage.known.borrow_mut().stale = true;
+    stage.turns(8).unwrap();
+    assert!(stage.worker.rewind_at.is_some(), "it waits");
+    stage.known.borrow_mut().lost = true;
+    std::thread::sleep(UNSOUND_LOOK);
+    let fault = stage.turns(8).expect_err("nothing will come any more");
+    assert_eq!(fault.recovery, Recovery::Stop);
 }
 
 #[test]
