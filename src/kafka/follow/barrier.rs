@@ -39,6 +39,11 @@ impl Places {
         self.positions[topic].len()
     }
 
+    /// The next offset of a partition; `None` where it is not read.
+    pub(super) fn position(&self, topic: usize, partition: i32) -> Option<i64> {
+        self.positions.get(topic)?.get(usize::try_from(partition).ok()?).copied()
+    }
+
     /// The topic has so many partitions now; new ones begin where `start` says, else at their beginning. A barrier
     /// that stood knew nothing of them and is void.
     pub(super) fn grow(&mut self, topic: usize, partitions: usize, start: impl Fn(i32) -> Option<i64>) {

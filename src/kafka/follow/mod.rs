@@ -38,6 +38,9 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// A barrier that is not reached within this is given up, so that a topic that was cut off or made anew shows.
 const REACH: Duration = Duration::from_secs(5);
 
+/// For so long a topic may seem to have fewer partitions than are read: a broker whose metadata lag says so.
+const SHRUNK: Duration = Duration::from_secs(10);
+
 /// The longest poll: a request to stop goes unseen for as long.
 const WAIT: Duration = Duration::from_millis(50);
 
@@ -155,6 +158,8 @@ struct Follower {
     tag: usize,
     /// Rounds of loading that are still to come.
     left: u32,
+    /// Since when brokers list fewer partitions of a topic than are read.
+    shrunk: Option<Instant>,
     failed: bool,
     /// The topic of the last row: rows come in runs.
     last: usize,
@@ -172,6 +177,7 @@ impl Follower {
             round: Round::Rest(Instant::now()),
             tag: 0,
             left: ROUNDS,
+            shrunk: None,
             failed: false,
             last: 0,
             rows: 0,
@@ -209,7 +215,7 @@ impl Follower {
 
     fn ask(&mut self, tail: &Tail<Events>, now: Instant) {
         // The moment before anything is asked: what is acknowledged later is not claimed to be known.
-        if !self.look(tail) {
+        if !self.look(tail, now) {
             return;
         }
         self.tag += 1;
@@ -223,14 +229,16 @@ impl Follower {
     }
 
     /// Looks for the partitions of every topic, and takes up those that are new; whether all are there.
-    fn look(&mut self, tail: &Tail<Events>) -> bool {
+    fn look(&mut self, tail: &Tail<Events>, now: Instant) -> bool {
         let mut grew = false;
         for at in 0..self.topics.len() {
             let Topic { name, from, .. } = &self.topics[at];
             let (known, found) = (self.places.partitions(at), tail.partitions(name, ANSWER));
             match found {
                 Ok(found) if found < known => {
-                    self.fail(format!("topic `{name}` was made anew: it has fewer partitions than were read"));
+                    // Its id says at once whether it is another topic.
+                    tail.ask_ids(&[name], ANSWER);
+                    self.fewer(at, now);
                     return false;
                 }
                 Ok(found) if found > known => {
@@ -246,10 +254,22 @@ impl Follower {
                 }
             }
         }
+        self.shrunk = None;
         if grew {
             self.assign(tail);
         }
         !self.failed
+    }
+
+    /// Brokers list fewer partitions than are read: one that lags, or the topic is another.
+    fn fewer(&mut self, topic: usize, now: Instant) {
+        let name = &self.topics[topic].name;
+        let since = *self.shrunk.get_or_insert(now);
+        if now.duration_since(since) < SHRUNK {
+            self.hold_up(format!("topic `{name}` is listed with fewer partitions than were read"));
+        } else {
+            self.fail(format!("topic `{name}` was made anew: it has fewer partitions than were read"));
+        }
     }
 
     fn take(&mut self, event: Event<'_>) {
@@ -259,6 +279,10 @@ impl Follower {
         match event {
             Event::Row(row) => {
                 let Some(topic) = self.topic(row.topic) else { return };
+                // Applied once already: an older word must not replace a newer one.
+                if self.places.position(topic, row.partition).is_some_and(|next| row.offset < next) {
+                    return;
+                }
                 if let Err(why) = self.topics[topic].table.apply(&row) {
                     return self.fail(format!("the {} cannot be held: {why}", self.name));
                 }
@@ -296,10 +320,13 @@ impl Follower {
     fn compare(&mut self, ids: &[(String, u128)]) {
         for (name, id) in ids {
             let Some(at) = self.topic(name) else { continue };
-            if self.ids[at] != 0 && *id != 0 && self.ids[at] != *id {
-                return self.fail(format!("topic `{name}` was made anew: what was read of it counts no more"));
+            match (self.ids[at], *id) {
+                // Whoever does not say it takes nothing back that is known.
+                (_, 0) => {}
+                (0, id) => self.ids[at] = id,
+                (known, id) if known == id => {}
+                _ => return self.fail(format!("topic `{name}` was made anew: what was read of it counts no more")),
             }
-            self.ids[at] = *id;
         }
     }
 

@@ -83,6 +83,52 @@ fn everything_is_read_before_it_is_fresh_and_what_comes_is_applied_before_the_ne
     assert!(rows.contains_key(&b"erasures/gone"[..]));
 }
 
+/// One that reads nothing yet: what it makes of answers.
+fn follower(rows: &Rows) -> Follower {
+    let mut follower = Follower::new("ledger", vec![topic("consent", rows)], Watch::new(Duration::from_secs(2)));
+    follower.places.grow(0, 3, |_| None);
+    follower
+}
+
+#[test]
+fn fewer_partitions_hold_it_up_and_fail_it_only_where_they_last() {
+    let (mut follower, now) = (follower(&Rows::default()), Instant::now());
+    follower.fewer(0, now);
+    follower.fewer(0, now + SHRUNK / 2);
+    assert!(!follower.failed && follower.watch.note().is_some_and(|note| note.contains("fewer")));
+    follower.fewer(0, now + SHRUNK);
+    assert!(follower.failed);
+}
+
+#[test]
+fn an_id_that_is_not_said_does_not_hide_another_topic() {
+    let mut follower = follower(&Rows::default());
+    for id in [0, 7, 0, 7] {
+        follower.compare(&[("consent".to_owned(), id)]);
+        assert!(!follower.failed);
+    }
+    follower.compare(&[("consent".to_owned(), 0)]);
+    follower.compare(&[("consent".to_owned(), 8)]);
+    assert!(follower.failed);
+}
+
+#[test]
+fn a_row_that_comes_again_replaces_nothing() {
+    let rows = Rows::default();
+    let mut follower = follower(&rows);
+    let row = |partition, offset, value| {
+        let (key, value) = (Some(&b"k"[..]), Some(value));
+        Event::Row(Row { topic: "consent", partition, offset, timestamp: None, key, value })
+    };
+    follower.take(row(1, 4, b"granted"));
+    follower.take(row(1, 5, b"withdrawn"));
+    follower.take(row(1, 4, b"granted"));
+    assert_eq!(rows.lock().unwrap()[&b"consent/k"[..]].as_deref(), Some(&b"withdrawn"[..]));
+    assert_eq!(follower.rows, 2);
+    follower.take(row(0, 0, b"granted"));
+    assert_eq!(follower.rows, 3, "another partition has offsets of its own");
+}
+
 #[test]
 fn a_snapshot_is_continued_where_it_ends() {
     let cluster = Cluster::start().unwrap();
