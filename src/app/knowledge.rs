@@ -181,7 +181,7 @@ impl Table for Fed {
                 self.wrong(LedgerFault::Regression, row, "its version went backwards; a denial is appended");
                 let key = key.unwrap_or_default().to_vec();
                 // The writer lives as long as this table does.
-                let _ = self.denials.send(Denial { topic: self.topic.clone(), key, value: denial });
+                let _ = self.denials.send(Denial { topic: self.topic.clone(), partition, key, value: denial });
             }
             Applied::Stop { why } => return Err(why.to_owned()),
         }
@@ -206,6 +206,8 @@ impl Table for Fed {
 /// A denial to be appended where a version went backwards. It holds a record key, and prints nothing.
 struct Denial {
     topic: Box<str>,
+    /// Where the row is: elsewhere it would not follow it.
+    partition: i32,
     key: Vec<u8>,
     value: Vec<u8>,
 }
@@ -258,7 +260,7 @@ fn deny(appender: &mut Option<Appender>, settings: &Settings, properties: &Prope
         Some(writer) => writer,
         None => appender.insert(Appender::new(settings, properties, "denials")?),
     };
-    writer.append(&denial.topic, &denial.key, Some(&denial.value), Instant::now() + ACKNOWLEDGED)?;
+    writer.append(&denial.topic, Some(denial.partition), &denial.key, Some(&denial.value), Instant::now() + ACKNOWLEDGED)?;
     writer.settle(ACKNOWLEDGED)
 }
 

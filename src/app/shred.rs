@@ -242,7 +242,7 @@ impl Work {
         for row in &rows {
             key.clear();
             row.write(&mut key);
-            appender.append(&self.topic, &key, None, Instant::now() + ACKNOWLEDGED)?;
+            appender.append(&self.topic, None, &key, None, Instant::now() + ACKNOWLEDGED)?;
         }
         appender.settle(ACKNOWLEDGED)?;
         Ok(rows.len())

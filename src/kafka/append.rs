@@ -56,10 +56,18 @@ impl Appender {
     }
 
     /// Hands one record over, waiting for room until `deadline`; `None` for a value is a tombstone. It is written when
-    /// [`Appender::settle`] says so.
-    pub fn append(&self, topic: &str, key: &[u8], value: Option<&[u8]>, deadline: Instant) -> Result<(), String> {
+    /// [`Appender::settle`] says so. What follows an earlier record under the same key names its `partition`: whoever wrote
+    /// that one may choose partitions in another way, and order, like compaction, holds within a partition only.
+    pub fn append(
+        &self,
+        topic: &str,
+        partition: Option<i32>,
+        key: &[u8],
+        value: Option<&[u8]>,
+        deadline: Instant,
+    ) -> Result<(), String> {
         let mut record = BaseRecord::to(topic).key(key);
-        record.payload = value;
+        (record.payload, record.partition) = (value, partition);
         loop {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),

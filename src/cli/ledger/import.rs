@@ -1,6 +1,7 @@
 //! `privet ledger import`: many records from JSON lines or CSV. All are read before the first is written, so that a broken
 //! file changes nothing.
 
+use super::too_old;
 use super::topic::{Topics, bar};
 use crate::cli::{common, output};
 use crate::event::Timestamp;
@@ -8,6 +9,7 @@ use crate::ledger::ConsentRecord;
 use crate::ledger::record::{Consent, Identity, Stated};
 use anyhow::{Context, bail};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -68,13 +70,20 @@ pub(super) fn run(topics: &Topics, args: &Args) -> anyhow::Result<ExitCode> {
         faults.iter().take(FAULTS_SAID).for_each(|fault| output::complain(format_args!("{fault}")));
         bail!("{} faults; nothing was written", faults.len());
     }
+    let found = topics.read(Some(records.iter().map(|(key, _)| key.clone()).collect()))?;
+    let old = records.iter().filter_map(|(key, json)| too_old(found.get(key)?, &ConsentRecord::read(json).ok()?));
+    let old: Vec<String> = old.collect();
+    if !old.is_empty() {
+        old.iter().take(FAULTS_SAID).for_each(|why| output::complain(format_args!("{why}")));
+        bail!("{} records are not newer than what the ledger has; nothing was written", old.len());
+    }
     if args.dry_run {
         output::complain(format_args!("{} records are in order; nothing was written", records.len()));
         return Ok(ExitCode::SUCCESS);
     }
     let (writer, bar) = (topics.writer()?, bar("writing", records.len() as u64));
     for (at, (key, value)) in records.iter().enumerate() {
-        writer.put(key, value)?;
+        writer.put(found.get(key), key, value)?;
         if (at as u64).is_multiple_of(STEP) {
             bar.set_position(at as u64);
         }
@@ -129,12 +138,12 @@ fn table(input: impl Read, name: &str, records: &mut Vec<Keyed>, faults: &mut Ve
     if let Some(unknown) = header.iter().find(|column| !COLUMNS.split(',').any(|known| known == *column)) {
         bail!("{name}: no such column as `{unknown}`; the columns are {COLUMNS}");
     }
-    let mut open: Option<ConsentRecord<'static>> = None;
+    let (mut open, mut closed): (Option<ConsentRecord<'static>>, _) = (None, BTreeSet::new());
     for (at, line) in reader.deserialize::<Line>().enumerate() {
         // The header is line 1.
         let place = || format!("{name}:{}", at + 2);
         let added = match line {
-            Ok(line) => add(&mut open, line, records),
+            Ok(line) => add(&mut open, &mut closed, line, records),
             Err(fault) => Err(column_fault(&fault)),
         };
         if let Err(why) = added {
@@ -161,7 +170,12 @@ fn column_fault(fault: &csv::Error) -> String {
 }
 
 /// One more purpose, of the subject of the line before or of a new one.
-fn add(open: &mut Option<ConsentRecord<'static>>, line: Line, records: &mut Vec<Keyed>) -> Result<(), String> {
+fn add(
+    open: &mut Option<ConsentRecord<'static>>,
+    closed: &mut BTreeSet<Vec<u8>>,
+    line: Line,
+    records: &mut Vec<Keyed>,
+) -> Result<(), String> {
     let Line { kind, value, purpose, state, at, since, expires, jurisdiction, version, vendors } = line;
     let time = |column: &str, text: Option<String>| -> Result<Option<Timestamp>, String> {
         let text = text.filter(|text| !text.is_empty());
@@ -170,15 +184,24 @@ fn add(open: &mut Option<ConsentRecord<'static>>, line: Line, records: &mut Vec<
     let (at, since, expires) = (time("at", at)?, time("since", since)?, time("expires", expires)?);
     let vendors = vendors.map(|names| names.split_whitespace().map(|name| Cow::Owned(name.to_owned())).collect::<Vec<_>>());
     let vendors = vendors.filter(|names| !names.is_empty());
-    let same = open.as_ref().is_some_and(|record| record.identity.kind == kind && record.identity.value == value);
-    if !same {
+    let jurisdiction = jurisdiction.filter(|place| !place.is_empty()).map(Cow::Owned);
+    let version = version.unwrap_or(0);
+    let same = open.as_ref().filter(|record| record.identity.kind == kind && record.identity.value == value);
+    if let Some(record) = same {
+        if record.version != version || record.jurisdiction != jurisdiction {
+            return Err("`version` or `jurisdiction` is another than in the subject's line before".to_owned());
+        }
+    } else {
         if let Some(before) = open.take() {
+            closed.insert(before.identity.key());
             close(before, records).map_err(|why| format!("the record before: {why}"))?;
         }
         let identity = Identity { kind: Cow::Owned(kind), value: Cow::Owned(value) };
-        let jurisdiction = jurisdiction.filter(|place| !place.is_empty()).map(Cow::Owned);
-        let (version, none) = (version.unwrap_or(0), Vec::new());
-        *open = Some(ConsentRecord { identity, aliases: vec![], jurisdiction, version, purposes: none, evidence: vec![] });
+        // The last of several records would be the only one that counts.
+        if closed.contains(&identity.key()) {
+            return Err("the subject had lines further up: sort the file by subject".to_owned());
+        }
+        *open = Some(ConsentRecord { identity, aliases: vec![], jurisdiction, version, purposes: vec![], evidence: vec![] });
     }
     if let Some(record) = open {
         record.purposes.push((Cow::Owned(purpose), Consent { state, at, since, expires, vendors }));
@@ -216,6 +239,27 @@ mod tests {
             [
                 r#"{"identity":{"kind":"user_id","value":"u1"},"version":3,"purposes":{"ads":{"state":"granted","at":"2026-11-01T09:00:00Z","vendors":["acme","*"]},"analytics":{"state":"denied"}}}"#,
                 r#"{"identity":{"kind":"email","value":"a,b@c.d"},"purposes":{"ads":{"state":"withdrawn","at":"2026-11-02T00:00:00Z"}}}"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn a_subject_that_comes_again_or_contradicts_itself_is_refused() {
+        let (_, faults) = of_csv(
+            "kind,value,purpose,state,jurisdiction,version\n\
+             user_id,u1,ads,denied,DE,3\n\
+             user_id,u1,mail,denied,DE,4\n\
+             user_id,u1,post,denied,,3\n\
+             user_id,u2,ads,denied,,\n\
+             user_id,u1,analytics,denied,DE,3\n",
+        );
+        let contradicts = "`version` or `jurisdiction` is another than in the subject's line before";
+        assert_eq!(
+            faults,
+            [
+                format!("people.csv:3: {contradicts}"),
+                format!("people.csv:4: {contradicts}"),
+                "people.csv:6: the subject had lines further up: sort the file by subject".to_owned(),
             ]
         );
     }

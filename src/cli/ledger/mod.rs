@@ -14,11 +14,12 @@ use crate::ledger::{ConsentRecord, Feed, Ledger};
 use anyhow::{Context, anyhow, bail};
 use clap::Subcommand;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use topic::{Snapshot, Topics};
+use topic::{Found, Rows, Topics};
 
 /// A consent record may be this large; far beyond what one holds.
 const RECORD_BYTES: u64 = 1 << 20;
@@ -101,14 +102,30 @@ fn put(topics: &Topics, file: &Path) -> anyhow::Result<ExitCode> {
         bail!("{}: it is larger than {RECORD_BYTES} bytes", about());
     }
     let record = ConsentRecord::read(text.trim_ascii()).with_context(about)?;
-    write(topics, &record)?;
+    let found = current(topics, &record.identity)?;
+    if let Some(why) = found.as_ref().and_then(|found| too_old(found, &record)) {
+        bail!("{why}; nothing was written");
+    }
+    write(topics, found.as_ref(), &record)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes one record and shows it once it is acknowledged.
-fn write(topics: &Topics, record: &ConsentRecord<'_>) -> anyhow::Result<()> {
+/// Why a record must not follow what was found: every ledger would take it for one that went back and deny its subject, or
+/// could not tell the two apart. A record that is there already may be written again, and one that nobody counts may
+/// follow another.
+fn too_old(found: &Found, record: &ConsentRecord<'_>) -> Option<String> {
+    let (version, highest) = (record.version, found.highest);
+    let same = || found.value.as_deref().and_then(|value| ConsentRecord::read(value).ok()).map(|was| was.to_json());
+    if version > highest || highest == 0 || (version == highest && same().as_deref() == Some(&record.to_json()[..])) {
+        return None;
+    }
+    Some(format!("version {version} is not above {highest}, the highest that the ledger has of this identity"))
+}
+
+/// Writes one record, behind what was found, and shows it once it is acknowledged.
+fn write(topics: &Topics, found: Option<&Found>, record: &ConsentRecord<'_>) -> anyhow::Result<()> {
     let (json, writer) = (record.to_json(), topics.writer()?);
-    writer.put(&record.identity.key(), &json)?;
+    writer.put(found, &record.identity.key(), &json)?;
     writer.settle()?;
     show(&json)
 }
@@ -121,20 +138,22 @@ fn show(line: &[u8]) -> anyhow::Result<()> {
 }
 
 /// What the topic says of an identity under its own name.
-fn current(topics: &Topics, who: &Identity<'_>) -> anyhow::Result<Option<Vec<u8>>> {
+fn current(topics: &Topics, who: &Identity<'_>) -> anyhow::Result<Option<Found>> {
     let key = who.key();
-    let Snapshot { mut rows, .. } = topics.read(Some(&key))?;
+    let mut rows: Rows = topics.read(Some(BTreeSet::from([key.clone()])))?;
     Ok(rows.remove(&key))
 }
 
 fn get(topics: &Topics, who: &str) -> anyhow::Result<ExitCode> {
-    match current(topics, &identity(who)?)? {
+    let who = identity(who)?;
+    match current(topics, &who)?.and_then(|found| found.value) {
         None => {
             output::complain(format_args!("no record under that identity"));
             Ok(ExitCode::FAILURE)
         }
         Some(value) => {
-            let record = ConsentRecord::read(&value).map_err(|why| anyhow!("the record cannot be read, and denies: {why}"))?;
+            let record =
+                topic::read(&who.key(), &value).map_err(|why| anyhow!("the record cannot be read, and denies: {why}"))?;
             show(&record.to_json())?;
             Ok(ExitCode::SUCCESS)
         }
@@ -143,28 +162,35 @@ fn get(topics: &Topics, who: &str) -> anyhow::Result<ExitCode> {
 
 fn withdraw(topics: &Topics, who: &str, purposes: &[String]) -> anyhow::Result<ExitCode> {
     let who = identity(who)?;
-    let value = current(topics, &who)?;
-    let before = value.as_deref().map(ConsentRecord::read).transpose();
-    // What cannot be read denies already; a record that can be read says so too, and for good.
-    let before = before.unwrap_or_else(|why| {
-        output::complain(format_args!("note: the record could not be read ({why}); it is replaced"));
-        None
-    });
-    write(topics, &withdrawn(before, who, purposes, Timestamp::now()))?;
+    let found = current(topics, &who)?;
+    let (record, replaced) = withdrawn(found.as_ref(), who, purposes, Timestamp::now());
+    if let Some(why) = replaced {
+        output::complain(format_args!("note: the record denied everything ({why}); every purpose is withdrawn"));
+    }
+    write(topics, found.as_ref(), &record)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The record after a withdrawal: its version one higher, everything else as it was.
+/// The record after a withdrawal: its version one higher, everything else as it was. Where the record that was found denies
+/// everything, as one does that cannot be read or whose version went back, every purpose is withdrawn whatever was named:
+/// anything else would give back what is denied. Then also why.
 fn withdrawn<'a>(
-    before: Option<ConsentRecord<'a>>,
+    found: Option<&'a Found>,
     identity: Identity<'a>,
     purposes: &'a [String],
     now: Timestamp,
-) -> ConsentRecord<'a> {
+) -> (ConsentRecord<'a>, Option<String>) {
+    let highest = found.map_or(0, |found| found.highest);
+    let (before, why) = match found.and_then(|found| found.value.as_deref()).map(|value| topic::read(&identity.key(), value)) {
+        None => (None, None),
+        Some(Ok(record)) if record.version < highest => (Some(record), Some("its version went back".to_owned())),
+        Some(Ok(record)) => (Some(record), None),
+        Some(Err(why)) => (None, Some(why)),
+    };
     let nothing = ConsentRecord { identity, aliases: vec![], jurisdiction: None, version: 0, purposes: vec![], evidence: vec![] };
     let mut record = before.unwrap_or(nothing);
     let withdrawn = Consent { state: Stated::Withdrawn, at: Some(now), since: None, expires: None, vendors: None };
-    let named: Vec<Cow<'a, str>> = match purposes.is_empty() {
+    let named: Vec<Cow<'a, str>> = match purposes.is_empty() || why.is_some() {
         false => purposes.iter().map(|name| Cow::Borrowed(name.as_str())).collect(),
         // Those that have no line of their own are withdrawn by the one for all.
         true => record.purposes.iter().map(|(name, _)| name.clone()).chain([EVERY_PURPOSE.into()]).collect(),
@@ -175,15 +201,15 @@ fn withdrawn<'a>(
             None => record.purposes.push((name, withdrawn.clone())),
         }
     }
-    record.version += 1;
-    record
+    record.version = highest.saturating_add(1);
+    (record, why)
 }
 
 fn export(topics: &Topics) -> anyhow::Result<ExitCode> {
-    let Snapshot { rows, .. } = topics.read(None)?;
+    let rows = topics.read(None)?;
     let (mut results, mut unreadable) = (output::results(), 0u64);
-    for value in rows.values() {
-        match ConsentRecord::read(value) {
+    for (key, value) in rows.iter().filter_map(|(key, found)| Some((key, found.value.as_deref()?))) {
+        match topic::read(key, value) {
             Ok(record) => {
                 results.write_all(&record.to_json())?;
                 writeln!(results)?;
@@ -231,14 +257,55 @@ fn feeds(config: &Config) -> Vec<(Feed, String)> {
 mod tests {
     use super::*;
 
-    fn record(text: &str) -> ConsentRecord<'_> {
-        ConsentRecord::read(text.as_bytes()).expect("a record")
+    fn found(values: &[&str]) -> Found {
+        let mut found = Found::default();
+        values.iter().for_each(|value| found.add(2, b"user_id:u1", Some(value.as_bytes())));
+        found
+    }
+
+    fn granted(version: u64) -> String {
+        format!(
+            r#"{{"identity":{{"kind":"user_id","value":"u1"}},"version":{version},"purposes":{{"ads":{{"state":"granted","at":"2026-01-01T00:00:00Z"}},"analytics":{{"state":"granted","at":"2026-01-01T00:00:00Z"}}}}}}"#
+        )
+    }
+
+    #[test]
+    fn a_withdrawal_from_what_denies_everything_withdraws_everything() {
+        let (old, other) = (granted(12), granted(3).replace("u1", "u2"));
+        for last in ["{", &other, &granted(11)] {
+            let (found, purposes) = (found(&[&old, last]), ["ads".to_owned()]);
+            let now = "2026-11-22T12:00:00Z".parse().unwrap();
+            let (record, why) = withdrawn(Some(&found), identity("user_id:u1").unwrap(), &purposes, now);
+            assert!(why.is_some(), "{last}");
+            assert_eq!((record.version, record.identity.key()), (13, b"user_id:u1".to_vec()), "{last}");
+            assert!(record.purposes.iter().any(|(name, _)| name == EVERY_PURPOSE), "{last}");
+            assert!(record.purposes.iter().all(|(_, consent)| consent.state == Stated::Withdrawn), "{last}");
+        }
+        let most = found(&[&granted(u64::MAX)]);
+        let (record, _) = withdrawn(Some(&most), identity("user_id:u1").unwrap(), &[], Timestamp::now());
+        assert_eq!(record.version, u64::MAX);
+    }
+
+    #[test]
+    fn a_version_that_is_not_above_the_highest_is_refused() {
+        let found = found(&[&granted(12), &granted(11)]);
+        let denied = granted(12).replace("granted", "denied");
+        for (next, refused) in [(granted(0), true), (granted(11), true), (denied, true), (granted(13), false)] {
+            let record = ConsentRecord::read(next.as_bytes()).unwrap();
+            assert_eq!(too_old(&found, &record).is_some(), refused, "{next}");
+        }
+        let (twelve, none) = (granted(12), granted(0));
+        let again = ConsentRecord::read(twelve.as_bytes()).unwrap();
+        assert_eq!(too_old(&super::tests::found(&[&twelve]), &again), None, "the same again");
+        let uncounted = ConsentRecord::read(none.as_bytes()).unwrap();
+        assert_eq!(too_old(&super::tests::found(&[&none.replace("granted", "denied")]), &uncounted), None, "nobody counts");
     }
 
     fn after(before: Option<&str>, purposes: &[&str]) -> String {
         let purposes: Vec<String> = purposes.iter().map(|name| (*name).to_owned()).collect();
         let now = "2026-11-22T12:00:00Z".parse().unwrap();
-        let record = withdrawn(before.map(record), identity("user_id:u1").unwrap(), &purposes, now);
+        let found = before.map(|before| found(&[before]));
+        let (record, _) = withdrawn(found.as_ref(), identity("user_id:u1").unwrap(), &purposes, now);
         String::from_utf8(record.to_json()).unwrap()
     }
 

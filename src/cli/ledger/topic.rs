@@ -7,10 +7,10 @@ use crate::event::Timestamp;
 use crate::kafka::append::Appender;
 use crate::kafka::follow::{Follow, Standing, Table, Topic, Watch};
 use crate::kafka::{Row, Settings};
-use crate::ledger::{Applied, Change, Feed, Ledger};
+use crate::ledger::{Applied, Change, ConsentRecord, Feed, Ledger};
 use anyhow::{Context, anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,9 +31,36 @@ pub(super) struct Topics {
     all: Vec<(Feed, String)>,
 }
 
-/// The rows of the consent topic as they stand: the last value of each key that was not deleted.
-pub(super) struct Snapshot {
-    pub(super) rows: BTreeMap<Vec<u8>, Vec<u8>>,
+/// The rows of the consent topic as they stand, by key.
+pub(super) type Rows = BTreeMap<Vec<u8>, Found>;
+
+/// What the topic says last under one key.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Where: what follows it must be written there too, or nobody knows which of the two comes last.
+    pub(super) partition: i32,
+    /// The value; `None` where it was deleted.
+    pub(super) value: Option<Vec<u8>>,
+    /// The highest version since it was deleted last, as the ledger counts: a record below it denies.
+    pub(super) highest: u64,
+}
+
+impl Found {
+    /// One more record of the key.
+    pub(super) fn add(&mut self, partition: i32, key: &[u8], value: Option<&[u8]>) {
+        let version = match value.map(|value| read(key, value)) {
+            None => 0,
+            Some(Ok(record)) => self.highest.max(record.version),
+            Some(Err(_)) => self.highest,
+        };
+        *self = Found { partition, value: value.map(<[u8]>::to_vec), highest: version };
+    }
+}
+
+/// A record as the ledger reads it: one under the key of somebody else is none.
+pub(super) fn read<'a>(key: &[u8], value: &'a [u8]) -> Result<ConsentRecord<'a>, String> {
+    let record = ConsentRecord::read(value).map_err(|why| why.to_string())?;
+    if record.identity.is_key(key) { Ok(record) } else { Err("it is under the key of another identity".to_owned()) }
 }
 
 /// What applying every record came to.
@@ -41,6 +68,7 @@ pub(super) struct Snapshot {
 pub(super) struct Counts {
     pub(super) rows: u64,
     pub(super) undecodable: u64,
+    /// Keys whose version went back and that nothing has answered since.
     pub(super) regressions: u64,
     pub(super) took: Duration,
 }
@@ -52,25 +80,29 @@ impl Topics {
         Ok(Topics { settings, properties, consent: ledger.topic.clone(), all: feeds(config) })
     }
 
-    /// Every row, or only the one under a key.
-    pub(super) fn read(&self, only: Option<&[u8]>) -> anyhow::Result<Snapshot> {
-        let rows = Arc::new(Mutex::new(BTreeMap::new()));
-        let table = Collected { rows: rows.clone(), only: only.map(<[u8]>::to_vec) };
+    /// Every row, or only those under some keys.
+    pub(super) fn read(&self, only: Option<BTreeSet<Vec<u8>>>) -> anyhow::Result<Rows> {
+        let rows = Arc::new(Mutex::new(Rows::new()));
+        let table = Collected { rows: rows.clone(), only };
         self.follow(vec![Topic { name: self.consent.clone(), from: Vec::new(), table: Box::new(table) }])?;
         let rows = std::mem::take(&mut *rows.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(Snapshot { rows })
+        Ok(rows)
     }
 
     /// Applies every record of all feeds to a ledger, as `privet run` does.
     pub(super) fn apply(&self, ledger: &Arc<Ledger>) -> anyhow::Result<Counts> {
         let (counts, begun) = (Arc::new(Mutex::new(Counts::default())), Instant::now());
+        let regressed = Arc::new(Mutex::new(BTreeSet::new()));
         let topics = self.all.iter().map(|(feed, name)| {
-            let table = Box::new(Applying { feed: *feed, ledger: ledger.clone(), counts: counts.clone() });
+            let table =
+                Box::new(Applying { feed: *feed, ledger: ledger.clone(), counts: counts.clone(), regressed: regressed.clone() });
             Topic { name: name.clone(), from: Vec::new(), table }
         });
         self.follow(topics.collect())?;
         let counts = *counts.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Counts { took: begun.elapsed(), ..counts })
+        let regressed = regressed.lock().unwrap_or_else(PoisonError::into_inner);
+        let regressions = regressed.iter().filter(|key: &&Vec<u8>| ledger.needs_denial(key)).count() as u64;
+        Ok(Counts { regressions, took: begun.elapsed(), ..counts })
     }
 
     pub(super) fn writer(&self) -> anyhow::Result<Writer> {
@@ -116,20 +148,17 @@ pub(super) fn bar(what: &'static str, total: u64) -> ProgressBar {
     style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
 }
 
-/// Keeps the last value of each key.
+/// Keeps what was said last under each key.
 struct Collected {
-    rows: Arc<Mutex<BTreeMap<Vec<u8>, Vec<u8>>>>,
-    only: Option<Vec<u8>>,
+    rows: Arc<Mutex<Rows>>,
+    only: Option<BTreeSet<Vec<u8>>>,
 }
 
 impl Table for Collected {
     fn apply(&mut self, row: &Row<'_>) -> Result<(), String> {
-        let Some(key) = row.key.filter(|key| self.only.as_deref().is_none_or(|only| only == *key)) else { return Ok(()) };
+        let Some(key) = row.key.filter(|key| self.only.as_ref().is_none_or(|only| only.contains(*key))) else { return Ok(()) };
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        match row.value {
-            Some(value) => drop(rows.insert(key.to_vec(), value.to_vec())),
-            None => drop(rows.remove(key)),
-        }
+        rows.entry(key.to_vec()).or_default().add(row.partition, key, row.value);
         Ok(())
     }
 }
@@ -139,6 +168,8 @@ struct Applying {
     feed: Feed,
     ledger: Arc<Ledger>,
     counts: Arc<Mutex<Counts>>,
+    /// Keys whose version went back at some point.
+    regressed: Arc<Mutex<BTreeSet<Vec<u8>>>>,
 }
 
 impl Table for Applying {
@@ -151,7 +182,10 @@ impl Table for Applying {
         match applied {
             Applied::Stored | Applied::Restricted | Applied::Removed => {}
             Applied::Undecodable { .. } => counts.undecodable += 1,
-            Applied::Regression { .. } => counts.regressions += 1,
+            Applied::Regression { .. } => {
+                let mut regressed = self.regressed.lock().unwrap_or_else(PoisonError::into_inner);
+                regressed.insert(key.unwrap_or_default().to_vec());
+            }
             Applied::Stop { why } => return Err(format!("the ledger cannot be held: {why}")),
         }
         Ok(())
@@ -165,8 +199,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn put(&self, key: &[u8], value: &[u8]) -> anyhow::Result<()> {
-        self.appender.append(&self.topic, key, Some(value), Instant::now() + PATIENCE).map_err(|why| anyhow!(why))
+    /// Hands over what follows `found`, or the first record of a key.
+    pub(super) fn put(&self, found: Option<&Found>, key: &[u8], value: &[u8]) -> anyhow::Result<()> {
+        let (partition, deadline) = (found.map(|found| found.partition), Instant::now() + PATIENCE);
+        self.appender.append(&self.topic, partition, key, Some(value), deadline).map_err(|why| anyhow!(why))
     }
 
     /// Waits until everything was acknowledged by all replicas.
