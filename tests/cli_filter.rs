@@ -263,7 +263,9 @@ fn the_ledger_comes_from_files() {
         (code, first.map_or(Value::Null, |decision| decision["reason"].clone()), err)
     };
     assert_eq!(reason(&[]).1, json!("ledger_stale"));
-    assert_eq!(reason(&["--erasures", &erased]).1, json!("ledger_stale"), "suppressions alone are no consent");
+    let (code, found, err) = reason(&["--erasures", &erased]);
+    assert_eq!((code, found), (2, Value::Null), "suppressions alone are no consent, and nothing would apply them");
+    assert!(err.contains("--erasures needs --ledger"), "{err}");
     assert_eq!(reason(&["--ledger", &granted]).1, json!("consent_granted"));
     assert_eq!(reason(&["--ledger", &granted, "--erasures", &erased]).1, json!("suppressed"));
     let (code, found, err) = reason(&["--ledger", &broken]);

@@ -70,12 +70,17 @@ pub(crate) struct LedgerFiles {
 const LINE_BYTES: u64 = 1 << 20;
 
 impl LedgerFiles {
-    /// The ledger of the files. Without `--ledger` none: it could not be said to be fresh. Where the policy asks no ledger,
-    /// suppressions alone are enough.
+    /// The ledger of the files. Without either none: it could not be said to be fresh. Where the policy asks no ledger,
+    /// suppressions alone are enough; where it asks one they are refused alone, since nothing would apply them.
     pub(crate) fn load(&self, plan: &Plan, keys: &KeySet) -> anyhow::Result<Option<Arc<Ledger>>> {
         let is_asked = plan.streams.iter().any(|stream| stream.ledger().is_some());
-        if self.ledger.is_none() && (is_asked || self.erasures.is_none()) {
-            return Ok(None);
+        match (&self.ledger, &self.erasures) {
+            (None, None) => return Ok(None),
+            (None, Some(_)) if is_asked => {
+                let why = "--erasures needs --ledger where a stream of the policy asks the ledger (it may be an empty file)";
+                return Err(super::Usage(why.to_owned()).into());
+            }
+            (Some(_), _) | (None, Some(_)) => {}
         }
         let ledger = Ledger::new(keys);
         for (feed, file) in [(Feed::Consent, &self.ledger), (Feed::Erasures, &self.erasures)] {
