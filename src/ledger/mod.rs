@@ -33,7 +33,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use store::Store;
-use suppress::Suppressions;
+use suppress::{Named, Suppressions};
 
 /// The two compacted topics that feed a ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,12 +217,16 @@ impl Ledger {
         scratch.new_aliases.clear();
         let Some(value) = value else { return Ok(self.forget(digest, old.is_some(), scratch)) };
         let highest = old.as_ref().map_or(0, |(_, shape)| row::version(shape, &scratch.old_words));
+        let place = old.as_ref().and_then(|(_, shape)| shape.place);
         let read = ConsentRecord::read(value).and_then(|record| match record.identity.is_key(key) {
             true => Ok(record),
             false => Err(Unreadable("a consent record under the key of another identity")),
         });
         let (shape, applied) = match &read {
-            Err(Unreadable(why)) => (scratch.packer.refuse(Refused::Unreadable, highest), Some(Applied::Undecodable { why })),
+            Err(Unreadable(why)) => {
+                scratch.new_aliases.extend_from_slice(&scratch.old_aliases);
+                (scratch.packer.refuse(Refused::Unreadable, highest, place), Some(Applied::Undecodable { why }))
+            }
             Ok(record) => {
                 let aliases = record.aliases.iter().map(|alias| self.digests.of(&alias.kind, &alias.value));
                 scratch.new_aliases.extend(aliases.filter(|alias| *alias != digest));
@@ -230,7 +234,12 @@ impl Ledger {
                 scratch.new_aliases.dedup();
                 if record.version < highest {
                     let denial = denial(record, highest.saturating_add(1), value);
-                    (scratch.packer.refuse(Refused::Regressed, highest), Some(Applied::Regression { denial }))
+                    // Who was found by an old name is denied by it too.
+                    let Scratch { old_aliases, new_aliases, .. } = &mut *scratch;
+                    let fresh: Vec<Digest> = new_aliases.iter().filter(|alias| !old_aliases.contains(alias)).copied().collect();
+                    new_aliases.clone_from(old_aliases);
+                    new_aliases.extend(fresh.into_iter().take(record::MOST_ALIASES.saturating_sub(old_aliases.len())));
+                    (scratch.packer.refuse(Refused::Regressed, highest, place), Some(Applied::Regression { denial }))
                 } else {
                     (scratch.packer.pack(record, &self.shapes)?, None)
                 }
@@ -292,8 +301,9 @@ impl Ledger {
 
     fn apply_suppression(&self, key: &[u8], value: Option<&[u8]>) -> Result<Applied, Full> {
         let (digest, form, unreadable_key) = self.digests.of_suppression_key(key);
+        let named = if key.starts_with(b"digest:") { Named::ByDigest } else { Named::Openly };
         let Some(value) = value else {
-            self.suppressions.lift(digest);
+            self.suppressions.lift(digest, named);
             return Ok(Applied::Removed);
         };
         let read = Suppression::read(value).and_then(|record| match &record.identity {
@@ -315,7 +325,7 @@ impl Ledger {
                 }
             }
         }
-        let is_first_of_its_form = self.suppressions.put(digest, form, &purposes)?;
+        let is_first_of_its_form = self.suppressions.put(digest, named, form, &purposes)?;
         // Nobody was looked up by hashes of this form before.
         self.recent.push([if is_first_of_its_form { Digest::EVERYONE } else { digest }]);
         Ok(match (read.err(), unreadable_key) {

@@ -116,7 +116,9 @@ pub struct ConsentRecord<'a> {
 impl<'a> ConsentRecord<'a> {
     /// Reads a record: JSON where it begins with a brace, else protobuf.
     pub fn read(value: &'a [u8]) -> Result<ConsentRecord<'a>, Unreadable> {
-        let record = read(value, wire::consent, Unreadable("no JSON of a consent record"))?;
+        let mut record: ConsentRecord<'a> = read(value, wire::consent, Unreadable("no JSON of a consent record"))?;
+        // An empty text is what protobuf writes for none.
+        record.jurisdiction = record.jurisdiction.filter(|text| !text.is_empty());
         record.check()?;
         Ok(record)
     }

@@ -71,8 +71,8 @@ impl Packer {
         Ok(purpose)
     }
 
-    /// A row that denies everything.
-    pub(super) fn refuse(&mut self, why: Refused, version: u64) -> Shape {
+    /// A row that denies everything, where its subject was.
+    pub(super) fn refuse(&mut self, why: Refused, version: u64, place: Option<Jurisdiction>) -> Shape {
         self.parts.clear();
         let choice = match why {
             Refused::Unreadable => Choice::Broken,
@@ -88,7 +88,7 @@ impl Packer {
             has_millis: false,
         };
         self.parts.push((part, [0; 3], 0));
-        self.finish(version, None, why == Refused::Regressed)
+        self.finish(version, place, why == Refused::Regressed)
     }
 
     fn finish(&mut self, version: u64, place: Option<Jurisdiction>, regressed: bool) -> Shape {

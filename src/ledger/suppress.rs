@@ -6,10 +6,20 @@ use super::shapes::PurposeName;
 use super::store::{NoRoom, Store};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// How a key of the topic says whom it is about. An erasure is made anonymous by writing the second and taking back the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// By name, or a hash of it.
+    Openly,
+    /// By the ledger's own digest.
+    ByDigest,
+}
+
 /// The list.
 pub(super) struct Suppressions {
-    /// The tag is the form; no words are all purposes.
-    rows: Store,
+    /// By how they were named, in the order of [`Named`]: the keys are different records of the topic, so each is lifted by its
+    /// own tombstone. The tag is the form; no words are all purposes.
+    rows: [Store; 2],
     /// How many are known by each hash, in the order of [`Hash::ALL`]: what nobody is known by is not computed.
     hashed: [AtomicUsize; 3],
 }
@@ -31,12 +41,12 @@ fn position(hash: Hash) -> usize {
 
 impl Suppressions {
     pub(super) fn new() -> Suppressions {
-        Suppressions { rows: Store::new(), hashed: Default::default() }
+        Suppressions { rows: [Store::new(), Store::new()], hashed: Default::default() }
     }
 
-    /// How many identities are suppressed.
+    /// How many suppressions stand: one who is named in both ways counts twice.
     pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        self.rows.iter().map(Store::len).sum()
     }
 
     /// Whether anybody is known by that hash.
@@ -45,40 +55,44 @@ impl Suppressions {
     }
 
     /// Suppresses for these purposes, or for all where none is named. True for the first one known by its hash.
-    pub(super) fn put(&self, digest: Digest, form: Form, purposes: &[PurposeName]) -> Result<bool, NoRoom> {
+    pub(super) fn put(&self, digest: Digest, named: Named, form: Form, purposes: &[PurposeName]) -> Result<bool, NoRoom> {
         let words: Vec<u32> = purposes.iter().map(|purpose| purpose.number()).collect();
         // The new count is there before the row, and the old one goes after it: nobody fails to look meanwhile.
         let is_first = match form {
             Form::Plain => false,
             Form::Hashed(hash) => self.hashed[position(hash)].fetch_add(1, Ordering::AcqRel) == 0,
         };
-        let before = self.form(digest);
-        self.rows.put(digest, tag(form), &words)?;
+        let rows = self.rows(named);
+        let before = form_of(rows, digest);
+        rows.put(digest, tag(form), &words)?;
         self.uncount(before);
         Ok(is_first)
     }
 
-    /// Suppresses no more.
-    pub(super) fn lift(&self, digest: Digest) {
-        let before = self.form(digest);
-        self.rows.remove(digest);
+    /// Suppresses no more by that name; what was said under the other stands.
+    pub(super) fn lift(&self, digest: Digest, named: Named) {
+        let rows = self.rows(named);
+        let before = form_of(rows, digest);
+        rows.remove(digest);
         self.uncount(before);
     }
 
     /// Whether it is suppressed, and `each` purpose, [`PurposeName::EVERY`] where it is for all.
     pub(super) fn get(&self, digest: Digest, mut each: impl FnMut(PurposeName)) {
-        if self.rows.len() == 0 {
-            return;
+        for rows in self.rows.iter().filter(|rows| rows.len() > 0) {
+            rows.get(digest, |_, words| match words {
+                [] => each(PurposeName::EVERY),
+                words => words.iter().for_each(|word| each(PurposeName::from_number(*word))),
+            });
         }
-        self.rows.get(digest, |_, words| match words {
-            [] => each(PurposeName::EVERY),
-            words => words.iter().for_each(|word| each(PurposeName::from_number(*word))),
-        });
     }
 
-    /// The tag of a row, 0 where there is none.
-    fn form(&self, digest: Digest) -> u32 {
-        self.rows.get(digest, |tag, _| tag).unwrap_or(0)
+    fn rows(&self, named: Named) -> &Store {
+        let [openly, by_digest] = &self.rows;
+        match named {
+            Named::Openly => openly,
+            Named::ByDigest => by_digest,
+        }
     }
 
     fn uncount(&self, tag: u32) {
@@ -86,4 +100,9 @@ impl Suppressions {
             count.fetch_sub(1, Ordering::AcqRel);
         }
     }
+}
+
+/// The tag of a row, 0 where there is none.
+fn form_of(rows: &Store, digest: Digest) -> u32 {
+    rows.get(digest, |tag, _| tag).unwrap_or(0)
 }

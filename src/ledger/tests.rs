@@ -296,8 +296,28 @@ fn who_is_suppressed_is_found_by_name_and_by_hash() {
     assert_eq!(suppressed(&ledger, "user_id", "u1"), ["a", "b"]);
     assert_eq!(ledger.suppressed(), 1);
     let anonymous = ledger.digests().anonymous_key(b"user_id:u1");
-    suppress(&ledger, std::str::from_utf8(&anonymous).unwrap(), None);
-    assert!(suppressed(&ledger, "user_id", "u1").is_empty(), "both keys are the same place");
+    let anonymous = std::str::from_utf8(&anonymous).unwrap();
+    suppress(&ledger, anonymous, None);
+    assert_eq!(suppressed(&ledger, "user_id", "u1"), ["a", "b"], "a tombstone lifts what its own key said");
+    // An erasure is made anonymous.
+    suppress(&ledger, anonymous, Some("{}"));
+    suppress(&ledger, "user_id:u1", None);
+    assert_eq!(suppressed(&ledger, "user_id", "u1"), ["*"]);
+    suppress(&ledger, anonymous, None);
+    assert!(suppressed(&ledger, "user_id", "u1").is_empty());
+}
+
+#[test]
+fn a_record_that_is_refused_keeps_the_old_names_and_the_place() {
+    let members = format!(r#","version":5,"jurisdiction":"DE","aliases":[{{"kind":"cookie","value":"c1"}}]{GRANTED}"#);
+    let regressed = format!(r#","version":4,"aliases":[{{"kind":"cookie","value":"c2"}}]{GRANTED}"#);
+    for (members_then, choice) in [(r#","nonsense":1"#, Choice::Broken), (&*regressed, Choice::Denied)] {
+        let ledger = ledger();
+        put_u1(&ledger, &members);
+        put_u1(&ledger, members_then);
+        assert_eq!(found(&ledger, "cookie", "c1"), [[("*".to_owned(), choice)]]);
+        assert_eq!(ledger.held("user_id", "u1").unwrap().place, Some(Jurisdiction::from_event(Some("DE"), None).unwrap()));
+    }
 }
 
 const SHA256_OF_ADA: &str = "cfe00dde46ef942601ffafb9e2825e802858b460e586b8305b344c1eb826357d";
