@@ -94,7 +94,8 @@ impl Join {
         let grants = counts && facts.granting_rows == 0;
         for row in 0..rows.len() {
             if let Some(place) = rows.place(row) {
-                if facts.is_place_assumed {
+                // A place from a row that grants nothing here stands beside the assumed one: the stricter rules hold.
+                if grants && facts.is_place_assumed {
                     facts.is_place_assumed = false;
                     facts.jurisdictions.clear();
                 }

@@ -226,7 +226,9 @@ impl PlanJudge {
     /// Takes data keys for `encrypt` from there, and writes new ones to that topic with the records of their first use.
     /// Without it a policy that encrypts quarantines.
     pub fn with_data_keys(self, topic: impl Into<String>, data_keys: DataKeys) -> PlanJudge {
-        PlanJudge { engine: Engine::with_data_keys(self.limits, data_keys), key_topic: Some(topic.into()), ..self }
+        let mut engine = Engine::with_data_keys(self.limits, data_keys);
+        engine.set_ledger(self.asked.as_ref().map(|asked| asked.known.ledger.clone()));
+        PlanJudge { engine, key_topic: Some(topic.into()), ..self }
     }
 
     /// Writes the data keys that the record has needed for the first time.
