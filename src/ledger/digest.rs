@@ -71,6 +71,15 @@ pub struct HashBuffers {
 }
 
 impl HashBuffers {
+    /// The text trimmed and lower-cased.
+    fn lower_case(&mut self, value: &str) -> &[u8] {
+        self.lower.clear();
+        for letter in value.trim().chars().flat_map(char::to_lowercase) {
+            self.lower.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        &self.lower
+    }
+
     /// Forgets whom it was used for.
     pub fn clear(&mut self) {
         self.lower.clear();
@@ -132,14 +141,16 @@ impl Digests {
         .into_bytes()
     }
 
+    /// The digest of an identity trimmed and lower-cased, where that is another text.
+    pub(super) fn of_lower_case(&self, kind: &str, value: &str, buffers: &mut HashBuffers) -> Option<Digest> {
+        let lower = buffers.lower_case(value);
+        (lower != value.as_bytes()).then(|| self.mac(&[kind.as_bytes(), b":", lower]))
+    }
+
     /// The digests of one hash of an identity: of the text as it stands, and of the text trimmed and lower-cased, the form
     /// in which e-mail addresses are hashed.
     pub(super) fn of_hashes(&self, kind: &str, value: &str, hash: Hash, buffers: &mut HashBuffers) -> [Option<Digest>; 2] {
-        let lower = &mut buffers.lower;
-        lower.clear();
-        for letter in value.trim().chars().flat_map(char::to_lowercase) {
-            lower.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
-        }
+        let lower = buffers.lower_case(value);
         let of = |bytes: &[u8]| {
             let mut hex = [0u8; 64];
             let length = match hash {

@@ -117,8 +117,14 @@ impl Ledger {
         looked_up: &mut Vec<Digest>,
         each: &mut dyn FnMut(PurposeName),
     ) {
+        // Noted also while nobody is suppressed: the first may be before the batch ends.
+        let lower = self.digests.of_lower_case(kind, value, buffers);
+        looked_up.extend(lower);
         if self.suppressions.len() == 0 {
             return;
+        }
+        if let Some(lower) = lower {
+            self.suppressions.get(lower, &mut *each);
         }
         self.suppressions.get(plain, &mut *each);
         for hash in Hash::ALL.into_iter().filter(|hash| self.suppressions.uses(*hash)) {

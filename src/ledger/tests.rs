@@ -294,6 +294,7 @@ fn who_is_suppressed_is_found_by_name_and_by_hash() {
     let ledger = ledger();
     suppress(&ledger, "user_id:u1", Some(r#"{"identity":{"kind":"user_id","value":"u1"},"purposes":["a","b"],"request":"r"}"#));
     assert_eq!(suppressed(&ledger, "user_id", "u1"), ["a", "b"]);
+    assert_eq!(suppressed(&ledger, "user_id", " U1 "), ["a", "b"], "as with a hash");
     assert_eq!(ledger.suppressed(), 1);
     let anonymous = ledger.digests().anonymous_key(b"user_id:u1");
     let anonymous = std::str::from_utf8(&anonymous).unwrap();
