@@ -200,9 +200,14 @@ fn flood(seq: u64) -> Input {
     Input { value: Some(if seq.is_multiple_of(2) { whole } else { broken }), ..input(seq) }
 }
 
-/// The broker ends in order, then at once, and comes back.
+/// The broker ends in order, then at once, and comes back. Privet reaches it again once it leads its partitions: a broker
+/// alone that is asked to void a transaction sooner calls it voided without a marker in any partition that it does not know
+/// to be its own yet (seen on Kafka 4.3.1, in dumps of its logs), and the producer's next commit makes those records count.
+/// No client can see that or mend it, and where others know the leaders it does not happen.
 pub(crate) fn a_broker_that_is_bounced(stage: &mut Stage) {
-    let scene = stage.scene("bounce");
+    let Some((mut scene, proxy)) = stage.detour("bounce") else { return };
+    // Nor may the coordinator void it of its own accord while it starts.
+    scene.client_settings.push(("transaction.timeout.ms".to_owned(), "60000".to_owned()));
     let events = std::thread::scope(|scope| {
         let load = Load::start(scope, &scene, 2_000);
         let mut privet = scene.run();
@@ -214,8 +219,10 @@ pub(crate) fn a_broker_that_is_bounced(stage: &mut Stage) {
                 super::kit::absent("faults/bounce", "PRIVET_TEST_KAFKA names a cluster that is not ours to bounce");
                 break;
             }
+            proxy.silence(true);
             std::thread::sleep(stage.dice.time(200, 1_500));
             stage.kafka.start_again();
+            proxy.silence(false);
             done = wait_further(&scene, done);
         }
         assert!(done > 0 && privet.is_running(), "it gave up:\n{}", privet.log());

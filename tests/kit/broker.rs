@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::metadata::Metadata;
 
 use super::{free_port, skip, temp_root};
 
@@ -123,13 +124,18 @@ fn start() -> Result<Kafka, String> {
     Ok(Kafka { bootstrap, secure: Some(secure), detour: Some(detour), guard: Some(Mutex::new(guard)) })
 }
 
+/// Whether a broker answers, and leads every partition that there is.
 fn answers(bootstrap: &str) -> bool {
+    let leads = |metadata: &Metadata| {
+        let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        !metadata.brokers().is_empty() && partitions.all(|partition| partition.leader() >= 0)
+    };
     let client = ClientConfig::new()
         .set("bootstrap.servers", bootstrap)
         .set("reconnect.backoff.max.ms", "200")
         .set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg)
         .create::<BaseConsumer>();
-    client.is_ok_and(|c| c.fetch_metadata(None, Duration::from_secs(2)).is_ok_and(|m| !m.brokers().is_empty()))
+    client.is_ok_and(|c| c.fetch_metadata(None, Duration::from_secs(2)).is_ok_and(|metadata| leads(&metadata)))
 }
 
 struct Ports {
