@@ -46,6 +46,8 @@ impl Join {
             return;
         }
         self.names.follow(plan);
+        // They stand first until a row that may grant names a place.
+        let mut assumed = if facts.is_place_assumed { facts.jurisdictions.len() } else { 0 };
         let names_person = scratch.identities(stream).any(|(named, _, _)| named == Named::Person);
         for (named, kind, value) in scratch.identities(stream) {
             // What a device says neither silences a person who is named beside it nor speaks for them.
@@ -60,7 +62,13 @@ impl Join {
             }
             looked_up.extend_from_slice(self.rows.digests());
             if let Some(signal) = source {
-                self.state(plan, ledger, signal, counts, facts);
+                self.state(plan, ledger, signal, counts, &mut assumed, facts);
+            }
+        }
+        // Noted twice, it is still one place.
+        for at in (0..assumed).rev() {
+            if facts.jurisdictions[at + 1..].contains(&facts.jurisdictions[at]) {
+                facts.jurisdictions.remove(at);
             }
         }
         self.hashes.clear();
@@ -86,7 +94,7 @@ impl Join {
 
     /// Makes statements of what the rows of one identity say. All denials count; grants only those of the first
     /// identity that has a row.
-    fn state(&mut self, plan: &Plan, ledger: &Ledger, signal: usize, counts: bool, facts: &mut Facts) {
+    fn state(&mut self, plan: &Plan, ledger: &Ledger, signal: usize, counts: bool, assumed: &mut usize, facts: &mut Facts) {
         let Join { rows, names, hashes: _ } = self;
         if rows.is_crowd() {
             facts.statements.push(Statement { signal, denied: ALL, ..Statement::default() });
@@ -97,9 +105,11 @@ impl Join {
                 // A place from a row that grants nothing here stands beside the assumed one: the stricter rules hold.
                 if grants && facts.is_place_assumed {
                     facts.is_place_assumed = false;
-                    facts.jurisdictions.clear();
+                    // What rows said before stays.
+                    facts.jurisdictions.drain(..std::mem::take(assumed));
                 }
-                if !facts.jurisdictions.contains(&place) {
+                // One that is assumed too is noted again: it must outlast the assumption.
+                if !facts.jurisdictions[*assumed..].contains(&place) {
                     facts.jurisdictions.push(place);
                 }
             }

@@ -5,13 +5,13 @@
 use super::kit::{NOW, at};
 use jiff::ToSpan;
 use privet::decode::Limits;
-use privet::event::{Record, StreamId};
+use privet::event::{Jurisdiction, Record, StreamId};
 use privet::keys::KeySet;
 use privet::ledger::{Feed, Ledger};
 use privet::pipeline::Engine;
 use privet::plan::Plan;
 use privet::policy::compile;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The event happened so many days ago.
@@ -303,4 +303,36 @@ fn every_row_of_a_person_a_device_and_who_claims_it() {
     ];
     assert_eq!(seen.keys().copied().collect::<Vec<_>>(), reasons);
     assert!(seen.values().sum::<usize>() > 10_000, "{seen:?}");
+}
+
+#[test]
+fn only_a_row_that_may_grant_takes_the_place_of_the_assumed_one() {
+    // The device is listed first; `otherwise` is DE.
+    for (person, device, expected) in [
+        (None, Some("FR"), &["FR"][..]),
+        (Some(None), Some("FR"), &["DE", "FR"]),
+        (Some(None), Some("DE"), &["DE"]),
+        (Some(Some("US")), None, &["US"]),
+        (Some(Some("US")), Some("FR"), &["FR", "US"]),
+        (Some(Some("US")), Some("DE"), &["DE", "US"]),
+    ] {
+        let ledger = Ledger::for_trial();
+        for (kind, value, place) in [("user_id", "u1", person.flatten()), ("device", "d1", device)] {
+            let Some(place) = place else { continue };
+            let json =
+                format!(r#"{{"identity":{{"kind":"{kind}","value":"{value}"}},"jurisdiction":"{place}","purposes":{{}}}}"#);
+            assert!(ledger.apply_json(Feed::Consent, json.as_bytes()).is_ok());
+        }
+        let mut engine = Engine::new(Limits::default());
+        engine.set_ledger(Some(Arc::new(ledger)));
+        let user = if person.is_some() { r#","user":"u1""# } else { "" };
+        let event = format!(r#"{{"at":"{}","device":"d1"{user}}}"#, days_ago(EVENT));
+        let record =
+            Record { position: Default::default(), timestamp: None, key: None, value: Some(event.as_bytes()), headers: &[] };
+        engine.evaluate(&plan(Party::First), StreamId(0), &record, at(NOW), &mut |_, _| {});
+        assert_eq!(engine.facts().jurisdictions.len(), expected.len(), "{person:?} {device:?}");
+        let places: BTreeSet<String> = engine.facts().jurisdictions.iter().map(|place| format!("{place:?}")).collect();
+        let place = |country: &&str| format!("{:?}", Jurisdiction::from_event(Some(country), None).expect("a place"));
+        assert_eq!(places, expected.iter().map(place).collect(), "{person:?} {device:?}");
+    }
 }
