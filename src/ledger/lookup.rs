@@ -41,7 +41,7 @@ impl Rows {
         self.found.is_empty()
     }
 
-    /// Whether so many rows claim the identity that none was looked at: everything is denied.
+    /// Whether so many rows claim the identity that none was looked at, or one cannot be read: everything is denied.
     pub fn is_crowd(&self) -> bool {
         self.is_crowd
     }
@@ -86,7 +86,7 @@ impl Ledger {
         rows.digests.push(identity);
         self.copy(identity, rows);
         let mut claims = std::mem::take(&mut rows.digests);
-        rows.is_crowd = self.aliases.rows(identity, &mut claims) == Claims::Crowd;
+        rows.is_crowd |= self.aliases.rows(identity, &mut claims) == Claims::Crowd;
         for row in &claims[1..] {
             self.copy(*row, rows);
         }
@@ -102,8 +102,10 @@ impl Ledger {
             shape
         });
         let Some(number) = shape.filter(|number| !shapes.contains_key(number)) else { return };
-        if let Some(shape) = self.shapes.get(number) {
-            shapes.insert(number, shape);
+        match self.shapes.get(number) {
+            Some(shape) => drop(shapes.insert(number, shape)),
+            // Its row is there and cannot be read: that is no silence.
+            None => rows.is_crowd = true,
         }
     }
 

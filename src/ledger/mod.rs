@@ -260,6 +260,8 @@ impl Ledger {
         self.rows.put(digest, number, &packer.words)?;
         let restricts = row::takes_away(old.map(|(_, old)| (old, &old_words[..])), (shape, &packer.words));
         let denies = row::takes_away(None, (shape, &packer.words));
+        // A row that is new may name a place, or speak in place of another identity's. Before the first event nobody asked.
+        let displaces = old.is_none() && self.is_ready();
         let (mut lost, mut shared) = (Vec::new(), Vec::new());
         for alias in new_aliases.iter().filter(|alias| !old_aliases.contains(alias)) {
             // Of several rows a grant counts only where all of them have it.
@@ -274,7 +276,7 @@ impl Ledger {
             lost.push(*alias);
         }
         self.aliases.set(digest, new_aliases)?;
-        if restricts {
+        if restricts || displaces {
             self.recent.push([digest].into_iter().chain(old_aliases.iter().chain(new_aliases).copied()));
         } else if !lost.is_empty() || !shared.is_empty() {
             self.recent.push(lost.iter().chain(&shared).copied());
@@ -306,8 +308,13 @@ impl Ledger {
             self.suppressions.lift(digest, named);
             return Ok(Applied::Removed);
         };
+        // The digits of a hash may be written in either case; another spelling of a name is another name.
+        let is_same = |written: &[u8]| match (form, named) {
+            (digest::Form::Plain, Named::Openly) => written == key,
+            (digest::Form::Plain, Named::ByDigest) | (digest::Form::Hashed(_), _) => written.eq_ignore_ascii_case(key),
+        };
         let read = Suppression::read(value).and_then(|record| match &record.identity {
-            Some(identity) if !identity.key().eq_ignore_ascii_case(key) => {
+            Some(identity) if !is_same(identity.key().as_ref()) => {
                 Err(Unreadable("a suppression under the key of another identity"))
             }
             Some(_) | None => Ok(record),

@@ -153,7 +153,7 @@ impl Engine {
         };
         if let Err(refusal) = self.scan(stream, value) {
             self.refusal = Some(refusal);
-            for sink in sink_ids(plan) {
+            for sink in plan.sink_ids() {
                 each(sink, bare(Outcome::Quarantine, refusal.reason, None));
             }
             return;
@@ -165,7 +165,7 @@ impl Engine {
         let stream_routed = is_routed(stream.when.as_ref(), value, &self.places, &mut self.text);
         let context = Context { event_time: self.facts.event_time, country: country(&self.facts) };
         let mut routes = stream.routes.iter().peekable();
-        for sink in sink_ids(plan) {
+        for sink in plan.sink_ids() {
             let Some(route) = routes.next_if(|route| route.sink == sink) else {
                 each(sink, bare(Outcome::Drop, Reason::NotRouted, None));
                 continue;
@@ -252,7 +252,7 @@ impl Engine {
         self.encoder.scratch().sealing.begin_record(None, &stream.name, record.position);
         let context = Context { event_time: record.timestamp.unwrap_or(now), country: None };
         let mut routes = stream.routes.iter().peekable();
-        for sink in sink_ids(plan) {
+        for sink in plan.sink_ids() {
             let Some(route) = routes.next_if(|route| route.sink == sink) else {
                 each(sink, bare(Outcome::Drop, Reason::NotRouted, None));
                 continue;
@@ -285,10 +285,6 @@ impl Engine {
 /// A judgement that releases nothing.
 fn bare<'a>(outcome: Outcome, reason: Reason, decision: Option<Decision>) -> Judgement<'a> {
     Judgement { verdict: Verdict::refused(outcome, reason), decision, touched: &[] }
-}
-
-fn sink_ids(plan: &Plan) -> impl Iterator<Item = SinkId> + use<> {
-    (0..plan.sinks.len()).map(|sink| SinkId(sink as u16))
 }
 
 fn is_routed(when: Option<&crate::plan::Condition>, value: &[u8], places: &Places, buffer: &mut Vec<u8>) -> bool {
