@@ -60,7 +60,8 @@ impl Knowledge {
         let staleness = config.ledger.as_ref().map_or(config::Ledger::MAX_STALENESS, |ledger| ledger.max_staleness);
         let watch = Watch::new(staleness);
         let keys = KeySet::load(&config.keys).context("the ledger's digests")?;
-        let ledger = Arc::new(Ledger::new(&keys));
+        let max_memory = config.ledger.as_ref().map_or(config::Ledger::MAX_MEMORY, |ledger| ledger.max_memory);
+        let ledger = Arc::new(Ledger::new(&keys).within(max_memory));
         let meters = Arc::new(telemetry.consent(config.workers.count()));
         let (denials, queue) = channel();
         let shredder = subject_keys.map(|keys| keys.shredder(settings, watch.clone())).transpose()?.flatten();
@@ -192,14 +193,14 @@ impl Table for Fed {
         }
         self.rows += 1;
         if self.rows.is_multiple_of(COUNT_EVERY) {
-            self.meters.holds(self.ledger.subjects(), self.ledger.suppressed());
+            self.meters.holds(self.ledger.subjects(), self.ledger.suppressed(), self.ledger.bytes());
         }
         Ok(())
     }
 
     fn proved(&mut self, as_of: Instant) {
         self.ledger.set_fresh(as_of);
-        self.meters.holds(self.ledger.subjects(), self.ledger.suppressed());
+        self.meters.holds(self.ledger.subjects(), self.ledger.suppressed(), self.ledger.bytes());
     }
 }
 

@@ -141,7 +141,8 @@ fn ledger_of(
     named(at, "topic", &topic, problems);
     let max_staleness = ledger.duration("max_staleness").unwrap_or(Ledger::MAX_STALENESS);
     let kafka = Properties(own.into_iter().map(|(name, (place, value))| (name, (place, value.into()))).collect());
-    Some(Ledger { topic, max_staleness, kafka })
+    let max_memory = ledger.count("max_memory").map_or(Ledger::MAX_MEMORY, as_usize);
+    Some(Ledger { topic, max_staleness, max_memory, kafka })
 }
 
 fn subject_keys(mut keys: Section, at: Place, problems: &mut Vec<Problem>) -> SubjectKeys {

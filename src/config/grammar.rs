@@ -116,12 +116,21 @@ const QUARANTINE: &[Key] = &[
 /// Below this the rounds of an idle cluster would look stale; above it a withdrawal would act too late to speak of a bound.
 const STALENESS: (u64, u64) = (500, 60_000);
 
+/// Less than this is what an empty one takes; more than this no machine has.
+const LEAST_MEMORY: u64 = 16 << 20;
+const MOST_MEMORY: u64 = 16 << 40;
+
 const LEDGER: &[Key] = &[
     must("topic", Shape::Text, "The topic."),
     key(
         "max_staleness",
         Shape::Duration(STALENESS.0, STALENESS.1),
         "What is known of consent may be so old; beyond it nothing is judged and nothing committed until it is fresh. Default: 2s.",
+    ),
+    key(
+        "max_memory",
+        Shape::Size(LEAST_MEMORY, MOST_MEMORY),
+        "What the ledger may take; a record beyond it stops the process, since what it says cannot be kept. Default: 4GiB.",
     ),
     key(
         "kafka",

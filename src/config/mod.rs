@@ -124,6 +124,8 @@ pub struct Ledger {
     pub topic: String,
     /// How old knowledge of consent may be.
     pub max_staleness: Duration,
+    /// Most bytes of memory that it may take.
+    pub max_memory: usize,
     /// What differs from `kafka` for the cluster that has this topic and that of the erasures.
     pub kafka: Properties,
 }
@@ -131,6 +133,8 @@ pub struct Ledger {
 impl Ledger {
     /// What is known of consent may be so old, unless something else is said.
     pub const MAX_STALENESS: Duration = Duration::from_secs(2);
+    /// Some 80 million subjects with two timed purposes.
+    pub const MAX_MEMORY: usize = 4 << 30;
 }
 
 /// The topic of wrapped keys per subject, on the cluster of the sinks.

@@ -4,6 +4,7 @@ use super::Digest;
 use super::store::{NoRoom, Store};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The most rows that one alias leads to. One with more is a kiosk or a test device, not somebody: everything is denied
 /// to it, and to find that out costs a look-up no more than any other.
@@ -23,7 +24,12 @@ pub(super) struct Aliases {
     claimed: Store,
     /// The rows of crowds, so that one that shrinks is the same as one that never was.
     crowds: Mutex<HashMap<Digest, BTreeSet<Digest>>>,
+    /// How many rows crowds have in sum.
+    crowded: AtomicUsize,
 }
+
+/// About what one row of a crowd takes in memory.
+const CROWDED: usize = 32;
 
 /// Which rows an alias leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +42,17 @@ pub(super) enum Claims {
 
 impl Aliases {
     pub(super) fn new() -> Aliases {
-        Aliases { claims: Store::new(), claimed: Store::new(), crowds: Mutex::default() }
+        Aliases { claims: Store::new(), claimed: Store::new(), crowds: Mutex::default(), crowded: AtomicUsize::new(0) }
     }
 
     /// How many aliases there are.
     pub(super) fn len(&self) -> usize {
         self.claims.len()
+    }
+
+    /// About the memory that they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.claims.bytes() + self.claimed.bytes() + CROWDED * self.crowded.load(Ordering::Relaxed)
     }
 
     /// Whether some row claims it.
@@ -97,11 +108,15 @@ impl Aliases {
     fn change(&self, alias: Digest, change: impl FnOnce(&mut BTreeSet<Digest>)) -> Result<(), NoRoom> {
         let mut crowds = self.crowds.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(rows) = crowds.get_mut(&alias) {
+            let before = rows.len();
             change(rows);
+            self.crowded.fetch_add(rows.len(), Ordering::Relaxed);
+            self.crowded.fetch_sub(before, Ordering::Relaxed);
             if rows.len() > MOST_CLAIMS {
                 return Ok(());
             }
             let rows = crowds.remove(&alias).unwrap_or_default();
+            self.crowded.fetch_sub(rows.len(), Ordering::Relaxed);
             return self.claims.put(alias, LIST, &pack(rows.iter()));
         }
         let mut list = Vec::new();
@@ -116,6 +131,7 @@ impl Aliases {
             1..=MOST_CLAIMS => self.claims.put(alias, LIST, &pack(rows.iter())),
             _ => {
                 self.claims.put(alias, CROWD, &[])?;
+                self.crowded.fetch_add(rows.len(), Ordering::Relaxed);
                 crowds.insert(alias, rows);
                 Ok(())
             }

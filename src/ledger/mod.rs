@@ -134,6 +134,8 @@ pub struct Ledger {
     aliases: Aliases,
     suppressions: Suppressions,
     recent: Recent,
+    /// The most memory that all this may take.
+    most_bytes: usize,
     fresh: Mutex<Option<Instant>>,
     /// Whether `fresh` says something: asked for every record, by all workers at once.
     is_ready: AtomicBool,
@@ -177,10 +179,16 @@ impl Ledger {
             aliases: Aliases::new(),
             suppressions: Suppressions::new(),
             recent: Recent::new(),
+            most_bytes: usize::MAX,
             fresh: Mutex::new(None),
             is_ready: AtomicBool::new(false),
             applying: Mutex::new(Scratch::default()),
         }
+    }
+
+    /// The same ledger, in at most so much memory: a change beyond it is answered with [`Applied::Stop`].
+    pub fn within(self, most_bytes: usize) -> Ledger {
+        Ledger { most_bytes, ..self }
     }
 
     /// An empty ledger under the published keys, fresh from the start: for trying policies out.
@@ -202,7 +210,14 @@ impl Ledger {
             (Feed::Consent, Some(key)) => self.apply_consent(key, value, &mut scratch),
             (Feed::Erasures, Some(key)) => self.apply_suppression(key, value),
         };
-        applied.unwrap_or(FULL)
+        match applied {
+            Err(Full) => FULL,
+            // What it has taken already is there: the process must not go on as if the next change would find room.
+            Ok(_) if self.bytes() > self.most_bytes => {
+                Applied::Stop { why: "it takes more memory than `ledger.max_memory` allows" }
+            }
+            Ok(applied) => applied,
+        }
     }
 
     fn apply_consent(&self, key: &[u8], value: Option<&[u8]>, scratch: &mut Scratch) -> Result<Applied, Full> {
@@ -372,6 +387,11 @@ impl Ledger {
     /// How many identities are suppressed, for some purpose or all.
     pub fn suppressed(&self) -> usize {
         self.suppressions.len()
+    }
+
+    /// About the memory that it takes: rows, aliases, suppressions, and what rows have in common.
+    pub fn bytes(&self) -> usize {
+        self.rows.bytes() + self.aliases.bytes() + self.suppressions.bytes() + self.shapes.bytes()
     }
 
     /// How much it holds.

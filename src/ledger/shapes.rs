@@ -6,6 +6,7 @@
 use crate::event::Jurisdiction;
 use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// What somebody said about a purpose, as a row keeps it.
@@ -109,7 +110,13 @@ const MOST_LISTS: usize = 1 << 24;
 
 /// All that was met so far. Numbers are never given again, so what a reader made of them stays true.
 #[derive(Default)]
-pub(super) struct Shapes(RwLock<Tables>);
+pub(super) struct Shapes {
+    tables: RwLock<Tables>,
+    bytes: AtomicUsize,
+}
+
+/// What an entry takes besides its content: two references, two counts, and its share of a vector and a map.
+const ENTRY: usize = 80;
 
 #[derive(Default)]
 struct Tables {
@@ -132,9 +139,10 @@ impl<T: ?Sized> Default for Interned<T> {
 }
 
 impl<T: Hash + Eq + ?Sized> Interned<T> {
-    fn add(&mut self, value: Arc<T>, most: usize) -> Result<u32, NoRoom> {
+    /// The value's number, and whether it was not there before.
+    fn add(&mut self, value: Arc<T>, most: usize) -> Result<(u32, bool), NoRoom> {
         if let Some(number) = self.numbers.get(&value) {
-            return Ok(*number);
+            return Ok((*number, false));
         }
         if self.values.len() >= most {
             return Err(NoRoom);
@@ -142,7 +150,7 @@ impl<T: Hash + Eq + ?Sized> Interned<T> {
         let number = self.values.len() as u32;
         self.values.push(value.clone());
         self.numbers.insert(value, number);
-        Ok(number)
+        Ok((number, true))
     }
 }
 
@@ -152,7 +160,8 @@ impl Shapes {
         if let Some(number) = self.read().shapes.numbers.get(shape) {
             return Ok(*number);
         }
-        self.write().shapes.add(Arc::new(shape.clone()), MOST_SHAPES)
+        let size = ENTRY + size_of::<Shape>() + size_of_val(&*shape.parts);
+        self.added(size, self.write().shapes.add(Arc::new(shape.clone()), MOST_SHAPES))
     }
 
     /// The shape of a number.
@@ -165,7 +174,8 @@ impl Shapes {
         if let Some(number) = self.read().purposes.numbers.get(name) {
             return Ok(PurposeName(*number as u16));
         }
-        Ok(PurposeName(self.write().purposes.add(name.into(), MOST_PURPOSES)? as u16))
+        let added = self.write().purposes.add(name.into(), MOST_PURPOSES);
+        Ok(PurposeName(self.added(ENTRY + name.len(), added)? as u16))
     }
 
     /// The name of a purpose.
@@ -176,11 +186,13 @@ impl Shapes {
     /// The number of a list of vendors' names, in whatever order they come.
     pub(super) fn list<'n>(&self, names: impl Iterator<Item = &'n str>) -> Result<u32, NoRoom> {
         let mut tables = self.write();
+        let mut size = ENTRY;
         let mut list: Vec<Arc<str>> = names
             .map(|name| match tables.vendors.get(name) {
                 Some(known) => known.clone(),
                 None => {
                     let name: Arc<str> = name.into();
+                    size += ENTRY + name.len();
                     tables.vendors.insert(name.clone());
                     name
                 }
@@ -188,7 +200,22 @@ impl Shapes {
             .collect();
         list.sort();
         list.dedup();
-        tables.lists.add(list.into(), MOST_LISTS)
+        size += size_of_val(&*list);
+        self.added(size, tables.lists.add(list.into(), MOST_LISTS))
+    }
+
+    /// Counts the memory of what was added, or was there before: then somebody else has counted it.
+    fn added(&self, size: usize, added: Result<(u32, bool), NoRoom>) -> Result<u32, NoRoom> {
+        let (number, is_new) = added?;
+        if is_new {
+            self.bytes.fetch_add(size, Ordering::Relaxed);
+        }
+        Ok(number)
+    }
+
+    /// About the memory that all of it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// The names of a list, sorted.
@@ -203,10 +230,10 @@ impl Shapes {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Tables> {
-        self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.tables.read().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Tables> {
-        self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.tables.write().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }

@@ -31,11 +31,18 @@ pub(super) struct NoRoom;
 pub(super) struct Store {
     shards: Box<[RwLock<Shard>]>,
     rows: AtomicUsize,
+    bytes: AtomicUsize,
 }
 
 impl Store {
     pub(super) fn new() -> Store {
-        Store { shards: (0..SHARDS).map(|_| RwLock::new(Shard::default())).collect(), rows: AtomicUsize::new(0) }
+        let shards = (0..SHARDS).map(|_| RwLock::new(Shard::default())).collect();
+        Store { shards, rows: AtomicUsize::new(0), bytes: AtomicUsize::new(0) }
+    }
+
+    /// The memory of rows and slots. It never shrinks.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// How many rows there are.
@@ -57,7 +64,10 @@ impl Store {
             return Err(NoRoom);
         }
         let mut shard = self.shard(digest).write().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if shard.put(digest, tag, words)? {
+        let before = shard.bytes();
+        let is_new = shard.put(digest, tag, words)?;
+        self.bytes.fetch_add(shard.bytes() - before, Ordering::Relaxed);
+        if is_new {
             self.rows.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
@@ -95,6 +105,10 @@ struct Shard {
 const NO_ROW: u32 = u32::MAX;
 
 impl Shard {
+    fn bytes(&self) -> usize {
+        size_of::<u32>() * (self.slots.len() + self.chunks.len() * CHUNK)
+    }
+
     /// Slot and place of a digest's row.
     fn find(&self, digest: Digest) -> Option<(usize, u32)> {
         let mask = self.slots.len().checked_sub(1)?;
@@ -311,6 +325,18 @@ mod tests {
         }
         assert_eq!((shard.chunks.len(), shard.filled), (1, 50 * 11));
         assert!(shard.chunks[0].iter().all(|word| *word == NO_ROW || *word < 50 * 11), "places of free rows only");
+    }
+
+    #[test]
+    fn its_memory_is_counted_as_it_grows() {
+        let store = Store::new();
+        assert_eq!(store.bytes(), 0);
+        store.put(Digest(1), 0, &[7; 3]).unwrap();
+        assert_eq!(store.bytes(), 4 * (CHUNK + 8), "one chunk, and the first slots");
+        (0..10_000u128).for_each(|number| store.put(Digest(number << 110 | number), 0, &[7; 3]).unwrap());
+        let shards: usize = store.shards.iter().map(|shard| shard.read().unwrap().bytes()).sum();
+        assert_eq!(store.bytes(), shards);
+        assert!(store.bytes() > 10_000 * 32);
     }
 
     #[test]

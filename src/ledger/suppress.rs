@@ -49,6 +49,11 @@ impl Suppressions {
         self.rows.iter().map(Store::len).sum()
     }
 
+    /// The memory that they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.rows.iter().map(Store::bytes).sum()
+    }
+
     /// Whether anybody is known by that hash.
     pub(super) fn uses(&self, hash: Hash) -> bool {
         self.hashed[position(hash)].load(Ordering::Acquire) > 0

@@ -365,3 +365,27 @@ fn rotation_keeps_everybody_found() {
     keys.rotate().unwrap();
     assert!(Digests::new(&keys).of("user_id", "u1") == before);
 }
+
+#[test]
+fn memory_beyond_the_limit_stops_and_says_which_setting_it_is() {
+    let grown = |limit: usize| {
+        let ledger = Ledger::new(&KeySet::demonstration()).within(limit);
+        let stopped = (0..100_000).find(|number| {
+            let value = format!(r#"{{"identity":{{"kind":"user_id","value":"{number}"}}{GRANTED}}}"#);
+            match put(&ledger, &format!("user_id:{number}"), Some(&value)) {
+                Applied::Stored => false,
+                Applied::Stop { why } => {
+                    assert!(why.contains("ledger.max_memory"), "{why}");
+                    true
+                }
+                _ => panic!("a grant is stored or it is not"),
+            }
+        });
+        (stopped.is_some(), ledger.bytes())
+    };
+    // 512 parts of at least one chunk of 16 KiB each.
+    let (stopped, bytes) = grown(6 << 20);
+    assert!(stopped && bytes > 6 << 20 && bytes < 7 << 20, "{stopped} {bytes}");
+    let (stopped, bytes) = grown(64 << 20);
+    assert!(!stopped && bytes < 64 << 20, "{stopped} {bytes}");
+}

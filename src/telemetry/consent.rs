@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::names::{ENFORCEMENT, LEDGER_FAULTS, LEDGER_SUBJECTS, SUPPRESSED};
+use super::names::{ENFORCEMENT, LEDGER_FAULTS, LEDGER_MEMORY, LEDGER_SUBJECTS, SUPPRESSED};
 
 /// Withdrawals that may wait to be measured. Beyond it the oldest are left out: more than a minute of a flood is under way,
 /// and each of them is enforced all the same.
@@ -41,6 +41,7 @@ impl LedgerFault {
 pub struct ConsentMeters {
     subjects: Gauge,
     suppressed: Gauge,
+    memory: Gauge,
     faults: [Counter; 2],
     enforcement: Histogram,
     enforced: Box<[AtomicU64]>,
@@ -55,6 +56,7 @@ impl ConsentMeters {
         ConsentMeters {
             subjects: series.gauge(&LEDGER_SUBJECTS, []),
             suppressed: series.gauge(&SUPPRESSED, []),
+            memory: series.gauge(&LEDGER_MEMORY, []),
             faults: LedgerFault::ALL.map(|fault| series.counter(&LEDGER_FAULTS, [fault.as_str()])),
             enforcement: series.histogram(&ENFORCEMENT, []),
             enforced: (0..workers).map(|_| AtomicU64::new(0)).collect(),
@@ -63,8 +65,9 @@ impl ConsentMeters {
         }
     }
 
-    /// How many subjects have a row, and how many identities are suppressed.
-    pub fn holds(&self, subjects: usize, suppressed: usize) {
+    /// How many subjects have a row, how many identities are suppressed, and how many bytes that takes.
+    pub fn holds(&self, subjects: usize, suppressed: usize, bytes: usize) {
+        self.memory.set(bytes as f64);
         self.subjects.set(subjects as f64);
         self.suppressed.set(suppressed as f64);
     }

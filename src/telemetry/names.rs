@@ -175,6 +175,11 @@ pub(super) static SUBJECT_KEYS_LIMIT: GaugeOf<0> = GaugeOf {
 };
 pub(super) static LEDGER_SUBJECTS: GaugeOf<0> =
     GaugeOf { name: "privet_ledger_subjects", help: "Subjects that the ledger has a row of.", labels: [] };
+pub(super) static LEDGER_MEMORY: GaugeOf<0> = GaugeOf {
+    name: "privet_ledger_memory_bytes",
+    help: "About the memory that the ledger takes; at `ledger.max_memory` the process stops.",
+    labels: [],
+};
 pub(super) static LEDGER_FRESHNESS: GaugeOf<0> = GaugeOf {
     name: "privet_ledger_freshness_seconds",
     help: "Age of the last proof that the ledger holds everything; before the first, the time since the start.",
@@ -199,7 +204,7 @@ pub(super) static BUILD_INFO: GaugeOf<1> =
     GaugeOf { name: "privet_build_info", help: "1 for the build that runs.", labels: ["version"] };
 
 /// Every metric, in the order in which they are shown.
-pub static TABLE: [Metric; 27] = [
+pub static TABLE: [Metric; 28] = [
     RECORDS.row(),
     RECORD_BYTES.row(),
     DECISIONS.row(),
@@ -221,6 +226,7 @@ pub static TABLE: [Metric; 27] = [
     SUBJECT_KEYS.row(),
     SUBJECT_KEYS_LIMIT.row(),
     LEDGER_SUBJECTS.row(),
+    LEDGER_MEMORY.row(),
     LEDGER_FRESHNESS.row(),
     LEDGER_FAULTS.row(),
     ENFORCEMENT.row(),
@@ -267,6 +273,8 @@ mod tests {
         // An addition: a table that fills up is seen before it is full.
         ("privet_subject_keys", &[], true),
         ("privet_subject_keys_limit", &[], true),
+        // The same of the ledger.
+        ("privet_ledger_memory_bytes", &[], true),
         // Another: an undecodable record and a version that went backwards are to be counted.
         ("privet_ledger_faults_total", &["kind"], true),
     ];

@@ -9,11 +9,13 @@ use crate::ledger::ConsentRecord;
 use crate::ledger::record::{Consent, Identity, Stated};
 use anyhow::{Context, bail};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// The faults of one file that are said; the rest are counted.
 const FAULTS_SAID: usize = 20;
@@ -48,24 +50,37 @@ enum Format {
     Csv,
 }
 
-/// One record to write.
-type Keyed = (Vec<u8>, Vec<u8>);
+/// What was read from all files so far.
+#[derive(Default)]
+struct Harvest {
+    /// Key and value of each record to be written.
+    records: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Where each subject came.
+    places: HashMap<Vec<u8>, (Arc<str>, usize)>,
+    faults: Vec<String>,
+}
+
+impl Harvest {
+    /// One more record, which stands (or begins) in that line. The last of several of one subject would be the only one that
+    /// counts, and which is the last depends on how the files are named.
+    fn add(&mut self, name: &Arc<str>, line: usize, record: &ConsentRecord<'_>) {
+        let key = record.identity.key();
+        match self.places.entry(key) {
+            Entry::Occupied(before) => {
+                let (file, at) = before.get();
+                self.faults.push(format!("{name}:{line}: the subject of {file}:{at} again: only one of its records can count"));
+            }
+            Entry::Vacant(place) => {
+                self.records.push((place.key().clone(), record.to_json()));
+                place.insert((name.clone(), line));
+            }
+        }
+    }
+}
 
 /// Reads everything, then writes it; how many records there were goes to standard error.
 pub(super) fn run(topics: &Topics, args: &Args) -> anyhow::Result<ExitCode> {
-    let (mut records, mut faults) = (Vec::new(), Vec::new());
-    for file in &args.files {
-        let name = common::display_name(file);
-        let input: Box<dyn Read> = match file.as_os_str() == "-" {
-            true => Box::new(std::io::stdin()),
-            false => Box::new(File::open(file).with_context(|| format!("reading {name}"))?),
-        };
-        let by_name = if file.extension().is_some_and(|ending| ending == "csv") { Format::Csv } else { Format::Jsonl };
-        match args.format.unwrap_or(by_name) {
-            Format::Jsonl => lines(BufReader::new(input), &name, &mut records, &mut faults)?,
-            Format::Csv => table(input, &name, &mut records, &mut faults)?,
-        }
-    }
+    let Harvest { records, places: _, faults } = harvest(args)?;
     if !faults.is_empty() {
         faults.iter().take(FAULTS_SAID).for_each(|fault| output::complain(format_args!("{fault}")));
         bail!("{} faults; nothing was written", faults.len());
@@ -94,7 +109,32 @@ pub(super) fn run(topics: &Topics, args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn lines(input: impl BufRead, name: &str, records: &mut Vec<Keyed>, faults: &mut Vec<String>) -> anyhow::Result<()> {
+/// Reads all files, and shows how far it is.
+fn harvest(args: &Args) -> anyhow::Result<Harvest> {
+    let mut harvest = Harvest::default();
+    for file in &args.files {
+        let name: Arc<str> = common::display_name(file).into();
+        let (input, size): (Box<dyn Read>, u64) = match file.as_os_str() == "-" {
+            true => (Box::new(std::io::stdin()), 0),
+            false => {
+                let opened = File::open(file).with_context(|| format!("reading {name}"))?;
+                let size = opened.metadata().map_or(0, |about| about.len());
+                (Box::new(opened), size)
+            }
+        };
+        let bar = bar("reading", size);
+        let input = bar.wrap_read(input);
+        let by_name = if file.extension().is_some_and(|ending| ending == "csv") { Format::Csv } else { Format::Jsonl };
+        match args.format.unwrap_or(by_name) {
+            Format::Jsonl => lines(BufReader::new(input), &name, &mut harvest)?,
+            Format::Csv => table(input, &name, &mut harvest)?,
+        }
+        bar.finish_and_clear();
+    }
+    Ok(harvest)
+}
+
+fn lines(input: impl BufRead, name: &Arc<str>, harvest: &mut Harvest) -> anyhow::Result<()> {
     for (at, line) in input.split(b'\n').enumerate() {
         let line = line.with_context(|| format!("reading {name}"))?;
         let line = line.trim_ascii();
@@ -102,9 +142,9 @@ fn lines(input: impl BufRead, name: &str, records: &mut Vec<Keyed>, faults: &mut
             continue;
         }
         match ConsentRecord::read(line) {
-            Ok(record) => records.push((record.identity.key(), record.to_json())),
+            Ok(record) => harvest.add(name, at + 1, &record),
             // What is wrong, never what it says.
-            Err(why) => faults.push(format!("{name}:{}: {why}", at + 1)),
+            Err(why) => harvest.faults.push(format!("{name}:{}: {why}", at + 1)),
         }
     }
     Ok(())
@@ -132,26 +172,27 @@ struct Line {
     vendors: Option<String>,
 }
 
-fn table(input: impl Read, name: &str, records: &mut Vec<Keyed>, faults: &mut Vec<String>) -> anyhow::Result<()> {
+fn table(input: impl Read, name: &Arc<str>, harvest: &mut Harvest) -> anyhow::Result<()> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
     let header = reader.headers().with_context(|| format!("reading {name}"))?.clone();
     if let Some(unknown) = header.iter().find(|column| !COLUMNS.split(',').any(|known| known == *column)) {
         bail!("{name}: no such column as `{unknown}`; the columns are {COLUMNS}");
     }
-    let (mut open, mut closed): (Option<ConsentRecord<'static>>, _) = (None, BTreeSet::new());
+    // The record that the next line may belong to, and the line where it began.
+    let mut open: Option<(usize, ConsentRecord<'static>)> = None;
     for (at, line) in reader.deserialize::<Line>().enumerate() {
         // The header is line 1.
-        let place = || format!("{name}:{}", at + 2);
+        let here = at + 2;
         let added = match line {
-            Ok(line) => add(&mut open, &mut closed, line, records),
+            Ok(line) => add(&mut open, line, name, here, harvest),
             Err(fault) => Err(column_fault(&fault)),
         };
         if let Err(why) = added {
-            faults.push(format!("{}: {why}", place()));
+            harvest.faults.push(format!("{name}:{here}: {why}"));
         }
     }
-    if let Some(Err(why)) = open.take().map(|record| close(record, records)) {
-        faults.push(format!("{name}: the last record: {why}"));
+    if let Some((began, record)) = open.take() {
+        close(&record, name, began, harvest);
     }
     Ok(())
 }
@@ -171,10 +212,11 @@ fn column_fault(fault: &csv::Error) -> String {
 
 /// One more purpose, of the subject of the line before or of a new one.
 fn add(
-    open: &mut Option<ConsentRecord<'static>>,
-    closed: &mut BTreeSet<Vec<u8>>,
+    open: &mut Option<(usize, ConsentRecord<'static>)>,
     line: Line,
-    records: &mut Vec<Keyed>,
+    name: &Arc<str>,
+    here: usize,
+    harvest: &mut Harvest,
 ) -> Result<(), String> {
     let Line { kind, value, purpose, state, at, since, expires, jurisdiction, version, vendors } = line;
     let time = |column: &str, text: Option<String>| -> Result<Option<Timestamp>, String> {
@@ -186,33 +228,32 @@ fn add(
     let vendors = vendors.filter(|names| !names.is_empty());
     let jurisdiction = jurisdiction.filter(|place| !place.is_empty()).map(Cow::Owned);
     let version = version.unwrap_or(0);
-    let same = open.as_ref().filter(|record| record.identity.kind == kind && record.identity.value == value);
+    let same =
+        open.as_ref().map(|(_, record)| record).filter(|record| record.identity.kind == kind && record.identity.value == value);
     if let Some(record) = same {
         if record.version != version || record.jurisdiction != jurisdiction {
             return Err("`version` or `jurisdiction` is another than in the subject's line before".to_owned());
         }
     } else {
-        if let Some(before) = open.take() {
-            closed.insert(before.identity.key());
-            close(before, records).map_err(|why| format!("the record before: {why}"))?;
+        if let Some((began, before)) = open.take() {
+            close(&before, name, began, harvest);
         }
         let identity = Identity { kind: Cow::Owned(kind), value: Cow::Owned(value) };
-        // The last of several records would be the only one that counts.
-        if closed.contains(&identity.key()) {
-            return Err("the subject had lines further up: sort the file by subject".to_owned());
-        }
-        *open = Some(ConsentRecord { identity, aliases: vec![], jurisdiction, version, purposes: vec![], evidence: vec![] });
+        let record = ConsentRecord { identity, aliases: vec![], jurisdiction, version, purposes: vec![], evidence: vec![] };
+        *open = Some((here, record));
     }
-    if let Some(record) = open {
+    if let Some((_, record)) = open {
         record.purposes.push((Cow::Owned(purpose), Consent { state, at, since, expires, vendors }));
     }
     Ok(())
 }
 
-fn close(record: ConsentRecord<'static>, records: &mut Vec<Keyed>) -> Result<(), String> {
-    record.check().map_err(|why| why.to_string())?;
-    records.push((record.identity.key(), record.to_json()));
-    Ok(())
+/// The record that began in that line is whole.
+fn close(record: &ConsentRecord<'_>, name: &Arc<str>, began: usize, harvest: &mut Harvest) {
+    match record.check() {
+        Ok(()) => harvest.add(name, began, record),
+        Err(why) => harvest.faults.push(format!("{name}:{began}: the record that begins here: {why}")),
+    }
 }
 
 #[cfg(test)]
@@ -220,8 +261,9 @@ mod tests {
     use super::*;
 
     fn of_csv(text: &str) -> (Vec<String>, Vec<String>) {
-        let (mut records, mut faults) = (Vec::new(), Vec::new());
-        table(text.as_bytes(), "people.csv", &mut records, &mut faults).expect("a table");
+        let mut harvest = Harvest::default();
+        table(text.as_bytes(), &"people.csv".into(), &mut harvest).expect("a table");
+        let Harvest { records, places: _, faults } = harvest;
         (records.into_iter().map(|(_, json)| String::from_utf8(json).expect("JSON")).collect(), faults)
     }
 
@@ -259,7 +301,7 @@ mod tests {
             [
                 format!("people.csv:3: {contradicts}"),
                 format!("people.csv:4: {contradicts}"),
-                "people.csv:6: the subject had lines further up: sort the file by subject".to_owned(),
+                "people.csv:6: the subject of people.csv:2 again: only one of its records can count".to_owned(),
             ]
         );
     }
@@ -279,23 +321,42 @@ mod tests {
         for (fault, line) in faults.iter().zip([2, 3, 4, 5]) {
             assert!(fault.starts_with(&format!("people.csv:{line}: ")), "{fault}");
         }
-        assert_eq!(faults[4], "people.csv: the last record: a purpose twice");
+        assert_eq!(faults[4], "people.csv:6: the record that begins here: a purpose twice");
         assert!(!faults.concat().contains("hush"), "{faults:?}");
     }
 
     #[test]
     fn a_column_that_nobody_knows_is_named_with_those_that_are() {
-        let (mut records, mut faults) = (Vec::new(), Vec::new());
-        let wrong = table(&b"kind,value,purpos,state\n"[..], "p.csv", &mut records, &mut faults).expect_err("refused");
+        let mut harvest = Harvest::default();
+        let wrong = table(&b"kind,value,purpos,state\n"[..], &"p.csv".into(), &mut harvest).expect_err("refused");
         assert!(wrong.to_string().contains("`purpos`") && wrong.to_string().contains("jurisdiction"), "{wrong}");
     }
 
     #[test]
     fn json_lines_are_checked_line_by_line() {
         let text = "{\"identity\":{\"kind\":\"user_id\",\"value\":\"u1\"},\"purposes\":{}}\n\n{\"identity\":{\"kind\":\"user_id\",\"value\":\"\"}}\nhush\n";
-        let (mut records, mut faults) = (Vec::new(), Vec::new());
-        lines(text.as_bytes(), "p.jsonl", &mut records, &mut faults).expect("read");
+        let mut harvest = Harvest::default();
+        lines(text.as_bytes(), &"p.jsonl".into(), &mut harvest).expect("read");
+        let Harvest { records, places: _, faults } = harvest;
         assert_eq!((records.len(), faults.len()), (1, 2), "{faults:?}");
         assert!(faults[0].starts_with("p.jsonl:3: ") && !faults.concat().contains("hush"), "{faults:?}");
+    }
+
+    #[test]
+    fn a_subject_that_comes_again_in_another_file_is_refused_with_both_places() {
+        let one = r#"{"identity":{"kind":"user_id","value":"hush"},"version":7,"purposes":{}}"#;
+        let two = r#"{"identity":{"kind":"user_id","value":"u2"},"purposes":{}}"#;
+        let mut harvest = Harvest::default();
+        lines(format!("{two}\n{one}\n{one}\n").as_bytes(), &"a.jsonl".into(), &mut harvest).expect("read");
+        let csv = "kind,value,purpose,state\nuser_id,u3,ads,denied\nuser_id,u2,ads,denied\n";
+        table(csv.as_bytes(), &"b.csv".into(), &mut harvest).expect("a table");
+        assert_eq!(
+            harvest.faults,
+            [
+                "a.jsonl:3: the subject of a.jsonl:2 again: only one of its records can count",
+                "b.csv:3: the subject of a.jsonl:1 again: only one of its records can count",
+            ]
+        );
+        assert_eq!(harvest.records.len(), 3);
     }
 }
