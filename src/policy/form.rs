@@ -164,7 +164,6 @@ impl Checker<'_, '_> {
         for (name, value) in map {
             match object.key(&name.value).map(|key| (key, key.need)) {
                 Some((key, Need::Required | Need::Optional)) => self.shape(value, key.shape, &name.span),
-                Some((_, Need::Later)) => self.not_yet(&name.span, &name.value),
                 Some((_, Need::NotHere(why))) => {
                     let found = format!("`{}` does not belong in a {}", name.value, object.name);
                     self.diagnostics.error(Code::NotHere, &name.span, found).hint(why);

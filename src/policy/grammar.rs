@@ -109,8 +109,6 @@ pub(crate) enum Need {
     Required,
     /// It may.
     Optional,
-    /// It is part of the language, and a later version brings it.
-    Later,
     /// It may not, and people put it here: why not.
     NotHere(&'static str),
 }
@@ -123,12 +121,6 @@ pub(crate) const fn need(name: &'static str, shape: &'static Shape, about: &'sta
 /// A key that may be there.
 pub(crate) const fn may(name: &'static str, shape: &'static Shape, about: &'static str) -> Key {
     Key { name, shape, need: Need::Optional, about }
-}
-
-/// A key that a later version brings.
-#[expect(dead_code, reason = "no key waits for a later version just now; the next that does says so by this")]
-pub(crate) const fn not_yet(name: &'static str) -> Key {
-    Key { name, shape: &Shape::Bool, need: Need::Later, about: "" }
 }
 
 /// A key that may not be here.

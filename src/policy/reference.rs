@@ -51,7 +51,6 @@ impl Writer {
         for key in object.keys {
             match key.need {
                 Need::Required | Need::Optional => self.key(key),
-                Need::Later => self.later.push(format!("`{}` in {}", key.name, object.name)),
                 Need::NotHere(_) => {}
             }
         }
@@ -115,13 +114,6 @@ impl Writer {
             match &case.options {
                 Options::None => self.line(format_args!("| `{}` | {} | |", case.word, case.about)),
                 Options::Some(object) => {
-                    self.later.extend(
-                        object
-                            .keys
-                            .iter()
-                            .filter(|key| key.need == Need::Later)
-                            .map(|key| format!("`{}` in {}", key.name, object.name)),
-                    );
                     let options: Vec<String> = object
                         .usable()
                         .map(|key| {
