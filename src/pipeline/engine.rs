@@ -182,7 +182,11 @@ impl Engine {
         if let Some(keys) = plan.subject_keys.as_ref().filter(|_| stream.encrypts()) {
             let sealing = &mut self.encoder.scratch().sealing;
             sealing.begin_record(Some(keys), &stream.name, record.position);
-            self.consent.identities(stream).for_each(|(_, kind, value)| sealing.add_identity(kind, value));
+            for (position, (_, kind, value)) in self.consent.identities(stream).enumerate() {
+                if !self.join.has_erased(position) {
+                    sealing.add_identity(kind, value);
+                }
+            }
         }
     }
 

@@ -14,6 +14,8 @@ pub(super) struct Join {
     rows: Rows,
     hashes: HashBuffers,
     names: Names,
+    /// By position among the event's identities: devices beside a person that are erased.
+    erased: u64,
 }
 
 /// Which of the ledger's names are which of the policy's, as far as they were met.
@@ -35,6 +37,7 @@ impl Join {
         facts: &mut Facts,
         looked_up: &mut Vec<Digest>,
     ) {
+        self.erased = 0;
         let source = stream.ledger();
         let Some(ledger) = ledger else {
             facts.is_stale = source.is_some();
@@ -49,7 +52,7 @@ impl Join {
         // They stand first until a row that may grant names a place.
         let mut assumed = if facts.is_place_assumed { facts.jurisdictions.len() } else { 0 };
         let names_person = scratch.identities(stream).any(|(named, _, _)| named == Named::Person);
-        for (named, kind, value) in scratch.identities(stream) {
+        for (position, (named, kind, value)) in scratch.identities(stream).enumerate() {
             // What a device says neither silences a person who is named beside it nor speaks for them.
             let counts = match named {
                 Named::Person => true,
@@ -59,6 +62,8 @@ impl Join {
             ledger.find(plain, &mut self.rows);
             if counts {
                 self.ask_suppression(plan, ledger, (kind, value), plain, facts, looked_up);
+            } else if stream.encrypts() && self.is_erased(ledger, (kind, value), plain, looked_up) {
+                self.erased |= 1u64.checked_shl(position as u32).unwrap_or(0);
             }
             looked_up.extend_from_slice(self.rows.digests());
             if let Some(signal) = source {
@@ -74,6 +79,20 @@ impl Join {
         self.hashes.clear();
     }
 
+    /// Whether the identity at that position is a device beside a person, and erased: a data key of its own would be destroyed at
+    /// once, and the person's values with it.
+    pub(super) fn has_erased(&self, position: usize) -> bool {
+        self.erased.checked_shr(position as u32).is_some_and(|bits| bits & 1 == 1)
+    }
+
+    /// Whether the identity itself is suppressed for every purpose, which destroys its data keys.
+    fn is_erased(&mut self, ledger: &Ledger, identity: (&str, &str), plain: Digest, looked_up: &mut Vec<Digest>) -> bool {
+        let mut erased = false;
+        let mut note = |purpose: PurposeName| erased |= purpose == PurposeName::EVERY;
+        ledger.suppressions(identity, plain, &mut self.hashes, looked_up, &mut note);
+        erased
+    }
+
     /// Whether the identity, or somebody whose alias it is, is suppressed.
     fn ask_suppression(
         &mut self,
@@ -84,7 +103,7 @@ impl Join {
         facts: &mut Facts,
         looked_up: &mut Vec<Digest>,
     ) {
-        let Join { rows, hashes, names } = self;
+        let Join { rows, hashes, names, erased: _ } = self;
         let mut note = |purpose: PurposeName| facts.suppressed.0 |= names.purposes_of(purpose, plan, ledger).0;
         ledger.suppressions(identity, plain, hashes, looked_up, &mut note);
         for row in rows.digests().iter().skip(1) {
@@ -95,7 +114,7 @@ impl Join {
     /// Makes statements of what the rows of one identity say. All denials count; grants only those of the first
     /// identity that has a row.
     fn state(&mut self, plan: &Plan, ledger: &Ledger, signal: usize, counts: bool, assumed: &mut usize, facts: &mut Facts) {
-        let Join { rows, names, hashes: _ } = self;
+        let Join { rows, names, hashes: _, erased: _ } = self;
         if rows.is_crowd() {
             facts.statements.push(Statement { signal, denied: ALL, ..Statement::default() });
         }

@@ -32,8 +32,12 @@ struct Stage {
 }
 
 fn stage() -> Stage {
+    stage_of(POLICY)
+}
+
+fn stage_of(text: &str) -> Stage {
     let keys = KeySet::demonstration();
-    let compiled = policy::compile(POLICY, "policy.yaml", &keys);
+    let compiled = policy::compile(text, "policy.yaml", &keys);
     assert!(compiled.plan.is_some(), "{}", compiled.render(false));
     let plan = compiled.plan.unwrap();
     let telemetry = Arc::new(Telemetry::new());
@@ -126,4 +130,44 @@ fn what_is_on_its_way_to_the_brokers_is_not_enforced_yet() {
     stage.judge.committed(Instant::now());
     stage.judge.sound(Instant::now()).unwrap();
     assert_eq!(told(&stage), stage.ledger.restrictions());
+}
+
+/// A device's erasure does not silence the person beside it; a data key made for the device would be destroyed at once, and
+/// the person's values with it.
+#[test]
+fn an_erased_device_beside_a_living_person_gets_no_data_key() {
+    use crate::keys::subject::{SubjectKeys, SubjectTable};
+    let text = POLICY
+        .replace("subject: [", "subject: [{kind: device, path: $.device, names: device}, ")
+        .replace("{$.event: keep}", "{$.event: {encrypt: {key: k}}}")
+        .replace("streams:", "keys: {k: {}}\nstreams:");
+    let mut stage = stage_of(&text);
+    let topic = "privacy.subject-keys";
+    let data_keys = DataKeys::Kept { table: Arc::new(SubjectTable::new(10)), worker: 1 };
+    stage.judge = stage.judge.with_data_keys(topic, data_keys);
+    stage.says("ann", 1, "granted");
+    let erased = |who: &str| {
+        let value = format!(r#"{{"identity":{{"kind":"device","value":"{who}"}}}}"#);
+        stage.ledger.apply_json(Feed::Erasures, value.as_bytes()).unwrap();
+    };
+    erased("d1");
+    let keys: SubjectKeys = KeySet::demonstration().subject_keys();
+    let mut made = |device: &str| {
+        let value = format!(r#"{{"user":"ann","device":"{device}","event":"viewed"}}"#);
+        let timestamp = Some("2026-11-20T00:00:00Z".parse().unwrap());
+        let (key, value) = (None, Some(value.as_bytes()));
+        let fetched = Fetched { topic: "events", partition: 0, offset: 0, timestamp, key, value, headers: &|_| true };
+        let mut rows = Vec::new();
+        let write: &mut Write<'_> = &mut |record: Outgoing<'_>| {
+            if record.topic == topic {
+                rows.push(crate::keys::subject::RowKey::from_record_key(record.key.unwrap()).unwrap().subject);
+            }
+            Ok(Sent::Taken)
+        };
+        stage.judge.renew();
+        stage.judge.judge(&fetched, write).unwrap();
+        rows
+    };
+    assert_eq!(made("d1"), [keys.digest("user_id", b"ann")]);
+    assert_eq!(made("d2"), [keys.digest("device", b"d2")], "ann has one; a device that nobody erased guards too");
 }
