@@ -193,3 +193,36 @@ fn encrypted_fields_are_read_back_while_their_subjects_keys_are_left() {
     let (code, _, said) = privet(&args, b"");
     assert!(code == 1 && said.contains("line 1 is not") && !said.contains("canary"), "{said}");
 }
+
+/// `filter` has no topic of data keys: what it encrypts with real keys can be read back, also after a rotation, and it warns that
+/// nobody can destroy it.
+#[test]
+fn what_filter_encrypts_with_real_keys_opens_and_is_warned_about() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("keys.json");
+    assert_eq!(keys("generate", &file, &[]).0, 0);
+    let policy = folder.path().join("policy.yaml");
+    let text = "privet: 1
+controller: {name: Example Ltd, country: DE}
+purposes: {ops: {legal_basis: contract, because: \"the service itself\"}}
+regimes: [{in: [\"*\"], silence: deny}]
+keys: {k: {}}
+streams:
+  web: {topics: [in], format: json, jurisdiction: {otherwise: DE}, subject: [{kind: user_id, path: $.id}]}
+sinks:
+  out: {topic: out, purposes: [ops], fields: {$.mail: {encrypt: {key: k}}}}
+";
+    std::fs::write(&policy, text).expect("a file");
+    let (policy, path) = (policy.to_str().expect("a plain name"), file.to_str().expect("a plain name"));
+    let event = br#"{"id":"u1","mail":"ann@example.org"}"#;
+    let (code, out, said) = privet(&["filter", "--policy", policy, "--keys", path], event);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("warning: `encrypt` uses keys derived from the root") && said.contains("no erasure ever"), "{said}");
+    let released: Value = serde_json::from_slice(&out).expect("one event");
+    assert_eq!(keys("rotate", &file, &[]).0, 0);
+    let (code, out, said) = privet(&["reveal", "--key", path, released["mail"].as_str().expect("a text")], b"");
+    assert_eq!((code, out.as_slice(), said.as_str()), (0, b"ann@example.org\n".as_slice(), ""));
+
+    let (_, _, said) = privet(&["filter", "--policy", policy], event);
+    assert!(said.contains("note: `encrypt` uses keys derived") && !said.contains("warning: `encrypt`"), "{said}");
+}

@@ -63,9 +63,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let stream = choose_stream(&plan, args.stream.as_deref())?;
     let sink = choose_sink(&plan, &args)?;
     if plan.subject_keys.is_some() {
-        let note =
-            "note: `encrypt` uses keys derived from the root here, which nobody can destroy; `privet run` makes random ones";
-        super::output::complain(format_args!("{note}"));
+        super::output::complain(format_args!("{}", about_encrypt(args.keys.is_some())));
     }
     let mut engine = Engine::new(Limits::default());
     engine.set_ledger(args.ledger.load(&plan, &keys)?);
@@ -89,6 +87,18 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     filter.tally.print(&plan, sink);
     let quarantined = filter.tally.quarantined() > 0;
     Ok(ExitCode::from(u8::from(args.strict && quarantined)))
+}
+
+/// What is said where a policy encrypts: this command has no topic to keep random data keys in. What it writes is read back with
+/// the key file alone, and that is why nobody can shred it.
+fn about_encrypt(is_real: bool) -> &'static str {
+    if is_real {
+        "warning: `encrypt` uses keys derived from the root here: `privet reveal --key` reads the values back, and no erasure ever \
+         destroys them; do not give them to a sink. `privet run` makes random keys, which can be destroyed; leave out --keys to try \
+         a policy"
+    } else {
+        "note: `encrypt` uses keys derived from the root here, which nobody can destroy; `privet run` makes random ones"
+    }
 }
 
 fn choose_stream(plan: &Plan, name: Option<&str>) -> anyhow::Result<StreamId> {
