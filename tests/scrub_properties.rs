@@ -37,7 +37,7 @@ impl Case {
         let mut places = Places::default();
         Scanner::new(Limits::default()).scan(text, &index, Duplicates::Quarantine, &mut places)?;
         let mut encoder = Encoder::default();
-        let context = Context { event_time: Timestamp::UNIX_EPOCH, country: None };
+        let context = Context { event_time: Timestamp::UNIX_EPOCH, now: Timestamp::UNIX_EPOCH, country: None };
         Ok(match encoder.encode(text, &places, &rules, &context) {
             Encoded::Unchanged => Some(text.to_vec()),
             Encoded::Written => Some(encoder.output().to_vec()),

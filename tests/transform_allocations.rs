@@ -74,7 +74,7 @@ fn cases() -> Vec<(Action, [&'static str; 3])> {
 #[test]
 fn nothing_is_allocated_after_warm_up() {
     let cases = cases();
-    let context = Context { event_time: Timestamp::UNIX_EPOCH, country: None };
+    let context = Context { event_time: Timestamp::UNIX_EPOCH, now: Timestamp::UNIX_EPOCH, country: None };
     let (mut scratch, mut out) = (Scratch::default(), Vec::new());
     let subject_keys = Arc::new(KeySet::demonstration().subject_keys());
     let table = Arc::new(SubjectTable::new(10));

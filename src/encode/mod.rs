@@ -201,6 +201,7 @@ impl<'a> Edit<'a, '_> {
             None => self.container(at, kind, scope),
             Some(Action::Keep) => self.container(at, kind, Scope::Keep),
             Some(Action::Drop) => self.container(at, kind, Scope::Drop),
+            Some(Action::Remove) => Left::Removed,
             Some(action @ (Action::Null | Action::Redact(_))) => self.replace(&mark, action),
             Some(
                 action @ (Action::Mask { .. }
@@ -334,7 +335,7 @@ impl<'a> Edit<'a, '_> {
         match transform::apply(action, text, self.context, scratch, out) {
             Fate::Written => {
                 self.cursor = mark.end as usize;
-                if let Some(overlap) = action.overlap().filter(|overlap| self.context.event_time < overlap.until) {
+                if let Some(overlap) = action.overlap().filter(|overlap| self.context.now < overlap.until) {
                     self.beside(mark, overlap);
                 }
                 Left::Kept
@@ -464,7 +465,7 @@ impl<'a> Edit<'a, '_> {
         self.marks[inside].iter().any(|mark| {
             let kind = Kind::of(self.input[mark.value as usize]);
             let Resolved { action, rule, path: _ } = self.resolve(mark, kind, Scope::Drop);
-            rule.is_some() && action.is_some_and(|action| !matches!(action, Action::Drop))
+            rule.is_some() && action.is_some_and(|action| !matches!(action, Action::Drop | Action::Remove))
         })
     }
 
@@ -493,7 +494,9 @@ fn permitted(action: &Action, by_path: bool, exact: bool, unlisted: Scope, scope
     let releases = matches!(action, Action::Keep) || matches!(action, Action::Filter(_)) && scope == Scope::Drop;
     match (by_path, releases) {
         (true, true) => None,
-        (true, false) if unlisted == Scope::Drop && scope == Scope::Drop && !matches!(action, Action::Drop) => None,
+        (true, false) if unlisted == Scope::Drop && scope == Scope::Drop && !matches!(action, Action::Drop | Action::Remove) => {
+            None
+        }
         (false, true) => Some(&Action::Drop),
         (true | false, false) => Some(action),
     }

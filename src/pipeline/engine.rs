@@ -163,7 +163,7 @@ impl Engine {
         self.name_subject(plan, stream, record);
         self.consent.forget();
         let stream_routed = is_routed(stream.when.as_ref(), value, &self.places, &mut self.text);
-        let context = Context { event_time: self.facts.event_time, country: country(&self.facts) };
+        let context = Context { event_time: self.facts.event_time, now, country: country(&self.facts) };
         let mut routes = stream.routes.iter().peekable();
         for sink in plan.sink_ids() {
             let Some(route) = routes.next_if(|route| route.sink == sink) else {
@@ -254,7 +254,7 @@ impl Engine {
     ) {
         // It names nobody: what would be encrypted goes.
         self.encoder.scratch().sealing.begin_record(None, &stream.name, record.position);
-        let context = Context { event_time: record.timestamp.unwrap_or(now), country: None };
+        let context = Context { event_time: record.timestamp.unwrap_or(now), now, country: None };
         let mut routes = stream.routes.iter().peekable();
         for sink in plan.sink_ids() {
             let Some(route) = routes.next_if(|route| route.sink == sink) else {

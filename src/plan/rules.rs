@@ -15,6 +15,8 @@ pub enum Action {
     Keep,
     /// The place goes, and what lies in it unless a deeper rule keeps that.
     Drop,
+    /// The place goes with all that lies in it, whatever deeper rules say.
+    Remove,
     /// JSON null in its place.
     Null,
     /// A constant in its place: the JSON text of a string.
@@ -78,6 +80,7 @@ impl Action {
             Action::PeriodPseudonym(rule) => rule.overlap.as_deref(),
             Action::Keep
             | Action::Drop
+            | Action::Remove
             | Action::Null
             | Action::Redact(_)
             | Action::Mask { .. }
@@ -105,6 +108,7 @@ impl Action {
             Action::PeriodPseudonym(rule) => rule.overlap = None,
             Action::Keep
             | Action::Drop
+            | Action::Remove
             | Action::Null
             | Action::Redact(_)
             | Action::Mask { .. }
@@ -132,6 +136,7 @@ impl Action {
             Action::Json(rules) => rules.encrypts(),
             Action::Keep
             | Action::Drop
+            | Action::Remove
             | Action::Null
             | Action::Redact(_)
             | Action::Mask { .. }
@@ -155,7 +160,7 @@ impl Action {
     /// Whether arrays of scalars are transformed element by element.
     pub fn is_elementwise(&self) -> bool {
         match self {
-            Action::Keep | Action::Drop | Action::Null | Action::Redact(_) | Action::Filter(_) => false,
+            Action::Keep | Action::Drop | Action::Remove | Action::Null | Action::Redact(_) | Action::Filter(_) => false,
             Action::Mask { .. }
             | Action::Pseudonym(_)
             | Action::TruncateIp { .. }
@@ -189,7 +194,7 @@ pub struct KeyedPseudonym {
 
 /// The pseudonym under the root before: a member of its own, so that a sink can join what it has with what it gets.
 pub struct Overlap {
-    /// Events from this moment on get the new pseudonym alone.
+    /// What is judged from this moment on gets the new pseudonym alone.
     pub until: Timestamp,
     /// What the member's name ends in, beyond that of the new pseudonym; needs no escapes.
     pub suffix: Box<str>,

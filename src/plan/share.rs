@@ -106,6 +106,7 @@ impl Pairs {
         match ours {
             Action::Keep => matches!(theirs, Action::Keep),
             Action::Drop => matches!(theirs, Action::Drop),
+            Action::Remove => matches!(theirs, Action::Remove),
             Action::Null => matches!(theirs, Action::Null),
             Action::Redact(text) => matches!(theirs, Action::Redact(other) if text == other),
             Action::Mask { keep_last } => matches!(theirs, Action::Mask { keep_last: other } if keep_last == other),

@@ -32,6 +32,8 @@ use output::Output;
 pub struct Context {
     /// When the event happened.
     pub event_time: Timestamp,
+    /// When it is judged: what an event says about time does not change what depends on this.
+    pub now: Timestamp,
     /// Where the subject is, if one country is known.
     pub country: Option<Country>,
 }
@@ -77,7 +79,7 @@ pub fn apply(action: &Action, input: Text<'_>, context: &Context, scratch: &mut 
         Action::Null => b"null",
         Action::Redact(constant) => constant,
         // JSON text is a document of its own, and an array more than a scalar: the encoder edits them.
-        Action::Drop | Action::Json(_) | Action::Filter(_) => return Fate::Dropped,
+        Action::Drop | Action::Remove | Action::Json(_) | Action::Filter(_) => return Fate::Dropped,
         Action::Mask { .. }
         | Action::Pseudonym(_)
         | Action::TruncateIp { .. }
@@ -117,7 +119,7 @@ pub fn apply_key(action: &Action, key: &[u8], context: &Context, scratch: &mut S
     match action {
         Action::Keep => out.extend_from_slice(key),
         Action::Redact(constant) => unescape_into(constant.get(1..constant.len().saturating_sub(1)).unwrap_or_default(), out),
-        Action::Null | Action::Drop | Action::Json(_) | Action::Filter(_) => return Fate::Dropped,
+        Action::Null | Action::Drop | Action::Remove | Action::Json(_) | Action::Filter(_) => return Fate::Dropped,
         Action::Mask { .. }
         | Action::Pseudonym(_)
         | Action::TruncateIp { .. }
@@ -188,6 +190,7 @@ fn transform(
         Action::CoarsenTime(unit) => time::write(value, *unit, &mut out),
         Action::Keep
         | Action::Drop
+        | Action::Remove
         | Action::Null
         | Action::Redact(_)
         | Action::Detect(_)

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 fn context() -> Context {
-    Context { event_time: Timestamp::UNIX_EPOCH, country: None }
+    Context { event_time: Timestamp::UNIX_EPOCH, now: Timestamp::UNIX_EPOCH, country: None }
 }
 
 fn pseudonym(normalize: Normalize) -> Action {

@@ -92,7 +92,9 @@ fn routes<'a>(
                 placed
             };
             let placed = lay_out(&sink.rules, stream, rules);
-            let degraded = sink.profile.map(|profile| lay_out(&profiles[profile], stream, rules));
+            let mut degraded = sink.profile.map(|profile| lay_out(&profiles[profile], stream, rules));
+            // A profile shows less than the sink's own rules: no pair of pseudonyms either.
+            degraded.iter_mut().flatten().for_each(|placed| placed.rule.action.forget_overlap());
             routes.push(RouteDraft { stream: position, sink: sink_position, placed, degraded, when, record_key });
         }
     }

@@ -144,7 +144,7 @@ fn check_released(
 /// Whether anything of a value leaves.
 pub(super) fn releases(action: &Action) -> bool {
     match action {
-        Action::Drop | Action::Null | Action::Redact(_) => false,
+        Action::Drop | Action::Remove | Action::Null | Action::Redact(_) => false,
         Action::Keep
         | Action::Mask { .. }
         | Action::Pseudonym(_)

@@ -5,10 +5,12 @@
 
 use super::Cx;
 use super::fields::{Placed, RuleTable};
+use super::overlap::Steps;
 use super::streams::StreamDraft;
 use crate::event::{Path, PathId, Segment, Selector, SinkId};
 use crate::plan::{Action, PlaceRule};
 use crate::policy::diagnostic::Code;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// A suffix is part of a name, and no longer than one.
@@ -52,7 +54,7 @@ pub(super) fn reserve(
     }
     let scope = table.new_scope(sink);
     for (id, (path, from)) in reserved {
-        if let Some(other) = placed.iter().find(|placed| placed.path == id && placed.rule.by_path).and_then(|other| other.from) {
+        if let Some(other) = placed.iter().find(|other| would_open(stream, &path, other)).and_then(|other| other.from) {
             cx.diagnostics
                 .error(Code::Tie, rules[other].span, format!("`{path}` is where the pseudonym under the root before is written"))
                 .note(rules[from].span, "whose key has an `overlap`")
@@ -61,9 +63,22 @@ pub(super) fn reserve(
         }
         let text = path.to_string();
         let rule = table.id(scope, &text, &text, "drop", None);
-        let rule = PlaceRule { action: Action::Drop, by_path: true, inherited: false, rule };
+        let rule = PlaceRule { action: Action::Remove, by_path: true, inherited: false, rule };
         placed.push(Placed { path: id, rule, from: None, class: None, inner: None });
     }
+}
+
+/// Whether a rule claims a reserved place with equal or better right, or names something inside it. What only `..` leads inside is
+/// left to [`Action::Remove`]: such a rule was written for other places.
+fn would_open(stream: &StreamDraft<'_>, reserved: &Path, other: &Placed) -> bool {
+    if other.from.is_none() || !other.rule.by_path {
+        return false;
+    }
+    let path = stream.paths.path(other.path);
+    let (ours, theirs) = (Steps::new(reserved, stream.folds), Steps::new(path, stream.folds));
+    let claims = path.cmp_specificity(reserved) != Ordering::Less && ours.may_meet(&theirs);
+    let is_straight = path.segments().iter().all(|segment| !segment.descendant);
+    claims || is_straight && !ours.below(&theirs).is_empty()
 }
 
 /// The path of the member beside.

@@ -87,6 +87,7 @@ pub(super) fn name(action: &Action) -> String {
     match action {
         Action::Keep => "keep".into(),
         Action::Drop => "drop".into(),
+        Action::Remove => "remove".into(),
         Action::Null => "null".into(),
         Action::Redact(text) => format!("redact({})", String::from_utf8_lossy(text)),
         Action::Mask { keep_last } => format!("mask({keep_last})"),
