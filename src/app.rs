@@ -6,6 +6,7 @@
 
 mod knowledge;
 mod shred;
+mod snapshots;
 mod subject_keys;
 
 use crate::config::{self, Config};

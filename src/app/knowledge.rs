@@ -1,6 +1,7 @@
 //! What is known outside the events: the ledger with its follower, read whole before any worker subscribes.
 
 use super::shred::{Erased, Shredder};
+use super::snapshots::{self, Due, Snapshots};
 use super::subject_keys::SubjectKeys;
 use crate::config::{self, Config, Properties};
 use crate::control::Status;
@@ -35,6 +36,8 @@ pub(super) struct Knowledge {
     meters: Arc<ConsentMeters>,
     /// Held for its thread; it ends first, and with it the writer's queue.
     _follow: Follow,
+    /// It ends behind the follower, which takes the last snapshot.
+    _snapshots: Option<Snapshots>,
     _writer: Writer,
     _shredder: Option<Shredder>,
 }
@@ -61,20 +64,37 @@ impl Knowledge {
         let watch = Watch::new(staleness);
         let keys = KeySet::load(&config.keys).context("the ledger's digests")?;
         let max_memory = config.ledger.as_ref().map_or(config::Ledger::MAX_MEMORY, |ledger| ledger.max_memory);
-        let ledger = Arc::new(Ledger::new(&keys).within(max_memory));
+        let make = || Ledger::new(&keys).within(max_memory);
         let meters = Arc::new(telemetry.consent(config.workers.count()));
+        let mut from = (Vec::new(), 0);
+        let (ledger, mut due, snapshots) =
+            match config.ledger.as_ref().and_then(|ledger| Some((ledger, ledger.snapshot.as_ref()?))) {
+                None => (Arc::new(make()), None, None),
+                Some((config::Ledger { topic, .. }, file)) => {
+                    let start = snapshots::start(make, settings, &properties, topic, file, &meters);
+                    let (due, snapshots) = Snapshots::begin(&start, topic, file, meters.clone())?.unzip();
+                    from = (start.from.clone(), start.topic_id());
+                    (start.ledger, due, snapshots)
+                }
+            };
         let (denials, queue) = channel();
         let shredder = subject_keys.map(|keys| keys.shredder(settings, watch.clone())).transpose()?.flatten();
         let erased = shredder.as_ref().map(|(erased, _)| erased.clone());
-        let table = |feed, name: &str| -> Box<dyn Table> {
+        let followed = named.iter().map(|(feed, name)| {
+            // What is erased and suppressed is never taken from a file.
+            let (due, (from, topic_id)) = match feed {
+                Feed::Consent => (due.take(), std::mem::take(&mut from)),
+                Feed::Erasures => (None, (Vec::new(), 0)),
+            };
             let erased = erased.clone();
-            let (ledger, watch, meters) = (ledger.clone(), watch.clone(), meters.clone());
-            Box::new(Fed { feed, topic: name.into(), ledger, watch, meters, denials: denials.clone(), erased, rows: 0 })
-        };
-        let followed =
-            named.iter().map(|(feed, name)| Topic { name: (*name).to_owned(), from: Vec::new(), table: table(*feed, name) });
+            let (ledger, watch, meters, denials) = (ledger.clone(), watch.clone(), meters.clone(), denials.clone());
+            let topic = (*name).into();
+            let fed = Fed { feed: *feed, topic, topic_id, ledger, watch, meters, denials, erased, due, rows: 0 };
+            Topic { name: (*name).to_owned(), from, table: Box::new(fed) }
+        });
         let writer = Writer::start(settings, &properties, queue, ledger.clone(), watch.clone())?;
-        let follow = Follow::start(settings, &properties, "ledger", followed.collect(), watch.clone());
+        let followed = followed.collect();
+        let follow = Follow::start(settings, &properties, "ledger", followed, watch.clone());
         let follow = follow.map_err(|why| anyhow!(why))?;
 
         let asked = watch.clone();
@@ -86,6 +106,7 @@ impl Knowledge {
             watch,
             meters,
             _follow: follow,
+            _snapshots: snapshots,
             _writer: writer,
             _shredder: shredder.map(|(_, shredder)| shredder),
         }))
@@ -144,12 +165,15 @@ fn section(feed: Feed) -> &'static str {
 struct Fed {
     feed: Feed,
     topic: Box<str>,
+    topic_id: u128,
     ledger: Arc<Ledger>,
     watch: Arc<Watch>,
     meters: Arc<ConsentMeters>,
     denials: Sender<Denial>,
     /// Who hears of erasures, where there are keys to be destroyed.
     erased: Option<Arc<Erased>>,
+    /// When a snapshot of the rows is due.
+    due: Option<Due>,
     rows: u64,
 }
 
@@ -184,6 +208,13 @@ impl Table for Fed {
                 // The writer lives as long as this table does.
                 let _ = self.denials.send(Denial { topic: self.topic.clone(), partition, key, value: denial });
             }
+            Applied::Split { denies: true } => {
+                self.wrong(LedgerFault::Split, row, "its key has a record in another partition too, and neither is the last");
+            }
+            Applied::Split { denies: false } => {
+                self.meters.fault(LedgerFault::Split);
+                tracing::error!(topic = row.topic, partition, offset, "a key of the ledger has records in several partitions");
+            }
             Applied::Stop { why } => return Err(why.to_owned()),
         }
         let landed = self.ledger.restrictions();
@@ -201,6 +232,16 @@ impl Table for Fed {
     fn proved(&mut self, as_of: Instant) {
         self.ledger.set_fresh(as_of);
         self.meters.holds(self.ledger.subjects(), self.ledger.suppressed(), self.ledger.bytes());
+    }
+
+    fn topic_id(&self) -> u128 {
+        self.topic_id
+    }
+
+    fn reached(&mut self, next: &[i64], is_end: bool) {
+        if let Some(due) = &mut self.due {
+            due.reached(next, is_end);
+        }
     }
 }
 

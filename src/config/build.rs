@@ -3,8 +3,8 @@
 use super::read::{Section, section};
 use super::yaml::{Kind, Node};
 use super::{
-    Admin, Commit, Config, Guarantee, Ledger, Limits, Log, Lookup, Place, Problem, Properties, Quarantine, SubjectKeys, Tls,
-    Workers, grammar,
+    Admin, Commit, Config, Guarantee, Ledger, LedgerSnapshot, Limits, Log, Lookup, Place, Problem, Properties, Quarantine,
+    SubjectKeys, Tls, Workers, grammar,
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -62,7 +62,7 @@ pub(super) fn config(tree: Node, base: &Path, lookup: &dyn Lookup, problems: &mu
     let properties = top.properties("kafka");
     let ledger_at = place(&top, "ledger");
     let ledger = top.section("ledger");
-    let ledger = ledger.and_then(|section| ledger_of(section, ledger_at, properties.as_ref(), allow_plaintext, problems));
+    let ledger = ledger.and_then(|section| ledger_of(section, ledger_at, (base, properties.as_ref()), allow_plaintext, problems));
     let kafka = properties.map(|properties| kafka(kafka_at, properties, allow_plaintext, problems));
     let erasures = topic_of(&mut top, "erasures", tree.at, problems);
     let subject_keys_at = place(&top, "subject_keys");
@@ -122,7 +122,7 @@ fn topic_of(top: &mut Section, name: &str, otherwise: Place, problems: &mut Vec<
 fn ledger_of(
     mut ledger: Section,
     at: Place,
-    kafka_properties: Option<&BTreeMap<String, (Place, String)>>,
+    (base, kafka_properties): (&Path, Option<&BTreeMap<String, (Place, String)>>),
     plaintext: bool,
     problems: &mut Vec<Problem>,
 ) -> Option<Ledger> {
@@ -142,7 +142,11 @@ fn ledger_of(
     let max_staleness = ledger.duration("max_staleness").unwrap_or(Ledger::MAX_STALENESS);
     let kafka = Properties(own.into_iter().map(|(name, (place, value))| (name, (place, value.into()))).collect());
     let max_memory = ledger.count("max_memory").map_or(Ledger::MAX_MEMORY, as_usize);
-    Some(Ledger { topic, max_staleness, max_memory, kafka })
+    let snapshot = ledger.section("snapshot").and_then(|mut snapshot| {
+        let path = base.join(snapshot.text("path")?);
+        Some(LedgerSnapshot { path, every: snapshot.duration("every").unwrap_or(LedgerSnapshot::EVERY) })
+    });
+    Some(Ledger { topic, max_staleness, max_memory, snapshot, kafka })
 }
 
 fn subject_keys(mut keys: Section, at: Place, problems: &mut Vec<Problem>) -> SubjectKeys {

@@ -133,10 +133,20 @@ const LEDGER: &[Key] = &[
         "What the ledger may take; a record beyond it stops the process, since what it says cannot be kept. Default: 4GiB.",
     ),
     key(
+        "snapshot",
+        Shape::Section(SNAPSHOT),
+        "A file from which a restart goes on; without it every start reads the topic whole.",
+    ),
+    key(
         "kafka",
         Shape::Overrides,
         "What differs from `kafka` for the topics of `ledger` and `erasures`, e.g. their `bootstrap.servers` on another cluster.",
     ),
+];
+
+const SNAPSHOT: &[Key] = &[
+    must("path", Shape::Text, "The file; relative to this file. Encrypted; of use to this key set only."),
+    key("every", Shape::Duration(10_000, 86_400_000), "From one to the next; one more is written at the end. Default: 10m."),
 ];
 
 const ERASURES: &[Key] = &[must("topic", Shape::Text, "The topic; on the cluster of `ledger`.")];

@@ -3,6 +3,7 @@
 //! The delivery loop knows this module by two traits, [`Source`] and [`Sink`], so that it can also run against a
 //! simulated cluster; [`consumer`] and [`producer`] make the real ones.
 
+pub mod about;
 pub mod append;
 pub mod cluster;
 pub mod compacted;

@@ -26,6 +26,9 @@ impl Digest {
     }
 }
 
+/// The kind of an alias that is the ledger's own digest of a name, in hexadecimal digits.
+pub(super) const DIGEST_KIND: &str = "digest";
+
 /// Which form of an identity a digest is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
@@ -97,6 +100,12 @@ impl Digests {
     /// The digest of an identity. Kinds have no colon, so that no two identities are one text.
     pub fn of(&self, kind: &str, value: &str) -> Digest {
         self.mac(&[kind.as_bytes(), b":", value.as_bytes()])
+    }
+
+    /// The digest of an alias of a consent record, which may be written as a digest itself.
+    pub(super) fn of_alias(&self, kind: &str, value: &str) -> Digest {
+        let digest = if kind == DIGEST_KIND { Digest::from_hex(value.as_bytes()) } else { None };
+        digest.unwrap_or_else(|| self.of(kind, value))
     }
 
     /// The digest under which a record key of the consent topic, `kind:value`, is filed.

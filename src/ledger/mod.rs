@@ -4,6 +4,7 @@
 //! read meanwhile. Whoever judges a batch can ask afterwards whether something was taken away from anybody it looked up.
 
 mod aliases;
+mod apply;
 mod digest;
 mod lines;
 mod lookup;
@@ -11,6 +12,7 @@ mod recent;
 pub mod record;
 mod row;
 mod shapes;
+pub mod snapshot;
 mod store;
 mod suppress;
 #[cfg(test)]
@@ -22,15 +24,17 @@ pub use lookup::{Held, HeldPurpose, Rows};
 pub use record::{ConsentRecord, Suppression, Unreadable};
 pub use row::Said;
 pub use shapes::{Choice, PurposeName, Reach};
+pub use snapshot::{Discarded, Origin, Snapshot};
 
 use crate::event::{SubjectDigest, Timestamp};
-use crate::keys::KeySet;
+use crate::keys::{KeySet, MacKey};
 use aliases::Aliases;
 use recent::Recent;
-use row::{Packer, Refused};
-use shapes::{Shape, Shapes};
+use row::Packer;
+use shapes::Shapes;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use store::Store;
 use suppress::{Named, Suppressions};
@@ -74,6 +78,11 @@ pub enum Applied {
     Undecodable {
         /// What is wrong, without values.
         why: &'static str,
+    },
+    /// Its key has a record in another partition as well, and which of them is the last nobody can know: to be said aloud.
+    Split {
+        /// All is denied to whom the key names; false where counted versions say which record is the later one, and that one holds.
+        denies: bool,
     },
     /// The version went backwards: all is denied to whom the key names. To be said aloud, and `denial` to be appended
     /// to the topic under the same key, so that every instance comes to the same answer. While a topic is being loaded the
@@ -129,11 +138,17 @@ pub struct Stats {
 /// Consent and suppressions by subject: shared, read by all workers while one thread applies changes.
 pub struct Ledger {
     digests: Digests,
+    /// What the keys of snapshots are made with.
+    snapshot_key: MacKey,
     shapes: Shapes,
     rows: Store,
     aliases: Aliases,
     suppressions: Suppressions,
     recent: Recent,
+    /// Keys with records in several partitions, and in which.
+    splits: Mutex<HashMap<Digest, BTreeSet<i32>>>,
+    /// Rows that stand on a version which went backwards: their denials are not in the topic yet.
+    regressed: AtomicUsize,
     /// The most memory that all this may take.
     most_bytes: usize,
     fresh: Mutex<Option<Instant>>,
@@ -150,6 +165,8 @@ struct Scratch {
     old_words: Vec<u32>,
     old_aliases: Vec<Digest>,
     new_aliases: Vec<Digest>,
+    /// A snapshot that is being taken: what it still needs is copied before it changes.
+    copying: Option<snapshot::Copying>,
 }
 
 /// No more numbers or places for what a record says.
@@ -174,11 +191,14 @@ impl Ledger {
     pub fn new(keys: &KeySet) -> Ledger {
         Ledger {
             digests: Digests::new(keys),
+            snapshot_key: keys.digest_key("ledger snapshot"),
             shapes: Shapes::default(),
             rows: Store::new(),
             aliases: Aliases::new(),
             suppressions: Suppressions::new(),
             recent: Recent::new(),
+            splits: Mutex::default(),
+            regressed: AtomicUsize::new(0),
             most_bytes: usize::MAX,
             fresh: Mutex::new(None),
             is_ready: AtomicBool::new(false),
@@ -200,14 +220,14 @@ impl Ledger {
 
     /// Applies one change: the last one for a key wins. Readers go on meanwhile.
     pub fn apply(&self, change: &Change<'_>) -> Applied {
-        let Change { feed, partition: _, offset: _, key, value, timestamp: _ } = *change;
+        let Change { feed, partition, offset: _, key, value, timestamp: _ } = *change;
         let mut scratch = self.applying.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let applied = match (feed, key) {
             // A compacted topic has no such record. It may be a withdrawal, and nobody knows whose.
             (Feed::Consent | Feed::Erasures, None | Some(b"")) => {
                 return Applied::Stop { why: "a record without a key: the topic is not compacted" };
             }
-            (Feed::Consent, Some(key)) => self.apply_consent(key, value, &mut scratch),
+            (Feed::Consent, Some(key)) => self.apply_consent(partition, key, value, &mut scratch),
             (Feed::Erasures, Some(key)) => self.apply_suppression(key, value),
         };
         match applied {
@@ -218,102 +238,6 @@ impl Ledger {
             }
             Ok(applied) => applied,
         }
-    }
-
-    fn apply_consent(&self, key: &[u8], value: Option<&[u8]>, scratch: &mut Scratch) -> Result<Applied, Full> {
-        let digest = self.digests.of_key(key);
-        let old = self.rows.get(digest, |shape, words| {
-            scratch.old_words.clear();
-            scratch.old_words.extend_from_slice(words);
-            shape
-        });
-        let old = old.and_then(|number| Some((number, self.shapes.get(number)?)));
-        self.aliases.of(digest, &mut scratch.old_aliases);
-        scratch.new_aliases.clear();
-        let Some(value) = value else { return Ok(self.forget(digest, old.is_some(), scratch)) };
-        let highest = old.as_ref().map_or(0, |(_, shape)| row::version(shape, &scratch.old_words));
-        let place = old.as_ref().and_then(|(_, shape)| shape.place);
-        let read = ConsentRecord::read(value).and_then(|record| match record.identity.is_key(key) {
-            true => Ok(record),
-            false => Err(Unreadable("a consent record under the key of another identity")),
-        });
-        let (shape, applied) = match &read {
-            Err(Unreadable(why)) => {
-                scratch.new_aliases.extend_from_slice(&scratch.old_aliases);
-                (scratch.packer.refuse(Refused::Unreadable, highest, place), Some(Applied::Undecodable { why }))
-            }
-            Ok(record) => {
-                let aliases = record.aliases.iter().map(|alias| self.digests.of(&alias.kind, &alias.value));
-                scratch.new_aliases.extend(aliases.filter(|alias| *alias != digest));
-                scratch.new_aliases.sort_unstable();
-                scratch.new_aliases.dedup();
-                if record.version < highest {
-                    let denial = denial(record, highest.saturating_add(1), value);
-                    // Who was found by an old name is denied by it too.
-                    let Scratch { old_aliases, new_aliases, .. } = &mut *scratch;
-                    let fresh: Vec<Digest> = new_aliases.iter().filter(|alias| !old_aliases.contains(alias)).copied().collect();
-                    new_aliases.clone_from(old_aliases);
-                    new_aliases.extend(fresh.into_iter().take(record::MOST_ALIASES.saturating_sub(old_aliases.len())));
-                    (scratch.packer.refuse(Refused::Regressed, highest, place), Some(Applied::Regression { denial }))
-                } else {
-                    (scratch.packer.pack(record, &self.shapes)?, None)
-                }
-            }
-        };
-        let restricts = self.store(digest, old.as_ref().map(|(number, shape)| (*number, &**shape)), &shape, scratch)?;
-        Ok(applied.unwrap_or(if restricts { Applied::Restricted } else { Applied::Stored }))
-    }
-
-    /// Stores the row in the packer and its aliases. Whether something was taken away, from whomever: it is known before
-    /// this returns.
-    fn store(&self, digest: Digest, old: Option<(u32, &Shape)>, shape: &Shape, scratch: &Scratch) -> Result<bool, Full> {
-        let Scratch { packer, old_words, old_aliases, new_aliases } = scratch;
-        let number = match old {
-            Some((number, old)) if old == shape => number,
-            Some(_) | None => self.shapes.shape(shape)?,
-        };
-        self.rows.put(digest, number, &packer.words)?;
-        let restricts = row::takes_away(old.map(|(_, old)| (old, &old_words[..])), (shape, &packer.words));
-        let denies = row::takes_away(None, (shape, &packer.words));
-        // A row that is new may name a place, or speak in place of another identity's. Before the first event nobody asked.
-        let displaces = old.is_none() && self.is_ready();
-        let (mut lost, mut shared) = (Vec::new(), Vec::new());
-        for alias in new_aliases.iter().filter(|alias| !old_aliases.contains(alias)) {
-            // Of several rows a grant counts only where all of them have it.
-            let had = self.aliases.is_claimed(*alias) || self.rows.get(*alias, |_, _| ()).is_some();
-            self.aliases.claim(*alias, digest)?;
-            if had || denies {
-                shared.push(*alias);
-            }
-        }
-        for alias in old_aliases.iter().filter(|alias| !new_aliases.contains(alias)) {
-            self.aliases.release(*alias, digest)?;
-            lost.push(*alias);
-        }
-        self.aliases.set(digest, new_aliases)?;
-        if restricts || displaces {
-            self.recent.push([digest].into_iter().chain(old_aliases.iter().chain(new_aliases).copied()));
-        } else if !lost.is_empty() || !shared.is_empty() {
-            self.recent.push(lost.iter().chain(&shared).copied());
-        }
-        Ok(restricts || !lost.is_empty() || !shared.is_empty())
-    }
-
-    /// A tombstone: what was granted is silence again, and so is what was denied.
-    fn forget(&self, digest: Digest, had_row: bool, scratch: &Scratch) -> Applied {
-        for alias in &scratch.old_aliases {
-            if self.aliases.release(*alias, digest).is_err() {
-                return FULL;
-            }
-        }
-        if self.aliases.set(digest, &[]).is_err() {
-            return FULL;
-        }
-        self.rows.remove(digest);
-        if had_row {
-            self.recent.push([digest].into_iter().chain(scratch.old_aliases.iter().copied()));
-        }
-        Applied::Removed
     }
 
     fn apply_suppression(&self, key: &[u8], value: Option<&[u8]>) -> Result<Applied, Full> {
@@ -437,11 +361,4 @@ impl Ledger {
             Some(as_of) => State::Fresh(as_of),
         }
     }
-}
-
-/// The denial to append after a version went backwards, in the form in which the record came. It has no time, so that
-/// nothing beats it, as nothing beats the row until it comes.
-fn denial(record: &ConsentRecord<'_>, version: u64, value: &[u8]) -> Vec<u8> {
-    let denial = ConsentRecord { aliases: record.aliases.clone(), ..ConsentRecord::denial(record.identity.clone(), version) };
-    if value.first() == Some(&b'{') { denial.to_json() } else { denial.to_protobuf() }
 }

@@ -41,6 +41,8 @@ pub(super) enum Refused {
     Unreadable,
     /// Its version went backwards.
     Regressed,
+    /// Its key has records in several partitions.
+    Split,
 }
 
 impl Packer {
@@ -76,7 +78,7 @@ impl Packer {
         self.parts.clear();
         let choice = match why {
             Refused::Unreadable => Choice::Broken,
-            Refused::Regressed => Choice::Denied,
+            Refused::Regressed | Refused::Split => Choice::Denied,
         };
         let part = Part {
             purpose: PurposeName::EVERY,
@@ -110,12 +112,13 @@ impl Packer {
                 place => *words.last_mut().expect("the first of three pushed one") |= millis << (10 * place),
             }
         }
-        Shape { parts: parts.iter().map(|(part, _, _)| *part).collect(), place, long_version, regressed }
+        let parts = parts.iter().map(|(part, _, _)| *part).collect();
+        Shape { parts, place, long_version, regressed, partition: 0 }
     }
 }
 
 /// The place of a record; what is no place is kept as not recognised.
-fn place(text: &str) -> Jurisdiction {
+pub(super) fn place(text: &str) -> Jurisdiction {
     let (country, region) = match text.split_once('-') {
         Some((country, _)) => (country, Some(text)),
         None => (text, None),
@@ -123,6 +126,16 @@ fn place(text: &str) -> Jurisdiction {
     match Country::parse(country) {
         Some(_) => Jurisdiction::from_event(Some(country), region).unwrap_or(Jurisdiction::Unrecognised),
         None => Jurisdiction::Unrecognised,
+    }
+}
+
+/// The text of which [`place`] makes the same place.
+pub(super) fn place_text(place: &Jurisdiction) -> String {
+    match place {
+        Jurisdiction::Place { subdivision: Some(subdivision), .. } => subdivision.to_string(),
+        Jurisdiction::Place { country, subdivision: None } => country.to_string(),
+        // No row has several places at once; what is several is none here.
+        Jurisdiction::Unrecognised | Jurisdiction::AnyOf(_) => "?".to_owned(),
     }
 }
 
@@ -173,6 +186,13 @@ fn round_up(time: Timestamp) -> (u32, u32) {
     let millis = -(-time.as_nanosecond()).div_euclid(1_000_000);
     let millis = millis.clamp(0, LAST);
     ((millis / 1000) as u32, (millis % 1000) as u32)
+}
+
+/// How many words a row of that shape has.
+pub(super) fn length(shape: &Shape) -> usize {
+    let times = |part: &Part| usize::from(part.has_at) + usize::from(part.has_since) + usize::from(part.has_expires);
+    let fractions = shape.parts.iter().filter(|part| part.has_millis).count();
+    1 + usize::from(shape.long_version) + shape.parts.iter().map(times).sum::<usize>() + fractions.div_ceil(3)
 }
 
 /// The version of a row.

@@ -79,13 +79,19 @@ pub(super) struct Shape {
     pub(super) long_version: bool,
     /// Whether the row stands on a version that went backwards.
     pub(super) regressed: bool,
+    /// In which partition its record is, or [`SPLIT`]. Kept here it costs a row nothing: shapes are few, and where they are
+    /// not, each has few rows.
+    pub(super) partition: i32,
 }
+
+/// The partition of a row whose key has records in several.
+pub(super) const SPLIT: i32 = -1;
 
 impl Hash for Shape {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Shape { parts, place, long_version, regressed } = self;
+        let Shape { parts, place, long_version, regressed, partition } = self;
         parts.hash(state);
-        (long_version, regressed).hash(state);
+        (long_version, regressed, partition).hash(state);
         match place {
             None => 0u8.hash(state),
             Some(Jurisdiction::Place { country, subdivision }) => (country, subdivision).hash(state),
@@ -221,6 +227,12 @@ impl Shapes {
     /// The names of a list, sorted.
     pub(super) fn vendors(&self, list: u32) -> Option<Arc<[Arc<str>]>> {
         self.read().lists.values.get(list as usize).cloned()
+    }
+
+    /// Everything as it stands: names of purposes, lists of vendors, shapes, each in the order of their numbers.
+    pub(super) fn all(&self) -> (Vec<Arc<str>>, Vec<Arc<[Arc<str>]>>, Vec<Arc<Shape>>) {
+        let tables = self.read();
+        (tables.purposes.values.clone(), tables.lists.values.clone(), tables.shapes.values.clone())
     }
 
     /// How many shapes, purposes and lists there are.

@@ -9,7 +9,7 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many parts are locked apart: a power of two. While one part grows, its readers wait (1 ms at 10 million rows).
-const SHARDS: usize = 512;
+pub(super) const SHARDS: usize = 512;
 
 /// The words of a chunk, 16 KiB: at most one partly filled per shard, 4 MiB in all on average.
 const CHUNK: usize = 4096;
@@ -84,7 +84,17 @@ impl Store {
     }
 
     fn shard(&self, digest: Digest) -> &RwLock<Shard> {
-        &self.shards[(digest.0 >> 119) as usize % SHARDS]
+        &self.shards[part_of(digest)]
+    }
+
+    /// Shows every row of one part.
+    pub(super) fn each_of_part(&self, part: usize, mut each: impl FnMut(Digest, u32, &[u32])) {
+        let shard = self.shards[part].read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        for entry in shard.slots.iter().filter(|entry| **entry != 0) {
+            let at = (entry & MOST_TAG) - 1;
+            let (tag, words) = shard.row(at);
+            each(shard.digest(at), tag, words);
+        }
     }
 }
 
@@ -263,6 +273,11 @@ impl Shard {
             None => self.free.push((words, at)),
         }
     }
+}
+
+/// The part in which a digest's row is, in every store.
+pub(super) fn part_of(digest: Digest) -> usize {
+    (digest.0 >> 119) as usize % SHARDS
 }
 
 /// Where a search begins. A digest is a MAC: its bits are as good as any hash of it.

@@ -389,3 +389,97 @@ fn memory_beyond_the_limit_stops_and_says_which_setting_it_is() {
     let (stopped, bytes) = grown(64 << 20);
     assert!(!stopped && bytes < 64 << 20, "{stopped} {bytes}");
 }
+
+/// Applies a value of `user_id:u1` in one partition.
+fn put_at(ledger: &Ledger, partition: i32, members: Option<&str>) -> Applied {
+    let value = members.map(|members| format!(r#"{{"identity":{{"kind":"user_id","value":"u1"}}{members}}}"#));
+    let (key, value) = (Some(&b"user_id:u1"[..]), value.as_deref().map(str::as_bytes));
+    ledger.apply(&Change { feed: Feed::Consent, partition, offset: 0, key, value, timestamp: None })
+}
+
+fn says(ledger: &Ledger) -> Vec<(String, Choice)> {
+    found(ledger, "user_id", "u1").concat()
+}
+
+#[test]
+fn a_key_in_two_partitions_has_no_last_record_and_is_denied_everything() {
+    let versioned = |text: &str, version: u32| format!(r#","version":{version}{text}"#);
+    // Neither counted, one counted, and two that are the same: in either order nobody knows which came last.
+    for (one, other) in [
+        (GRANTED.to_owned(), WITHDRAWN.to_owned()),
+        (versioned(GRANTED, 3), WITHDRAWN.to_owned()),
+        (versioned(GRANTED, 3), versioned(WITHDRAWN, 3)),
+    ] {
+        for [first, second] in [[(0, &one), (1, &other)], [(1, &other), (0, &one)]] {
+            let ledger = ledger();
+            put_at(&ledger, first.0, Some(first.1));
+            assert!(put_at(&ledger, second.0, Some(second.1)) == Applied::Split { denies: true });
+            assert_eq!(says(&ledger), [("*".into(), Choice::Denied)]);
+            // A later one in either changes nothing; once one of the two is deleted, the next record of the other holds.
+            assert!(put_at(&ledger, first.0, Some(GRANTED)) == Applied::Split { denies: true });
+            assert!(put_at(&ledger, 1, None) == Applied::Split { denies: true });
+            assert_eq!(says(&ledger), [("*".into(), Choice::Denied)]);
+            assert!(put_at(&ledger, 0, Some(&versioned(GRANTED, 9))) == Applied::Stored);
+            assert_eq!(says(&ledger), [("ads".into(), Choice::Granted)]);
+            assert!(put_at(&ledger, 0, None) == Applied::Removed);
+            assert!(ledger.splits().is_empty());
+        }
+    }
+}
+
+#[test]
+fn of_counted_records_in_two_partitions_the_higher_version_holds_in_either_order() {
+    let (old, new) = (format!(r#","version":3{GRANTED}"#), format!(r#","version":4{WITHDRAWN}"#));
+    for [first, second] in [[(0, &old), (1, &new)], [(1, &new), (0, &old)]] {
+        let ledger = ledger();
+        put_at(&ledger, first.0, Some(first.1));
+        assert!(put_at(&ledger, second.0, Some(second.1)) == Applied::Split { denies: false });
+        assert_eq!(says(&ledger), [("ads".into(), Choice::Withdrawn)]);
+        assert!(put_at(&ledger, 0, None) == Applied::Split { denies: false }, "the older record's tombstone takes nothing back");
+        assert_eq!(says(&ledger), [("ads".into(), Choice::Withdrawn)]);
+        assert!(put_at(&ledger, 1, None) == Applied::Removed);
+    }
+}
+
+#[test]
+fn a_record_that_cannot_be_read_in_another_partition_denies() {
+    let ledger = ledger();
+    put_at(&ledger, 0, Some(&format!(r#","version":3{GRANTED}"#)));
+    let key = Some(&b"user_id:u1"[..]);
+    let change = Change { feed: Feed::Consent, partition: 1, offset: 0, key, value: Some(b"{nonsense"), timestamp: None };
+    assert!(matches!(ledger.apply(&change), Applied::Undecodable { .. }));
+    assert!(put_at(&ledger, 0, Some(&format!(r#","version":4{GRANTED}"#))) == Applied::Split { denies: true });
+    assert_eq!(says(&ledger), [("*".into(), Choice::Denied)]);
+}
+
+#[test]
+fn the_denial_after_a_regression_says_all_that_the_row_knew() {
+    let aliases = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| format!(r#"{{"kind":"device","value":"{name}"}}"#)).collect();
+        format!(r#","aliases":[{}]"#, names.join(","))
+    };
+    for (place, expected) in [("DE", Some("DE")), ("US-CA", Some("?"))] {
+        let running = ledger();
+        put_u1(&running, &format!(r#","version":5,"jurisdiction":"DE"{}{GRANTED}"#, aliases(&["d1", "d2"])));
+        let older = format!(r#","version":4,"jurisdiction":"{place}"{}{GRANTED}"#, aliases(&["d2", "d3"]));
+        let Applied::Regression { denial } = put_u1(&running, &older) else { panic!("it went back") };
+        let record = ConsentRecord::read(&denial).unwrap();
+        assert_eq!((record.version, record.jurisdiction.as_deref()), (6, expected));
+        assert!(!String::from_utf8_lossy(&denial).contains("d1"), "an older name is known by its digest only");
+        // Whoever has only the denial, as compaction leaves it, denies the same people in the same place.
+        let fresh = ledger();
+        assert!(put(&fresh, "user_id:u1", Some(std::str::from_utf8(&denial).unwrap())) == Applied::Restricted);
+        let (before, after) = (running.held("user_id", "u1").unwrap(), fresh.held("user_id", "u1").unwrap());
+        assert_eq!((before.place, before.aliases), (after.place, after.aliases));
+        for device in ["d1", "d2", "d3"] {
+            assert_eq!(found(&fresh, "device", device), [[("*".into(), Choice::Denied)]], "{device}");
+            assert_eq!(found(&running, "device", device), [[("*".into(), Choice::Denied)]], "{device}");
+        }
+        assert!(
+            put(&running, "user_id:u1", Some(std::str::from_utf8(&denial).unwrap())) == Applied::Stored,
+            "it takes nothing more"
+        );
+        assert!(!running.needs_denial(b"user_id:u1"));
+        assert_eq!(running.held("user_id", "u1").unwrap().aliases, 3);
+    }
+}

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::names::{ENFORCEMENT, LEDGER_FAULTS, LEDGER_MEMORY, LEDGER_SUBJECTS, SUPPRESSED};
+use super::names::{ENFORCEMENT, LEDGER_FAULTS, LEDGER_MEMORY, LEDGER_SNAPSHOTS, LEDGER_SUBJECTS, SUPPRESSED};
 
 /// Withdrawals that may wait to be measured. Beyond it the oldest are left out: more than a minute of a flood is under way,
 /// and each of them is enforced all the same.
@@ -21,17 +21,49 @@ pub enum LedgerFault {
     Undecodable,
     /// Its version went backwards: the same.
     Regression,
+    /// Its key has a record in another partition too: the same, unless versions say which is the later one.
+    Split,
 }
 
 impl LedgerFault {
     /// Every fault.
-    pub const ALL: [LedgerFault; 2] = [LedgerFault::Undecodable, LedgerFault::Regression];
+    pub const ALL: [LedgerFault; 3] = [LedgerFault::Undecodable, LedgerFault::Regression, LedgerFault::Split];
 
     /// The label's value.
     pub fn as_str(self) -> &'static str {
         match self {
             LedgerFault::Undecodable => "undecodable",
             LedgerFault::Regression => "regression",
+            LedgerFault::Split => "split",
+        }
+    }
+}
+
+/// What became of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotResult {
+    /// It is on the disk.
+    Written,
+    /// It could not be written.
+    Failed,
+    /// A start went on from it.
+    Restored,
+    /// A start could not use it.
+    Discarded,
+}
+
+impl SnapshotResult {
+    /// Every result.
+    pub const ALL: [SnapshotResult; 4] =
+        [SnapshotResult::Written, SnapshotResult::Failed, SnapshotResult::Restored, SnapshotResult::Discarded];
+
+    /// The label's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SnapshotResult::Written => "written",
+            SnapshotResult::Failed => "failed",
+            SnapshotResult::Restored => "restored",
+            SnapshotResult::Discarded => "discarded",
         }
     }
 }
@@ -42,7 +74,8 @@ pub struct ConsentMeters {
     subjects: Gauge,
     suppressed: Gauge,
     memory: Gauge,
-    faults: [Counter; 2],
+    faults: [Counter; 3],
+    snapshots: [Counter; 4],
     enforcement: Histogram,
     enforced: Box<[AtomicU64]>,
     /// How many wait: read without the lock by workers, for which there is mostly nothing to do.
@@ -58,6 +91,7 @@ impl ConsentMeters {
             suppressed: series.gauge(&SUPPRESSED, []),
             memory: series.gauge(&LEDGER_MEMORY, []),
             faults: LedgerFault::ALL.map(|fault| series.counter(&LEDGER_FAULTS, [fault.as_str()])),
+            snapshots: SnapshotResult::ALL.map(|result| series.counter(&LEDGER_SNAPSHOTS, [result.as_str()])),
             enforcement: series.histogram(&ENFORCEMENT, []),
             enforced: (0..workers).map(|_| AtomicU64::new(0)).collect(),
             waits: AtomicUsize::new(0),
@@ -75,6 +109,11 @@ impl ConsentMeters {
     /// A record that denies because something is wrong with it.
     pub fn fault(&self, fault: LedgerFault) {
         self.faults[fault as usize].increment(1);
+    }
+
+    /// What became of a snapshot.
+    pub fn snapshot(&self, result: SnapshotResult) {
+        self.snapshots[result as usize].increment(1);
     }
 
     /// The withdrawal of that number was applied; it was written at that time.

@@ -7,7 +7,7 @@ mod meters;
 mod names;
 mod series;
 
-pub use consent::{ConsentMeters, LedgerFault};
+pub use consent::{ConsentMeters, LedgerFault, SnapshotResult};
 pub use counts::{LocalCounts, PlanNames};
 pub use logging::{LogFormat, LogLevel, LoggingError, init_logging};
 pub use meters::{DecisionCount, PolicyMeters, ReloadResult, Telemetry, TransactionMeters, TransactionResult};

@@ -185,6 +185,11 @@ pub(super) static LEDGER_FRESHNESS: GaugeOf<0> = GaugeOf {
     help: "Age of the last proof that the ledger holds everything; before the first, the time since the start.",
     labels: [],
 };
+pub(super) static LEDGER_SNAPSHOTS: CounterOf<1> = CounterOf {
+    name: "privet_ledger_snapshots_total",
+    help: "Snapshots of the ledger by what became of them.",
+    labels: ["result"],
+};
 pub(super) static LEDGER_FAULTS: CounterOf<1> = CounterOf {
     name: "privet_ledger_faults_total",
     help: "Records of the ledger that deny because something is wrong with them.",
@@ -204,7 +209,7 @@ pub(super) static BUILD_INFO: GaugeOf<1> =
     GaugeOf { name: "privet_build_info", help: "1 for the build that runs.", labels: ["version"] };
 
 /// Every metric, in the order in which they are shown.
-pub static TABLE: [Metric; 28] = [
+pub static TABLE: [Metric; 29] = [
     RECORDS.row(),
     RECORD_BYTES.row(),
     DECISIONS.row(),
@@ -229,6 +234,7 @@ pub static TABLE: [Metric; 28] = [
     LEDGER_MEMORY.row(),
     LEDGER_FRESHNESS.row(),
     LEDGER_FAULTS.row(),
+    LEDGER_SNAPSHOTS.row(),
     ENFORCEMENT.row(),
     SUPPRESSED.row(),
     READY.row(),
@@ -273,6 +279,8 @@ mod tests {
         // An addition: a table that fills up is seen before it is full.
         ("privet_subject_keys", &[], true),
         ("privet_subject_keys_limit", &[], true),
+        // A snapshot that is never written, or never of use, shows.
+        ("privet_ledger_snapshots_total", &["result"], true),
         // The same of the ledger.
         ("privet_ledger_memory_bytes", &[], true),
         // Another: an undecodable record and a version that went backwards are to be counted.

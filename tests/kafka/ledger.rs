@@ -20,36 +20,36 @@ use super::kit::process::{Privet, privet};
 use super::kit::wait_for;
 use super::proxy::Proxy;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is known of consent may be so old: the default.
 const STALENESS: Duration = Duration::from_secs(2);
 
 /// A scene whose configuration names a ledger; `more` stands beside its topic.
-fn scene(kafka: &'static Kafka, test: &str, partitions: i32, more: &str) -> Scene {
+pub(super) fn scene(kafka: &'static Kafka, test: &str, partitions: i32, more: &str) -> Scene {
     let mut scene = Scene::new(kafka, test);
     scene.more = format!("ledger: {{topic: {}{more}}}\n", scene.topic("consent"));
     kafka.create_topics(&[&scene.topic("consent")], partitions);
     scene
 }
 
-fn compact(scene: &Scene) {
+pub(super) fn compact(scene: &Scene) {
     scene.kafka.set_topic(&scene.topic("consent"), "cleanup.policy", "compact");
 }
 
 /// The consent record of one person.
-fn row(person: &str, version: u64, state: &str) -> Input {
+pub(super) fn row(person: &str, version: u64, state: &str) -> Input {
     let value = format!(
         r#"{{"identity":{{"kind":"user_id","value":"{person}"}},"version":{version},"purposes":{{"advertising":{{"state":"{state}","at":"2026-11-01T09:00:00Z"}}}}}}"#
     );
     Input { key: Some(format!("user_id:{person}").into_bytes()), value: Some(value.into_bytes()), ..Input::default() }
 }
 
-fn admin(kafka: &Kafka) -> AdminClient<DefaultClientContext> {
+pub(super) fn admin(kafka: &Kafka) -> AdminClient<DefaultClientContext> {
     ClientConfig::new().set("bootstrap.servers", &kafka.bootstrap).create().expect("an admin client can be made")
 }
 
-fn wait_on<F: Future>(future: F) -> F::Output {
+pub(super) fn wait_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made").block_on(future)
 }
 
@@ -70,7 +70,7 @@ fn open_transaction(kafka: &Kafka, topic: &str, partition: i32, id: &str, person
     producer
 }
 
-fn subjects(privet: &Privet) -> f64 {
+pub(super) fn subjects(privet: &Privet) -> f64 {
     privet.metric("privet_ledger_subjects", &[])
 }
 
@@ -309,7 +309,7 @@ fn records_are_written_read_withdrawn_and_taken_out_by_the_command_line() {
 }
 
 /// A scene in which nothing but the ledger says who may be advertised to.
-fn asked_of_the_ledger(kafka: &'static Kafka, test: &str) -> Scene {
+pub(super) fn asked_of_the_ledger(kafka: &'static Kafka, test: &str) -> Scene {
     let scene = scene(kafka, test, 2, "");
     compact(&scene);
     let segment = "signal: segment, path: $.context.consent.categoryPreferences, purposes: {advertising: Advertising}";
@@ -319,7 +319,7 @@ fn asked_of_the_ledger(kafka: &'static Kafka, test: &str) -> Scene {
 }
 
 /// The consent record of a person of the scenes' events.
-fn about(person: u64, version: u64, state: &str) -> Input {
+pub(super) fn about(person: u64, version: u64, state: &str) -> Input {
     let [user, ..] = canaries(person);
     row(&user, version, state)
 }
@@ -412,7 +412,7 @@ fn withdrawals_under_load_act_within_the_published_bound() {
     scene.assert_nothing_leaked();
 }
 
-fn millis_now() -> i64 {
+pub(super) fn millis_now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
     i64::try_from(now.as_millis()).expect("the clock is sane")
 }

@@ -12,6 +12,7 @@ mod exact;
 mod ledger;
 mod reload;
 mod shred;
+mod snapshot;
 mod start;
 mod watch;
 

@@ -240,10 +240,11 @@ fn stats(topics: &Topics, config: &Config) -> anyhow::Result<ExitCode> {
     line("records read", counts.rows)?;
     line("undecodable", counts.undecodable)?;
     line("versions that went back", counts.regressions)?;
+    line("in several partitions", counts.split)?;
     let seconds = counts.took.as_secs_f64().max(f64::EPSILON);
     writeln!(results, "{:24} {:>14.0}", "records a second", counts.rows as f64 / seconds)?;
     results.flush()?;
-    let faults = counts.undecodable + counts.regressions;
+    let faults = counts.undecodable + counts.regressions + counts.split;
     Ok(if faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -68,6 +68,8 @@ pub(super) fn read<'a>(key: &[u8], value: &'a [u8]) -> Result<ConsentRecord<'a>,
 pub(super) struct Counts {
     pub(super) rows: u64,
     pub(super) undecodable: u64,
+    /// Records whose key has one in another partition too.
+    pub(super) split: u64,
     /// Keys whose version went back and that nothing has answered since.
     pub(super) regressions: u64,
     pub(super) took: Duration,
@@ -181,6 +183,7 @@ impl Table for Applying {
         counts.rows += 1;
         match applied {
             Applied::Stored | Applied::Restricted | Applied::Removed => {}
+            Applied::Split { .. } => counts.split += 1,
             Applied::Undecodable { .. } => counts.undecodable += 1,
             Applied::Regression { .. } => {
                 let mut regressed = self.regressed.lock().unwrap_or_else(PoisonError::into_inner);

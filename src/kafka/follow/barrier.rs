@@ -39,6 +39,11 @@ impl Places {
         self.positions[topic].len()
     }
 
+    /// The next offsets of a topic's partitions.
+    pub(super) fn positions(&self, topic: usize) -> &[i64] {
+        &self.positions[topic]
+    }
+
     /// The next offset of a partition; `None` where it is not read.
     pub(super) fn position(&self, topic: usize, partition: i32) -> Option<i64> {
         self.positions.get(topic)?.get(usize::try_from(partition).ok()?).copied()

@@ -58,6 +58,15 @@ pub trait Table: Send {
 
     /// Everything that was acknowledged before that moment, in all topics that are followed together, has been applied.
     fn proved(&mut self, _as_of: Instant) {}
+
+    /// The id that its topic must have, where rows were there before it was read; 0 where any will do.
+    fn topic_id(&self) -> u128 {
+        0
+    }
+
+    /// All rows before these offsets, by partition, have been applied, and none behind them. Said after each proof, and at the
+    /// end.
+    fn reached(&mut self, _next: &[i64], _is_end: bool) {}
 }
 
 /// One topic to follow.
@@ -170,7 +179,7 @@ impl Follower {
     fn new(name: &'static str, topics: Vec<Topic>, watch: Arc<Watch>) -> Follower {
         Follower {
             name,
-            ids: vec![0; topics.len()],
+            ids: topics.iter().map(|topic| topic.table.topic_id()).collect(),
             places: Places::new(topics.len()),
             topics,
             watch,
@@ -195,6 +204,15 @@ impl Follower {
             if self.places.passed() {
                 self.pass(Instant::now());
             }
+        }
+        if !self.failed && self.left == 0 {
+            self.tell_reached(true);
+        }
+    }
+
+    fn tell_reached(&mut self, is_end: bool) {
+        for (at, topic) in self.topics.iter_mut().enumerate() {
+            topic.table.reached(self.places.positions(at), is_end);
         }
     }
 
@@ -375,6 +393,7 @@ impl Follower {
             topic.table.proved(at);
         }
         self.watch.proved(at);
+        self.tell_reached(false);
         self.round = Round::Rest((at + BARRIER).max(now));
     }
 
