@@ -4,6 +4,8 @@
 //! read whole → workers, each of which subscribes once the ledger was read. Whatever fails before the workers start has
 //! written nothing.
 
+mod dsr;
+mod forget;
 mod knowledge;
 mod shred;
 mod snapshots;
@@ -11,6 +13,7 @@ mod subject_keys;
 
 use crate::config::{self, Config};
 use crate::control::admin::{self, Server, Sources};
+use crate::control::dsr::Office;
 use crate::control::reload::{self, ReloadHandle, Reloader};
 use crate::control::{Readiness, Status, WorkerStatus};
 use crate::event::Timestamp;
@@ -25,6 +28,8 @@ use crate::policy::Files;
 use crate::telemetry::Telemetry;
 use anyhow::{Context, anyhow, bail};
 use arc_swap::ArcSwap;
+use dsr::Requests;
+pub use dsr::{Record, Subject};
 use knowledge::Knowledge;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,6 +63,8 @@ pub struct Proxy {
     subject_keys: Option<Arc<SubjectKeys>>,
     /// How the ledger stands.
     ledger: Option<Arc<Watch>>,
+    /// Held for its threads.
+    requests: Option<Requests>,
 }
 
 impl Proxy {
@@ -87,10 +94,13 @@ impl Proxy {
         if let Some(keys) = &subject_keys {
             keys.tell(&status);
         }
-        let knowledge = Knowledge::start(config, &settings, start.create_topics, &status, &telemetry, subject_keys.as_deref())?;
+        let knowledge =
+            Knowledge::start(config, &settings, start.create_topics, &status, &telemetry, subject_keys.as_deref(), &live)?;
+        let requests = requests(config, &settings, start.create_topics, &telemetry, knowledge.as_ref(), &live)?;
         let admit = admit(settings.clone(), config.clone(), found.sources.clone(), start.create_topics);
         let reloader = Reloader::start(files, loaded, live.clone(), Box::new(admit), status.clone(), telemetry.clone())?;
-        let server = admin_server(config, &status, &telemetry, reloader.handle())?;
+        let office = requests.as_ref().map(Requests::office);
+        let server = admin_server(config, &status, &telemetry, reloader.handle(), office)?;
 
         if let Some(keys) = &subject_keys {
             keys.await_whole()?;
@@ -117,7 +127,7 @@ impl Proxy {
             workers.push(std::thread::Builder::new().name(format!("privet-worker-{index}")).spawn(work)?);
         }
         tracing::info!(group = config.group, instance = config.instance, workers = count, "started");
-        Ok(Proxy { stop, status, telemetry, failed, workers, reloader, server, subject_keys, ledger })
+        Ok(Proxy { stop, status, telemetry, failed, workers, reloader, server, subject_keys, ledger, requests })
     }
 
     /// Whether every worker knows what it has to read.
@@ -156,6 +166,7 @@ impl Proxy {
             }
         }
         drop(self.server.take());
+        drop(self.requests.take());
         match self.failure() {
             None => Ok(()),
             Some(why) => Err(anyhow!(why)),
@@ -280,10 +291,13 @@ fn admin_server(
     status: &Arc<Status>,
     telemetry: &Arc<Telemetry>,
     reload: ReloadHandle,
+    office: Option<Arc<Office>>,
 ) -> anyhow::Result<Option<Server>> {
     let Some(settings) = &config.admin else { return Ok(None) };
-    let sources = Sources { status: status.clone(), telemetry: telemetry.clone(), reload: Some(reload) };
-    Ok(Some(Server::start(admin::Settings::new(settings, config.allow_plaintext), sources)?))
+    let sources = Sources { status: status.clone(), telemetry: telemetry.clone(), reload: Some(reload), office };
+    let mut settings = admin::Settings::new(settings, config.allow_plaintext);
+    settings.dsr_token = config.dsr.as_ref().and_then(|dsr| dsr.token.clone());
+    Ok(Some(Server::start(settings, sources)?))
 }
 
 fn prepare(settings: &Settings, plan: &Plan, config: &Config, start: Start) -> anyhow::Result<Found> {
@@ -336,6 +350,9 @@ fn targets(plan: &Plan, config: &Config) -> Vec<Target> {
         let takes = plan.streams.iter().flat_map(names).collect();
         targets.push(Target { topic: quarantine.topic.clone(), role: "`quarantine`".to_owned(), takes });
     }
+    if let Some(dsr) = &config.dsr {
+        targets.push(Target { topic: dsr.notices.clone(), role: "`dsr.notices`".to_owned(), takes: Vec::new() });
+    }
     if let Some(topic) = key_topic(config, plan) {
         targets.push(Target { topic, role: "`subject_keys`".to_owned(), takes: Vec::new() });
     }
@@ -346,6 +363,20 @@ fn targets(plan: &Plan, config: &Config) -> Vec<Target> {
 fn key_topic(config: &Config, plan: &Plan) -> Option<String> {
     let written = config.subject_keys.clone();
     written.or_else(|| plan.subject_keys.is_some().then(config::SubjectKeys::default)).map(|keys| keys.topic)
+}
+
+/// What takes requests of data subjects, where the configuration says so.
+fn requests(
+    config: &Config,
+    settings: &Settings,
+    create: bool,
+    telemetry: &Telemetry,
+    knowledge: Option<&Knowledge>,
+    live: &Arc<ArcSwap<Plan>>,
+) -> anyhow::Result<Option<Requests>> {
+    // The configuration has `erasures` wherever it has `dsr`.
+    let Some(knowledge) = knowledge.filter(|_| config.dsr.is_some()) else { return Ok(None) };
+    Requests::start(config, settings, create, telemetry, knowledge.for_requests(config, live))
 }
 
 /// Why a policy cannot run for want of a ledger, if so.

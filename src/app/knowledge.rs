@@ -1,5 +1,7 @@
 //! What is known outside the events: the ledger with its follower, read whole before any worker subscribes.
 
+use super::dsr::Parts;
+use super::forget::{self, Forgetter, Leaving};
 use super::shred::{Erased, Shredder};
 use super::snapshots::{self, Due, Snapshots};
 use super::subject_keys::SubjectKeys;
@@ -12,8 +14,10 @@ use crate::kafka::{Fault, Recovery, Row, Settings, compacted};
 use crate::keys::KeySet;
 use crate::ledger::{Applied, Change, Feed, Ledger};
 use crate::pipeline;
+use crate::plan::Plan;
 use crate::telemetry::{ConsentMeters, LedgerFault, Telemetry};
 use anyhow::{Context, anyhow};
+use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -34,12 +38,15 @@ pub(super) struct Knowledge {
     ledger: Arc<Ledger>,
     watch: Arc<Watch>,
     meters: Arc<ConsentMeters>,
+    erased: Option<Arc<Erased>>,
+    leaving: Option<Arc<Leaving>>,
     /// Held for its thread; it ends first, and with it the writer's queue.
     _follow: Follow,
     /// It ends behind the follower, which takes the last snapshot.
     _snapshots: Option<Snapshots>,
     _writer: Writer,
     _shredder: Option<Shredder>,
+    _forgetter: Option<Forgetter>,
 }
 
 impl Knowledge {
@@ -51,6 +58,7 @@ impl Knowledge {
         status: &Status,
         telemetry: &Telemetry,
         subject_keys: Option<&SubjectKeys>,
+        live: &Arc<ArcSwap<Plan>>,
     ) -> anyhow::Result<Option<Knowledge>> {
         let named = topics(config);
         if named.is_empty() {
@@ -80,22 +88,29 @@ impl Knowledge {
         let (denials, queue) = channel();
         let shredder = subject_keys.map(|keys| keys.shredder(settings, watch.clone())).transpose()?.flatten();
         let erased = shredder.as_ref().map(|(erased, _)| erased.clone());
+        let forgotten = forgotten(config);
+        let leaving = forgotten.is_some().then(|| Leaving::new(ledger.clone()));
         let followed = named.iter().map(|(feed, name)| {
             // What is erased and suppressed is never taken from a file.
             let (due, (from, topic_id)) = match feed {
                 Feed::Consent => (due.take(), std::mem::take(&mut from)),
                 Feed::Erasures => (None, (Vec::new(), 0)),
             };
-            let erased = erased.clone();
+            let (erased, leaving) = (erased.clone(), leaving.clone());
             let (ledger, watch, meters, denials) = (ledger.clone(), watch.clone(), meters.clone(), denials.clone());
             let topic = (*name).into();
-            let fed = Fed { feed: *feed, topic, topic_id, ledger, watch, meters, denials, erased, due, rows: 0 };
+            let fed = Fed { feed: *feed, topic, topic_id, ledger, watch, meters, denials, erased, leaving, due, rows: 0 };
             Topic { name: (*name).to_owned(), from, table: Box::new(fed) }
         });
         let writer = Writer::start(settings, &properties, queue, ledger.clone(), watch.clone())?;
         let followed = followed.collect();
         let follow = Follow::start(settings, &properties, "ledger", followed, watch.clone());
         let follow = follow.map_err(|why| anyhow!(why))?;
+
+        let forgetter = forgotten
+            .zip(leaving.clone())
+            .map(|(topics, leaving)| Forgetter::start(settings, &properties, topics, leaving, watch.clone(), live.clone()));
+        let forgetter = forgetter.transpose()?;
 
         let asked = watch.clone();
         telemetry.ledger_age(move || asked.age(Instant::now()));
@@ -105,9 +120,12 @@ impl Knowledge {
             ledger,
             watch,
             meters,
+            erased,
+            leaving,
             _follow: follow,
             _snapshots: snapshots,
             _writer: writer,
+            _forgetter: forgetter,
             _shredder: shredder.map(|(_, shredder)| shredder),
         }))
     }
@@ -132,6 +150,19 @@ impl Knowledge {
         self.watch.clone()
     }
 
+    /// What handling requests of data subjects needs of it.
+    pub(super) fn for_requests(&self, config: &Config, live: &Arc<ArcSwap<Plan>>) -> Parts {
+        Parts {
+            ledger: self.ledger.clone(),
+            watch: self.watch.clone(),
+            enforced: self.meters.clone(),
+            leaving: self.leaving.clone(),
+            erased: self.erased.clone(),
+            live: live.clone(),
+            properties: config.ledger.as_ref().map(|ledger| ledger.kafka.clone()).unwrap_or_default(),
+        }
+    }
+
     /// What one worker's judge needs of it.
     pub(super) fn of_worker(&self, worker: usize) -> pipeline::Knowledge {
         let (ledger, watch, meters) = (self.ledger.clone(), self.watch.clone(), self.meters.clone());
@@ -154,6 +185,12 @@ fn topics(config: &Config) -> Vec<(Feed, &str)> {
     consent.chain(erasures).collect()
 }
 
+/// The topics of whose rows go, where there are rows and erasures.
+fn forgotten(config: &Config) -> Option<forget::Topics> {
+    let (ledger, erasures) = (config.ledger.as_ref()?, config.erasures.as_ref()?);
+    Some(forget::Topics { consent: ledger.topic.clone(), erasures: erasures.clone() })
+}
+
 fn section(feed: Feed) -> &'static str {
     match feed {
         Feed::Consent => "`ledger`",
@@ -174,16 +211,30 @@ struct Fed {
     erased: Option<Arc<Erased>>,
     /// When a snapshot of the rows is due.
     due: Option<Due>,
+    /// Who hears of erasures and of rows, where there are rows to be deleted.
+    leaving: Option<Arc<Leaving>>,
     rows: u64,
 }
 
 impl Fed {
     /// Says who is erased, and who is not any more. A record that cannot be read suppresses, and destroys nothing.
-    fn erase(&self, key: &[u8]) {
-        let (Some(erased), Feed::Erasures) = (&self.erased, self.feed) else { return };
+    fn erase(&self, key: &[u8], has_value: bool) {
+        if self.feed == Feed::Consent {
+            return self.leaving.iter().for_each(|leaving| leaving.applied(key, has_value));
+        }
         match self.ledger.erasure(key) {
-            (named, true) => erased.add(named),
-            (named, false) => erased.lift(named),
+            (named, true) => {
+                self.leaving.iter().for_each(|leaving| leaving.erased(named));
+                self.erased.iter().for_each(|erased| erased.add(named));
+            }
+            (named, false) => self.erased.iter().for_each(|erased| erased.lift(named)),
+        }
+    }
+
+    /// A row that denies because of a fault holds names as well.
+    fn denied(&self, key: &[u8]) {
+        if let (Feed::Consent, Some(leaving)) = (self.feed, &self.leaving) {
+            leaving.applied(key, true);
         }
     }
 
@@ -200,20 +251,26 @@ impl Table for Fed {
         let timestamp = row.timestamp.and_then(|millis| Timestamp::from_millisecond(millis).ok());
         let before = self.ledger.restrictions();
         match self.ledger.apply(&Change { feed: self.feed, partition, offset, key, value, timestamp }) {
-            Applied::Stored | Applied::Restricted | Applied::Removed => self.erase(key.unwrap_or_default()),
-            Applied::Undecodable { why } => self.wrong(LedgerFault::Undecodable, row, why),
+            Applied::Stored | Applied::Restricted | Applied::Removed => self.erase(key.unwrap_or_default(), value.is_some()),
+            Applied::Undecodable { why } => {
+                self.wrong(LedgerFault::Undecodable, row, why);
+                self.denied(key.unwrap_or_default());
+            }
             Applied::Regression { denial } => {
                 self.wrong(LedgerFault::Regression, row, "its version went backwards; a denial is appended");
+                self.denied(key.unwrap_or_default());
                 let key = key.unwrap_or_default().to_vec();
                 // The writer lives as long as this table does.
                 let _ = self.denials.send(Denial { topic: self.topic.clone(), partition, key, value: denial });
             }
             Applied::Split { denies: true } => {
                 self.wrong(LedgerFault::Split, row, "its key has a record in another partition too, and neither is the last");
+                self.denied(key.unwrap_or_default());
             }
             Applied::Split { denies: false } => {
                 self.meters.fault(LedgerFault::Split);
                 tracing::error!(topic = row.topic, partition, offset, "a key of the ledger has records in several partitions");
+                self.denied(key.unwrap_or_default());
             }
             Applied::Stop { why } => return Err(why.to_owned()),
         }

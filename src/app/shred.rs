@@ -9,7 +9,7 @@ use crate::kafka::{Row, Settings};
 use crate::keys::subject::{RowKey, SubjectTable, hashed_names};
 use crate::ledger::ErasedAs;
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -26,6 +26,9 @@ pub(super) struct Erased {
     /// Whether a hash was named since rows were last looked through.
     is_new_hash: AtomicBool,
     queue: Sender<Job>,
+    /// How many jobs were asked for, and how many of these are done: they are done in order.
+    asked: AtomicU64,
+    done: AtomicU64,
 }
 
 #[derive(Default)]
@@ -50,7 +53,8 @@ impl Erased {
     /// Nobody yet; and what a [`Shredder`] works off.
     pub(super) fn nobody() -> (Arc<Erased>, Receiver<Job>) {
         let (queue, waiting) = channel();
-        (Arc::new(Erased { people: Mutex::default(), is_new_hash: AtomicBool::new(false), queue }), waiting)
+        let (asked, done) = (AtomicU64::new(0), AtomicU64::new(0));
+        (Arc::new(Erased { people: Mutex::default(), is_new_hash: AtomicBool::new(false), queue, asked, done }), waiting)
     }
 
     /// They are erased.
@@ -99,7 +103,18 @@ impl Erased {
         people.named.contains(subject) || people.found.contains_key(subject)
     }
 
+    /// How many jobs were asked for so far.
+    pub(super) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Acquire)
+    }
+
+    /// How many of these are done.
+    pub(super) fn done(&self) -> u64 {
+        self.done.load(Ordering::Acquire)
+    }
+
     fn ask(&self, job: Job) {
+        self.asked.fetch_add(1, Ordering::AcqRel);
         // Without a shredder, as where erasures are not followed, nobody is ever erased.
         let _ = self.queue.send(job);
     }
@@ -177,8 +192,14 @@ impl Work {
         }
         loop {
             match waiting.recv_timeout(PAUSE) {
-                Ok(Job::Shred(subject)) => self.until_done(subject),
-                Ok(Job::Look) => self.look(),
+                Ok(job) => {
+                    match job {
+                        Job::Shred(subject) => self.until_done(subject),
+                        Job::Look => self.look(),
+                    }
+                    // One that the end of the process cut short is not looked at any more.
+                    self.erased.done.fetch_add(1, Ordering::AcqRel);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }

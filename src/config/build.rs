@@ -3,7 +3,7 @@
 use super::read::{Section, section};
 use super::yaml::{Kind, Node};
 use super::{
-    Admin, Commit, Config, Guarantee, Ledger, LedgerSnapshot, Limits, Log, Lookup, Place, Problem, Properties, Quarantine,
+    Admin, Commit, Config, Dsr, Guarantee, Ledger, LedgerSnapshot, Limits, Log, Lookup, Place, Problem, Properties, Quarantine,
     SubjectKeys, Tls, Workers, grammar,
 };
 use std::collections::BTreeMap;
@@ -67,8 +67,22 @@ pub(super) fn config(tree: Node, base: &Path, lookup: &dyn Lookup, problems: &mu
     let erasures = topic_of(&mut top, "erasures", tree.at, problems);
     let subject_keys_at = place(&top, "subject_keys");
     let subject_keys = top.section("subject_keys").map(|section| subject_keys(section, subject_keys_at, problems));
+    let dsr_at = place(&top, "dsr");
+    let group_name = group.clone().unwrap_or_default();
+    let dsr = top.section("dsr").and_then(|section| dsr(section, dsr_at, base, &group_name, problems));
+    if dsr.is_some() && erasures.is_none() {
+        problems.push(Problem::new(dsr_at, "`dsr` needs `erasures`: the topic that suppresses whom a request erases"));
+    }
     let admin_at = place(&top, "admin");
     let admin = top.section("admin").and_then(|section| admin(section, admin_at, base, allow_plaintext, problems));
+    if let Some(dsr) = &dsr {
+        let is_guarded = |admin: &Admin| {
+            dsr.token.is_some() || admin.token.is_some() || admin.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some())
+        };
+        if !admin.as_ref().is_some_and(is_guarded) {
+            problems.push(Problem::new(dsr_at, "`dsr` needs `admin`, which listens, and a token or client certificates"));
+        }
+    }
     let quarantine_at = place(&top, "quarantine");
     let quarantine = top.section("quarantine").and_then(|section| quarantine(section, quarantine_at, problems));
 
@@ -86,6 +100,7 @@ pub(super) fn config(tree: Node, base: &Path, lookup: &dyn Lookup, problems: &mu
         ledger,
         erasures,
         subject_keys,
+        dsr,
         admin,
         limits: limits(top.section("limits").unwrap_or_default()),
         log: log(top.section("log").unwrap_or_default()),
@@ -154,6 +169,49 @@ fn subject_keys(mut keys: Section, at: Place, problems: &mut Vec<Problem>) -> Su
     let topic = keys.text("topic").unwrap_or_else(|| SubjectKeys::TOPIC.to_owned());
     named(topic_at, "topic", &topic, problems);
     SubjectKeys { topic, rows: keys.count("rows").map_or(SubjectKeys::ROWS, as_usize) }
+}
+
+fn dsr(mut dsr: Section, at: Place, base: &Path, group: &str, problems: &mut Vec<Problem>) -> Option<Dsr> {
+    let mut topic = |dsr: &mut Section, name: &str, default: &str| {
+        let at = dsr.place(name).unwrap_or(at);
+        let topic = dsr.text(name).unwrap_or_else(|| default.to_owned());
+        named(at, name, &topic, problems);
+        topic
+    };
+    let (requests, notices) = (topic(&mut dsr, "topic", Dsr::TOPIC), topic(&mut dsr, "notices", Dsr::NOTICES));
+    let domain_at = dsr.place("domain").unwrap_or(at);
+    let domain = dsr.text("domain")?;
+    let is_name = |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if domain.len() > 253 || !domain.split('.').all(is_name) {
+        problems.push(Problem::new(domain_at, "`domain`: expected a domain name such as privacy.example.com"));
+    }
+    let mut identities = BTreeMap::new();
+    if let Some(mut section) = dsr.section("identities") {
+        for (name, _) in Dsr::IDENTITIES {
+            let at = section.place(name).unwrap_or(at);
+            let Some(kinds) = section.text(name) else { continue };
+            let kinds: Vec<String> = kinds.split(',').map(|kind| kind.trim().to_owned()).collect();
+            // In the topic of erasures these words say what follows.
+            let is_word = |kind: &String| ["digest", "sha256", "sha1", "md5"].contains(&kind.as_str());
+            if kinds.iter().any(|kind| kind.is_empty() || kind.contains(':') || is_word(kind)) {
+                problems.push(Problem::new(at, format!("`{name}`: expected kinds of the policy, separated by commas")));
+            }
+            identities.insert(name.to_owned(), kinds);
+        }
+    }
+    Some(Dsr {
+        certificate: base.join(dsr.text("certificate")?),
+        key: base.join(dsr.text("key")?),
+        certificate_url: dsr.text("certificate_url").unwrap_or_else(|| format!("https://{domain}/opendsr/v3/certificate")),
+        controller_id: dsr.text("controller_id").unwrap_or_else(|| group.to_owned()),
+        token: dsr.text("token").map(Into::into),
+        topic: requests,
+        notices,
+        within: dsr.duration("within").unwrap_or(Dsr::WITHIN),
+        hold: dsr.duration("hold").unwrap_or_default(),
+        identities,
+        domain,
+    })
 }
 
 fn kafka(at: Place, written: BTreeMap<String, (Place, String)>, plaintext: bool, problems: &mut Vec<Problem>) -> Properties {

@@ -87,6 +87,7 @@ pub(super) const ROOT: &[Key] = &[
         Shape::Section(SUBJECT_KEYS),
         "Wrapped keys per subject, from a compacted topic; read whole before the first event.",
     ),
+    key("dsr", Shape::Section(DSR), "Requests of data subjects over HTTP (OpenDSR), at the admin server; needs `erasures`."),
     key("schema_registry", Shape::Later, "Schemas of formats other than JSON."),
     key("receipts", Shape::Later, "Receipts of decisions."),
     key("shadow", Shape::Later, "A candidate policy beside the running one."),
@@ -161,6 +162,54 @@ const SUBJECT_KEYS: &[Key] = &[
         Shape::Count(1_000, MOST_ROWS),
         "Most keys held, 110 bytes each; beyond it no new subject is encrypted for. Default: 10000000.",
     ),
+];
+
+/// From an hour to a quarter of a year; the law gives a month, and two more in hard cases (GDPR, Article 12(3)).
+const WITHIN: (u64, u64) = (3_600_000, 90 * 86_400_000);
+
+const DSR: &[Key] = &[
+    must("domain", Shape::Text, "The domain that signs, and at which requests are received; the certificate is issued for it."),
+    must("certificate", Shape::Text, "PEM file with the certificate of an RSA key, its issuers after it."),
+    must("key", Shape::Text, "PEM file with that key; every answer is signed with it."),
+    key(
+        "certificate_url",
+        Shape::Text,
+        "Where controllers fetch the certificate. Default: `https://DOMAIN/opendsr/v3/certificate`, which this server answers.",
+    ),
+    key("controller_id", Shape::Text, "How the controller is called in answers. Default: the group."),
+    key("token", Shape::Text, "A bearer token that opens this interface and nothing else; the admin's opens it too."),
+    key("topic", Shape::Text, "What is known of each request; compacted, on the cluster of `ledger`. Default: privacy.requests."),
+    key("notices", Shape::Text, "What each sink has to erase; on the cluster of the sinks. Default: privacy.erasure-notices."),
+    key(
+        "within",
+        Shape::Duration(WITHIN.0, WITHIN.1),
+        "From the end of its `hold` to when a request is expected to be completed; later, it is overdue. Default: 1d.",
+    ),
+    key(
+        "hold",
+        Shape::Duration(0, 30 * 86_400_000),
+        "For so long an erasure suppresses only, and can be cancelled; then it destroys, and cannot. Default: 0s.",
+    ),
+    key(
+        "identities",
+        Shape::Section(IDENTITIES),
+        "Types of identity as OpenDSR names them → kinds of the policy, separated by commas.",
+    ),
+];
+
+/// OpenDSR, section 5.1.
+const IDENTITIES: &[Key] = &[
+    key("controller_customer_id", Shape::Text, "Default: user_id."),
+    key("email", Shape::Text, "Default: email."),
+    key("android_advertising_id", Shape::Text, "Default: android_advertising_id."),
+    key("android_id", Shape::Text, "Default: android_id."),
+    key("fire_advertising_id", Shape::Text, "Default: fire_advertising_id."),
+    key("ios_advertising_id", Shape::Text, "Default: ios_advertising_id."),
+    key("ios_vendor_id", Shape::Text, "Default: ios_vendor_id."),
+    key("microsoft_advertising_id", Shape::Text, "Default: microsoft_advertising_id."),
+    key("microsoft_publisher_id", Shape::Text, "Default: microsoft_publisher_id."),
+    key("roku_publisher_id", Shape::Text, "Default: roku_publisher_id."),
+    key("roku_advertising_id", Shape::Text, "Default: roku_advertising_id."),
 ];
 
 const ADMIN: &[Key] = &[

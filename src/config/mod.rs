@@ -51,6 +51,8 @@ pub struct Config {
     pub erasures: Option<String>,
     /// Wrapped keys per subject; where the policy encrypts and nothing is said, as by default.
     pub subject_keys: Option<SubjectKeys>,
+    /// Requests of data subjects; none are taken without it.
+    pub dsr: Option<Dsr>,
     /// The admin server; none without it.
     pub admin: Option<Admin>,
     /// What a record may be at most.
@@ -173,6 +175,56 @@ impl Default for SubjectKeys {
     fn default() -> SubjectKeys {
         SubjectKeys { topic: SubjectKeys::TOPIC.to_owned(), rows: SubjectKeys::ROWS }
     }
+}
+
+/// Requests of data subjects over HTTP.
+#[derive(Clone, Debug)]
+pub struct Dsr {
+    /// The domain that signs.
+    pub domain: String,
+    /// PEM file with its certificate.
+    pub certificate: PathBuf,
+    /// PEM file with the key of that certificate.
+    pub key: PathBuf,
+    /// Where controllers fetch the certificate.
+    pub certificate_url: String,
+    /// How the controller is called in answers.
+    pub controller_id: String,
+    /// A bearer token for these requests only.
+    pub token: Option<SecretString>,
+    /// What is known of each request: a compacted topic on the cluster of the ledger.
+    pub topic: String,
+    /// What each sink has to erase: a topic on the cluster of the sinks.
+    pub notices: String,
+    /// From the end of its hold to when a request is expected to be completed.
+    pub within: Duration,
+    /// For so long an erasure suppresses only, and can be cancelled.
+    pub hold: Duration,
+    /// Type of identity as OpenDSR names it → kinds of the policy, where the configuration says so.
+    pub identities: BTreeMap<String, Vec<String>>,
+}
+
+impl Dsr {
+    /// The topic of requests, unless another is named.
+    pub const TOPIC: &str = "privacy.requests";
+    /// The topic of notices, unless another is named.
+    pub const NOTICES: &str = "privacy.erasure-notices";
+    /// A request is handled by itself within seconds; a day is for what has to heal first.
+    pub const WITHIN: Duration = Duration::from_secs(86_400);
+    /// The types of identity of OpenDSR, section 5.1, each with the kind that it names unless another is configured.
+    pub const IDENTITIES: [(&str, &str); 11] = [
+        ("controller_customer_id", "user_id"),
+        ("email", "email"),
+        ("android_advertising_id", "android_advertising_id"),
+        ("android_id", "android_id"),
+        ("fire_advertising_id", "fire_advertising_id"),
+        ("ios_advertising_id", "ios_advertising_id"),
+        ("ios_vendor_id", "ios_vendor_id"),
+        ("microsoft_advertising_id", "microsoft_advertising_id"),
+        ("microsoft_publisher_id", "microsoft_publisher_id"),
+        ("roku_publisher_id", "roku_publisher_id"),
+        ("roku_advertising_id", "roku_advertising_id"),
+    ];
 }
 
 /// The admin server.

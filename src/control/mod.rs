@@ -2,6 +2,7 @@
 //! handing it a new frozen plan, and hears of it only through [`Status`].
 
 pub mod admin;
+pub mod dsr;
 pub mod os;
 pub mod reload;
 mod status;

@@ -154,7 +154,10 @@ impl Ledger {
 
     /// What is held about an identity, for people.
     pub fn held(&self, kind: &str, value: &str) -> Option<Held> {
-        let digest = self.digests.of(kind, value);
+        self.held_by(self.digests.of(kind, value))
+    }
+
+    pub(super) fn held_by(&self, digest: Digest) -> Option<Held> {
         let (number, words) = self.rows.get(digest, |shape, words| (shape, words.to_vec()))?;
         let shape = self.shapes.get(number)?;
         let purposes = row::said(&shape, &words).map(|said| self.held_purpose(said)).collect();

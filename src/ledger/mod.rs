@@ -6,6 +6,7 @@
 mod aliases;
 mod apply;
 mod digest;
+mod forget;
 mod lines;
 mod lookup;
 mod recent;
@@ -20,6 +21,7 @@ mod tests;
 mod wire;
 
 pub use digest::{Digest, Digests, HashBuffers};
+pub use forget::Erasing;
 pub use lookup::{Held, HeldPurpose, Rows};
 pub use record::{ConsentRecord, Suppression, Unreadable};
 pub use row::Said;
@@ -259,6 +261,8 @@ impl Ledger {
             Some(_) | None => Ok(record),
         });
         let mut purposes = Vec::new();
+        // One that cannot be read destroys nothing, whoever asks.
+        let is_hold = read.as_ref().map_or(true, |record| record.hold) || unreadable_key.is_some();
         if let Ok(record) = &read {
             for name in &record.purposes {
                 match &**name {
@@ -271,7 +275,7 @@ impl Ledger {
                 }
             }
         }
-        let is_first_of_its_form = self.suppressions.put(digest, named, form, &purposes)?;
+        let is_first_of_its_form = self.suppressions.put(digest, named, (form, is_hold), &purposes)?;
         // Nobody was looked up by hashes of this form before.
         self.recent.push([if is_first_of_its_form { Digest::EVERYONE } else { digest }]);
         Ok(match (read.err(), unreadable_key) {
@@ -288,11 +292,10 @@ impl Ledger {
     }
 
     /// Whom a key of the topic of erasures names, by the digest that their data keys have, or the digest of a hash that is in the
-    /// rows of these keys, and whether they are suppressed for every purpose now, which is what an erasure is.
+    /// rows of these keys, and whether they are suppressed for every purpose now and for good, which is what an erasure is.
     pub fn erasure(&self, key: &[u8]) -> (ErasedAs, bool) {
         let (digest, form, _) = self.digests.of_suppression_key(key);
-        let mut erased = false;
-        self.suppressions.get(digest, |purpose| erased |= purpose == PurposeName::EVERY);
+        let erased = self.suppressions.is_erased(digest);
         let digest = SubjectDigest(digest.0.to_le_bytes());
         let named = if form == digest::Form::Plain { ErasedAs::Identity(digest) } else { ErasedAs::Hash(digest) };
         (named, erased)

@@ -184,6 +184,9 @@ pub struct Suppression<'a> {
     /// The request that asked for it.
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     pub request: Option<Cow<'a, str>>,
+    /// It suppresses for now and destroys nothing yet: the request may still be taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hold: bool,
 }
 
 /// An identity as a request names it. It does not implement `Debug`.

@@ -24,11 +24,15 @@ pub(super) struct Suppressions {
     hashed: [AtomicUsize; 3],
 }
 
-fn tag(form: Form) -> u32 {
-    match form {
+/// In the tag of one that destroys nothing yet.
+const HOLD: u32 = 8;
+
+fn tag(form: Form, is_hold: bool) -> u32 {
+    let form = match form {
         Form::Plain => 0,
         Form::Hashed(hash) => 1 + position(hash) as u32,
-    }
+    };
+    if is_hold { form | HOLD } else { form }
 }
 
 fn position(hash: Hash) -> usize {
@@ -60,7 +64,13 @@ impl Suppressions {
     }
 
     /// Suppresses for these purposes, or for all where none is named. True for the first one known by its hash.
-    pub(super) fn put(&self, digest: Digest, named: Named, form: Form, purposes: &[PurposeName]) -> Result<bool, NoRoom> {
+    pub(super) fn put(
+        &self,
+        digest: Digest,
+        named: Named,
+        (form, is_hold): (Form, bool),
+        purposes: &[PurposeName],
+    ) -> Result<bool, NoRoom> {
         let words: Vec<u32> = purposes.iter().map(|purpose| purpose.number()).collect();
         // The new count is there before the row, and the old one goes after it: nobody fails to look meanwhile.
         let is_first = match form {
@@ -69,7 +79,7 @@ impl Suppressions {
         };
         let rows = self.rows(named);
         let before = form_of(rows, digest);
-        rows.put(digest, tag(form), &words)?;
+        rows.put(digest, tag(form, is_hold), &words)?;
         self.uncount(before);
         Ok(is_first)
     }
@@ -92,6 +102,13 @@ impl Suppressions {
         }
     }
 
+    /// Whether it is suppressed for every purpose and for good.
+    pub(super) fn is_erased(&self, digest: Digest) -> bool {
+        let is =
+            |rows: &Store| rows.len() > 0 && rows.get(digest, |tag, words| words.is_empty() && tag & HOLD == 0) == Some(true);
+        self.rows.iter().any(is)
+    }
+
     fn rows(&self, named: Named) -> &Store {
         let [openly, by_digest] = &self.rows;
         match named {
@@ -107,7 +124,7 @@ impl Suppressions {
     }
 }
 
-/// The tag of a row, 0 where there is none.
+/// The form in a row's tag, 0 where there is none.
 fn form_of(rows: &Store, digest: Digest) -> u32 {
-    rows.get(digest, |tag, _| tag).unwrap_or(0)
+    rows.get(digest, |tag, _| tag & !HOLD).unwrap_or(0)
 }

@@ -483,3 +483,19 @@ fn the_denial_after_a_regression_says_all_that_the_row_knew() {
         assert_eq!(running.held("user_id", "u1").unwrap().aliases, 3);
     }
 }
+
+#[test]
+fn a_hold_suppresses_and_is_no_erasure_until_the_erasure_follows() {
+    let ledger = ledger();
+    let key = "sha256:email:438c4c7afe600cdf1e455c369bec76dc970fc8ca463447c7b387a347f3c79331";
+    let is_erased = |ledger: &Ledger| ledger.erasure(key.as_bytes()).1;
+    assert!(suppress(&ledger, key, Some(r#"{"hold":true}"#)) == Applied::Restricted);
+    assert_eq!((suppressed(&ledger, "email", "ann@example.org"), is_erased(&ledger)), (vec!["*".to_owned()], false));
+    suppress(&ledger, key, Some("{}"));
+    assert!(is_erased(&ledger));
+    suppress(&ledger, key, None);
+    assert_eq!((suppressed(&ledger, "email", "ann@example.org"), is_erased(&ledger)), (vec![], false));
+    // Nor is what cannot be read: it destroys nothing.
+    suppress(&ledger, key, Some("{no JSON"));
+    assert_eq!((suppressed(&ledger, "email", "ann@example.org"), is_erased(&ledger)), (vec!["*".to_owned()], false));
+}

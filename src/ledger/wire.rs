@@ -180,7 +180,7 @@ fn time(message: &[u8]) -> Read<Timestamp> {
 }
 
 pub(super) fn suppression(message: &[u8]) -> Read<Suppression<'_>> {
-    let (mut who, mut at, mut request) = (None, None, None);
+    let (mut who, mut at, mut request, mut hold) = (None, None, None, None);
     let mut purposes = Vec::new();
     let mut fields = Fields(message);
     while let Some(field) = fields.next()? {
@@ -189,10 +189,11 @@ pub(super) fn suppression(message: &[u8]) -> Read<Suppression<'_>> {
             Field::Bytes(2, bytes) => purposes.push(text(bytes)?),
             Field::Bytes(3, bytes) => once(&mut at, time(bytes)?)?,
             Field::Bytes(4, bytes) => once(&mut request, text(bytes)?)?,
+            Field::Number(5, number @ (0 | 1)) => once(&mut hold, number == 1)?,
             Field::Number(..) | Field::Bytes(..) => return Err(UNKNOWN),
         }
     }
-    Ok(Suppression { identity: who, purposes, at, request })
+    Ok(Suppression { identity: who, purposes, at, request, hold: hold.unwrap_or_default() })
 }
 
 fn hashed_identity(message: &[u8]) -> Read<HashedIdentity<'_>> {
@@ -274,7 +275,7 @@ fn write_purpose(consent: &Consent<'_>) -> Vec<u8> {
 }
 
 pub(super) fn write_suppression(record: &Suppression<'_>) -> Vec<u8> {
-    let Suppression { identity, purposes, at, request } = record;
+    let Suppression { identity, purposes, at, request, hold } = record;
     let mut out = Vec::new();
     if let Some(HashedIdentity { kind, value, format }) = identity {
         let mut who = Vec::new();
@@ -294,6 +295,9 @@ pub(super) fn write_suppression(record: &Suppression<'_>) -> Vec<u8> {
         bytes(3, &write_time(*at), &mut out);
     }
     filled(4, request.as_deref().unwrap_or_default(), &mut out);
+    if *hold {
+        number(5, 1, &mut out);
+    }
     out
 }
 

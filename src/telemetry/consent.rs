@@ -134,6 +134,11 @@ impl ConsentMeters {
         }
     }
 
+    /// Whether no worker can commit anything any more that was judged before the withdrawal of that number was applied.
+    pub fn is_enforced(&self, number: u64) -> bool {
+        self.enforced.iter().all(|told| told.load(Ordering::Acquire) >= number)
+    }
+
     fn settle(&self, waiting: &mut VecDeque<(u64, Timestamp)>, now: Timestamp) {
         let by_all = self.enforced.iter().map(|number| number.load(Ordering::Acquire)).min().unwrap_or(u64::MAX);
         while let Some((_, written)) = waiting.front().copied().filter(|(number, _)| *number <= by_all) {

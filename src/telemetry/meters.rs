@@ -1,6 +1,7 @@
 //! The process's handles by what they measure: transactions, lag, the policy, and the text of all of it.
 
 use super::consent::ConsentMeters;
+use super::dsr::DsrMeters;
 use super::names::{
     BUILD_INFO, DECISIONS, LAG, LEDGER_FRESHNESS, MINIMISATION, POLICY_INFO, POLICY_PENDING, POLICY_RELOAD_OK,
     POLICY_RELOAD_TIME, POLICY_RELOADS, PRODUCER_REBUILDS, QUARANTINED, READY, RECORD_BYTES, RELEASED_BYTES, SUBJECT_KEYS,
@@ -185,6 +186,11 @@ impl Telemetry {
     /// The meters of a ledger that so many workers judge by. There are none before this is called.
     pub fn consent(&self, workers: usize) -> ConsentMeters {
         ConsentMeters::new(&self.series, workers)
+    }
+
+    /// The meters of requests of data subjects; there are none before this is called.
+    pub fn dsr(&self) -> DsrMeters {
+        DsrMeters::new(&self.series)
     }
 
     /// Says how to ask how old the last proof of the ledger's freshness is.

@@ -2,6 +2,7 @@
 
 mod consent;
 mod counts;
+mod dsr;
 mod logging;
 mod meters;
 mod names;
@@ -9,6 +10,7 @@ mod series;
 
 pub use consent::{ConsentMeters, LedgerFault, SnapshotResult};
 pub use counts::{LocalCounts, PlanNames};
+pub use dsr::{DsrMeters, DsrResult};
 pub use logging::{LogFormat, LogLevel, LoggingError, init_logging};
 pub use meters::{DecisionCount, PolicyMeters, ReloadResult, Telemetry, TransactionMeters, TransactionResult};
 pub use metrics::Gauge;

@@ -86,6 +86,10 @@ const ENFORCEMENT_SECONDS: &[f64] = &[
     15.0,
 ];
 
+/// From the seconds that an erasure takes by itself to the month that the law gives.
+const DSR_SECONDS_BOUNDS: &[f64] =
+    &[0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0, 21_600.0, 86_400.0, 604_800.0, 2_592_000.0];
+
 pub(super) static RECORDS: CounterOf<1> = CounterOf {
     name: "privet_records_total",
     help: "Records read and judged, counted when their transaction commits.",
@@ -203,13 +207,31 @@ pub(super) static ENFORCEMENT: HistogramOf<0> = HistogramOf {
 };
 pub(super) static SUPPRESSED: GaugeOf<0> =
     GaugeOf { name: "privet_suppressed_subjects", help: "Identities suppressed, for some purpose or all.", labels: [] };
+pub(super) static DSR_SECONDS: HistogramOf<1> = HistogramOf {
+    name: "privet_dsr_seconds",
+    help: "From a data subject's request being received to its being completed, by the instance that completed it.",
+    labels: ["type"],
+    bounds: DSR_SECONDS_BOUNDS,
+};
+pub(super) static DSR_REQUESTS: CounterOf<1> = CounterOf {
+    name: "privet_dsr_requests_total",
+    help: "Calls of the OpenDSR interface that ask to change something, by what became of them.",
+    labels: ["result"],
+};
+pub(super) static DSR_OPEN: GaugeOf<0> =
+    GaugeOf { name: "privet_dsr_open", help: "Requests of data subjects that are neither completed nor cancelled.", labels: [] };
+pub(super) static DSR_OVERDUE: GaugeOf<0> = GaugeOf {
+    name: "privet_dsr_overdue",
+    help: "Open requests of data subjects whose expected time of completion has passed.",
+    labels: [],
+};
 pub(super) static READY: GaugeOf<0> =
     GaugeOf { name: "privet_ready", help: "1 if the process should be given work; /readyz gives the reasons.", labels: [] };
 pub(super) static BUILD_INFO: GaugeOf<1> =
     GaugeOf { name: "privet_build_info", help: "1 for the build that runs.", labels: ["version"] };
 
 /// Every metric, in the order in which they are shown.
-pub static TABLE: [Metric; 29] = [
+pub static TABLE: [Metric; 33] = [
     RECORDS.row(),
     RECORD_BYTES.row(),
     DECISIONS.row(),
@@ -237,6 +259,10 @@ pub static TABLE: [Metric; 29] = [
     LEDGER_SNAPSHOTS.row(),
     ENFORCEMENT.row(),
     SUPPRESSED.row(),
+    DSR_SECONDS.row(),
+    DSR_REQUESTS.row(),
+    DSR_OPEN.row(),
+    DSR_OVERDUE.row(),
     READY.row(),
     BUILD_INFO.row(),
 ];
@@ -268,7 +294,7 @@ mod tests {
         ("privet_producer_rebuilds_total", &[], true),
         ("privet_quarantined_total", &["reason"], true),
         ("privet_shadow_differences_total", &["sink", "from", "to"], false),
-        ("privet_dsr_seconds", &["type"], false),
+        ("privet_dsr_seconds", &["type"], true),
         ("privet_suppressed_subjects", &[], true),
         ("privet_key_epoch", &["key"], false),
         ("privet_vendor_review_age_seconds", &["vendor"], true),
@@ -285,6 +311,10 @@ mod tests {
         ("privet_ledger_memory_bytes", &[], true),
         // Another: an undecodable record and a version that went backwards are to be counted.
         ("privet_ledger_faults_total", &["kind"], true),
+        // Additions: a refused request is to be counted, and one that is late to be seen.
+        ("privet_dsr_requests_total", &["result"], true),
+        ("privet_dsr_open", &[], true),
+        ("privet_dsr_overdue", &[], true),
     ];
 
     #[test]

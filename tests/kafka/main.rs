@@ -8,6 +8,7 @@ mod kit;
 mod proxy;
 
 mod crash;
+mod dsr;
 mod exact;
 mod ledger;
 mod reload;

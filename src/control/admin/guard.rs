@@ -28,6 +28,8 @@ pub(super) struct Guard(Arc<Rules>);
 struct Rules {
     /// The digest of the token: digests are of one length, so that comparing them tells nothing about it.
     token: Option<[u8; 32]>,
+    /// That of the token which opens requests of data subjects and nothing else.
+    dsr_token: Option<[u8; 32]>,
     certificates: bool,
     hosts: Vec<String>,
     /// The second in which a refusal was last logged: a guessing client must not fill the log.
@@ -36,16 +38,26 @@ struct Rules {
 
 impl Guard {
     pub(super) fn new(token: Option<&SecretString>, tls: Option<&config::Tls>, hosts: Vec<String>) -> Guard {
-        let token = token.map(|token| Sha256::digest(token.expose_secret().trim()).into());
+        let token = token.map(digest);
         let certificates = tls.is_some_and(|tls| tls.client_ca.is_some());
         let hosts = hosts.into_iter().map(|host| host.to_lowercase()).collect();
-        Guard(Arc::new(Rules { token, certificates, hosts, logged: AtomicU64::new(0) }))
+        Guard(Arc::new(Rules { token, dsr_token: None, certificates, hosts, logged: AtomicU64::new(0) }))
     }
 
-    /// Whether the client has shown the token or a certificate.
-    fn admits(&self, headers: &HeaderMap, client: Option<&Client>) -> bool {
+    /// The same, with a token for requests of data subjects.
+    pub(super) fn with_dsr_token(self, token: Option<&SecretString>) -> Guard {
+        let Rules { token: own, dsr_token: _, certificates, hosts, logged: _ } = &*self.0;
+        let (token, own, hosts) = (token.map(digest), *own, hosts.clone());
+        let rules = Rules { token: own, dsr_token: token, certificates: *certificates, hosts, logged: AtomicU64::new(0) };
+        Guard(Arc::new(rules))
+    }
+
+    /// Whether the client has shown a certificate, or one of these tokens.
+    fn admits(&self, headers: &HeaderMap, client: Option<&Client>, tokens: [Option<[u8; 32]>; 2]) -> bool {
         let certified = self.0.certificates && client.is_some_and(|client| client.certified);
-        certified || self.0.token.is_some_and(|token| bearer(headers).is_some_and(|shown| matches(&token, shown)))
+        // Each is compared, whatever the other came to.
+        let shown = |token: [u8; 32]| bearer(headers).is_some_and(|shown| matches(&token, shown));
+        certified | tokens.into_iter().flatten().map(shown).fold(false, |one, other| one | other)
     }
 
     fn log_refusal(&self, client: Option<&Client>) {
@@ -66,6 +78,10 @@ impl Guard {
         let address = name.trim_start_matches('[').trim_end_matches(']');
         address.parse::<IpAddr>().is_ok() || name == "localhost" || self.0.hosts.iter().any(|known| covers(known, &name))
     }
+}
+
+fn digest(token: &SecretString) -> [u8; 32] {
+    Sha256::digest(token.expose_secret().trim()).into()
 }
 
 fn matches(token: &[u8; 32], shown: &str) -> bool {
@@ -94,9 +110,15 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     if second.is_some() { None } else { first.to_str().ok() }
 }
 
+/// The words of a refusal, kept beside it for those who say it in another form.
+#[derive(Clone)]
+pub(super) struct Words(pub(super) String);
+
 /// A refusal in words.
 pub(super) fn refuse(status: StatusCode, words: &str) -> Response {
-    (status, Json(json!({"error": words}))).into_response()
+    let mut response = (status, Json(json!({"error": words}))).into_response();
+    response.extensions_mut().insert(Words(words.to_owned()));
+    response
 }
 
 /// For every request: the name it was sent to, where a browser sent it from, its size.
@@ -141,12 +163,23 @@ fn same_origin(origin: &HeaderValue, host: &str) -> bool {
 
 /// For what changes state or shows policy: the token, or a client certificate.
 pub(super) async fn trusted(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let tokens = [guard.0.token, None];
+    admit(&guard, tokens, request, next).await
+}
+
+/// For requests of data subjects: the same, or the token that is for them alone.
+pub(super) async fn trusted_with_subjects(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let tokens = [guard.0.token, guard.0.dsr_token];
+    admit(&guard, tokens, request, next).await
+}
+
+async fn admit(guard: &Guard, tokens: [Option<[u8; 32]>; 2], request: Request, next: Next) -> Response {
     let client = request.extensions().get::<Client>().copied();
-    if guard.admits(request.headers(), client.as_ref()) {
+    if guard.admits(request.headers(), client.as_ref(), tokens) {
         return next.run(request).await;
     }
     guard.log_refusal(client.as_ref());
-    if guard.0.token.is_none() && !guard.0.certificates {
+    if tokens.iter().all(Option::is_none) && !guard.0.certificates {
         return refuse(StatusCode::FORBIDDEN, "this needs admin.token, and none is configured");
     }
     let mut response = refuse(StatusCode::UNAUTHORIZED, "this needs the bearer token or a client certificate");

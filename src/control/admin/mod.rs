@@ -1,6 +1,7 @@
 //! The admin server: the only thing that listens. One thread, one port, loopback unless told otherwise.
 
 mod guard;
+mod opendsr;
 mod page;
 mod routes;
 mod serve;
@@ -10,6 +11,7 @@ mod tls;
 mod view;
 
 use super::Status;
+use super::dsr::Office;
 use super::reload::ReloadHandle;
 use crate::config;
 use crate::telemetry::Telemetry;
@@ -38,19 +40,21 @@ pub struct Settings {
     pub allow_plaintext: bool,
     /// Names under which it is reached, besides addresses, `localhost` and the names of its certificate.
     pub hosts: Vec<String>,
+    /// A bearer token for requests of data subjects only.
+    pub dsr_token: Option<SecretString>,
 }
 
 impl Settings {
     /// The settings of a configuration.
     pub fn new(admin: &config::Admin, allow_plaintext: bool) -> Settings {
         let (token, tls, hosts) = (admin.token.clone(), admin.tls.clone(), admin.hosts.clone());
-        Settings { listen: admin.listen, token, tls, allow_plaintext, hosts }
+        Settings { listen: admin.listen, token, tls, allow_plaintext, hosts, dsr_token: None }
     }
 
     /// Refuses settings under which strangers could read or change something.
     fn check(&self) -> Result<(), AdminError> {
         let token = self.token.as_ref().map(|token| token.expose_secret().trim().len());
-        if token == Some(0) {
+        if token == Some(0) || self.dsr_token.as_ref().is_some_and(|token| token.expose_secret().trim().is_empty()) {
             return Err(AdminError::EmptyToken);
         }
         if !self.listen.ip().is_loopback() {
@@ -80,7 +84,7 @@ pub enum AdminError {
     )]
     NoTls(SocketAddr),
     /// A token that is no secret.
-    #[error("admin.token is empty")]
+    #[error("admin.token, or dsr.token, is empty")]
     EmptyToken,
     /// The certificate, the key or the client authority.
     #[error("admin.tls: {path} cannot be used: {cause}")]
@@ -107,6 +111,8 @@ pub struct Sources {
     pub telemetry: Arc<Telemetry>,
     /// The policy; `None` where it is not read from a file.
     pub reload: Option<ReloadHandle>,
+    /// Requests of data subjects; `None` where none are taken.
+    pub office: Option<Arc<Office>>,
 }
 
 /// The running server; it stops when this is dropped.
@@ -124,7 +130,8 @@ impl Server {
         let tls = settings.tls.as_ref().map(tls::Acceptor::new).transpose()?;
         let mut hosts = settings.hosts.clone();
         hosts.extend(tls.iter().flat_map(tls::Acceptor::names));
-        let guard = guard::Guard::new(settings.token.as_ref(), settings.tls.as_ref(), hosts);
+        let guard =
+            guard::Guard::new(settings.token.as_ref(), settings.tls.as_ref(), hosts).with_dsr_token(settings.dsr_token.as_ref());
         let app = routes::app(sources, guard);
 
         let listener = TcpListener::bind(settings.listen).map_err(failed)?;

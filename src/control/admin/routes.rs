@@ -1,7 +1,7 @@
 //! What is answered where.
 
 use super::guard::{self, BODY_BYTES, Guard, refuse};
-use super::{Sources, page, view};
+use super::{Sources, opendsr, page, view};
 use crate::control::reload::{Report, Trigger};
 use crate::telemetry::ReloadResult;
 use axum::body::Bytes;
@@ -25,7 +25,6 @@ pub(super) fn app(sources: Sources, guard: Guard) -> Router {
         .route("/api/reload", post(reload))
         .route("/api/explain", post(not_yet))
         .route("/api/decisions", get(not_yet))
-        .route("/opendsr/v3/{*rest}", get(not_yet).post(not_yet))
         .route_layer(middleware::from_fn_with_state(guard.clone(), guard::trusted));
     Router::new()
         .route("/", get(front))
@@ -34,10 +33,12 @@ pub(super) fn app(sources: Sources, guard: Guard) -> Router {
         .route("/metrics", get(metrics))
         .route("/api/status", get(status))
         .merge(trusted)
+        .merge(opendsr::routes(&guard))
         .fallback(async |_: Uri| refuse(StatusCode::NOT_FOUND, "there is nothing here"))
         .method_not_allowed_fallback(async || refuse(StatusCode::METHOD_NOT_ALLOWED, "not with this method"))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(middleware::from_fn_with_state(guard, guard::every))
+        .layer(middleware::from_fn_with_state(sources.clone(), opendsr::shape))
         .with_state(sources)
 }
 

@@ -22,11 +22,18 @@ const TOKEN: &str = "correct-horse-battery-staple";
 
 fn settings() -> Settings {
     let listen = "127.0.0.1:0".parse().unwrap();
-    Settings { listen, token: Some(TOKEN.to_owned().into()), tls: None, allow_plaintext: false, hosts: Vec::new() }
+    Settings {
+        listen,
+        token: Some(TOKEN.to_owned().into()),
+        tls: None,
+        allow_plaintext: false,
+        hosts: Vec::new(),
+        dsr_token: None,
+    }
 }
 
 fn sources() -> Sources {
-    Sources { status: Status::new(1), telemetry: Arc::new(Telemetry::new()), reload: None }
+    Sources { status: Status::new(1), telemetry: Arc::new(Telemetry::new()), reload: None, office: None }
 }
 
 fn start(settings: Settings) -> Server {
@@ -365,4 +372,96 @@ fn a_certificate_that_does_not_load_stops_the_start() {
     std::fs::write(folder.path().join("server.key"), other.key.private_key_to_pem_pkcs8().unwrap()).unwrap();
     let failure = Server::start(Settings { tls: Some(files(folder.path(), None)), ..settings() }, sources()).err();
     assert!(failure.unwrap().to_string().contains("server.key"));
+}
+
+const ERASURE: &str = r#"{"subject_request_id":"a7551968-d5d6-44b2-9831-815ac9017798","subject_request_type":"erasure","submitted_time":"2026-11-20T15:00:00Z","subject_identities":[{"identity_type":"email","identity_value":"canarybird@example.com","identity_format":"raw"}]}"#;
+
+/// A server that takes requests of data subjects, and what it signs with.
+fn start_office() -> (Server, Sources, Arc<crate::control::dsr::Office>) {
+    let sources = sources();
+    let office = Arc::new(crate::control::dsr::office_for_tests(&sources.telemetry));
+    let sources = Sources { office: Some(office.clone()), ..sources };
+    let settings = Settings { dsr_token: Some("only-for-data-subjects".to_owned().into()), ..settings() };
+    (Server::start(settings, sources.clone()).unwrap(), sources, office)
+}
+
+fn submit(server: &Server, token: &str, body: &str) -> (u16, String, String) {
+    let head = format!("POST /opendsr/v3/requests HTTP/1.1\r\n{HOST}\r\nAuthorization: Bearer {token}\r\n");
+    exchange(connect(server.address()), &format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()))
+}
+
+#[test]
+fn a_data_subjects_request_is_answered_and_signed_over_http() {
+    let (server, _, office) = start_office();
+    for token in [TOKEN, "only-for-data-subjects"] {
+        let (code, _, body) = submit(&server, token, ERASURE);
+        assert_eq!(code, 201, "{body}");
+        // The head is compared in lower case, and base64 is not: the signature is taken from an answer of the same content.
+        let again = submit_raw(&server, token, ERASURE);
+        let signature = header(&again, "x-opendsr-signature: ").unwrap();
+        let (_, body) = again.split_once("\r\n\r\n").unwrap();
+        assert!(crate::control::dsr::verify_for_tests(office.signer.certificate(), body.as_bytes(), signature));
+        assert_eq!(header(&again, "x-opendsr-processor-domain: "), Some("privacy.example"));
+    }
+    let dsr = "Authorization: Bearer only-for-data-subjects";
+    let path = "/opendsr/v3/requests/a7551968-d5d6-44b2-9831-815ac9017798";
+    let (code, _, body) = ask(&server, &format!("GET {path}"), &[HOST, dsr]);
+    assert_eq!((code, body.contains(r#""request_status":"pending""#)), (200, true), "{body}");
+    assert_eq!(ask(&server, &format!("DELETE {path}"), &[HOST, dsr]).0, 400, "the desk of this test cancels nothing");
+    assert_eq!(ask(&server, "GET /opendsr/v3/discovery", &[HOST, dsr]).0, 200);
+    assert_eq!(ask(&server, "GET /opendsr/v3/discovery", &[HOST]).0, 401);
+    let (code, _, pem) = ask(&server, "GET /opendsr/v3/certificate", &[HOST]);
+    assert_eq!((code, pem.as_bytes()), (200, office.signer.certificate()), "whoever verifies needs no token");
+    assert!(!pem.contains("PRIVATE"));
+    // The token for requests of data subjects opens nothing else.
+    for line in ["GET /api/policy", "POST /api/reload"] {
+        assert_eq!(ask(&server, line, &[HOST, dsr]).0, 401, "{line}");
+    }
+}
+
+fn submit_raw(server: &Server, token: &str, body: &str) -> String {
+    let head = format!("POST /opendsr/v3/requests HTTP/1.1\r\n{HOST}\r\nAuthorization: Bearer {token}\r\n");
+    let mut stream = connect(server.address());
+    stream.write_all(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+    answer.lines().find_map(|line| line.strip_prefix(name))
+}
+
+#[test]
+fn a_data_subjects_request_that_is_refused_says_why_in_opendsrs_form_and_is_counted() {
+    let (server, sources, _) = start_office();
+    let cases = [
+        (401, submit(&server, "wrong", ERASURE)),
+        (400, submit(&server, TOKEN, "{\"canarybird\":1}")),
+        (400, submit(&server, TOKEN, "")),
+        (413, submit(&server, TOKEN, &" ".repeat(70_000))),
+        (405, ask(&server, "DELETE /opendsr/v3/requests", &[HOST, &format!("Authorization: Bearer {TOKEN}")])),
+        (404, ask(&server, "POST /opendsr/v2/requests", &[HOST, &format!("Authorization: Bearer {TOKEN}")])),
+        (421, ask(&server, "POST /opendsr/v3/requests", &["Host: evil.example"])),
+    ];
+    for (expected, (code, head, body)) in cases {
+        assert_eq!(code, expected, "{body}");
+        let error: serde_json::Value = serde_json::from_str(&body).unwrap_or_else(|_| panic!("{expected}: {body}"));
+        assert_eq!(error["error"]["code"], expected, "{body}");
+        assert!(error["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
+        assert!(!body.contains("canarybird"), "{body}");
+        assert!(head.contains("cache-control: no-store"), "{head}");
+    }
+    let shown = sources.telemetry.render("2026-11-22T10:00:00Z".parse().unwrap());
+    for (result, count) in [("accepted", 0), ("refused", 4), ("oversized", 1), ("unauthorised", 2)] {
+        assert!(shown.contains(&format!("privet_dsr_requests_total{{result=\"{result}\"}} {count}\n")), "{result}: {shown}");
+    }
+}
+
+#[test]
+fn where_no_requests_are_taken_the_interface_says_so() {
+    let server = start(settings());
+    let (code, _, body) = submit(&server, TOKEN, ERASURE);
+    assert_eq!((code, body.contains("no section `dsr`")), (404, true), "{body}");
+    assert_eq!(submit(&server, "only-for-data-subjects", ERASURE).0, 401);
 }

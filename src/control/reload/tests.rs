@@ -352,10 +352,12 @@ fn the_endpoint_says_what_came_of_it() {
         token: Some("a-token-of-some-length".to_owned().into()),
         tls: None,
         allow_plaintext: false,
+        dsr_token: None,
         hosts: Vec::new(),
     };
     let (status, telemetry) = (running.status.clone(), running.telemetry.clone());
-    let server = Server::start(settings, Sources { status, telemetry, reload: Some(running.reloader.handle()) }).unwrap();
+    let server =
+        Server::start(settings, Sources { status, telemetry, reload: Some(running.reloader.handle()), office: None }).unwrap();
     let request = |line: &str, accept: &str| {
         http(
             &server,

@@ -83,6 +83,8 @@ mod oracle {
         pub(super) at: Option<Timestamp>,
         #[prost(string, tag = "4")]
         pub(super) request: String,
+        #[prost(bool, tag = "5")]
+        pub(super) hold: bool,
     }
 }
 
@@ -113,7 +115,7 @@ fn the_file_says_the_numbers_that_are_read() {
         Consent.state = 1, Consent.at = 2, Consent.since = 3, Consent.expires = 4, Consent.vendors = 5,
         Consent.State.unspecified = 0, Consent.State.granted = 1, Consent.State.denied = 2, Consent.State.withdrawn = 3,
         Vendors.names = 1, Suppression.identity = 1, Suppression.purposes = 2, Suppression.at = 3, Suppression.request = 4,
-        HashedIdentity.kind = 1, HashedIdentity.value = 2, HashedIdentity.format = 3, HashedIdentity.Format.raw = 0,
+        Suppression.hold = 5, HashedIdentity.kind = 1, HashedIdentity.value = 2, HashedIdentity.format = 3, HashedIdentity.Format.raw = 0,
         HashedIdentity.Format.sha256 = 1, HashedIdentity.Format.sha1 = 2, HashedIdentity.Format.md5 = 3,
         HashedIdentity.Format.digest = 4";
     let expected: BTreeSet<String> = expected.split(',').map(|entry| entry.trim().to_owned()).collect();
@@ -231,8 +233,13 @@ proptest! {
 fn suppressions_are_read_and_written() {
     let identity = oracle::HashedIdentity { kind: "email".into(), value: "ab".repeat(32), format: 1 };
     let at = Some(oracle::Timestamp { seconds: 1_790_000_000, nanos: 5 });
-    let message =
-        oracle::Suppression { identity: Some(identity), purposes: vec!["a".into(), "b".into()], at, request: "r1".into() };
+    let message = oracle::Suppression {
+        identity: Some(identity),
+        purposes: vec!["a".into(), "b".into()],
+        at,
+        request: "r1".into(),
+        hold: true,
+    };
     let bytes = message.encode_to_vec();
     let read = suppression(&bytes).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(read.identity.as_ref().map(|identity| identity.format), Some(Format::Sha256));

@@ -1,0 +1,190 @@
+//! What sinks are told of an erasure: whom they have to erase, by what they got in place of the identity.
+//!
+//! Nobody else could find the rows: a pseudonym leads to a person only here, and only while the request that names the raw identity
+//! is at hand. So notices are made when it is taken, by the transforms that make the sinks' records.
+
+use super::record::{Notice, Record, Told, Untold, Why};
+use crate::decode::json::Scanner;
+use crate::decode::{Limits, Strings};
+use crate::encode::{Encoded, Encoder};
+use crate::event::{Path, PathId, Places, Selector};
+use crate::plan::{KeyRule, Plan, Route, Sink, SinkRules, Source, Stream};
+use crate::transform::{self, Context, Fate};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+/// What every pseudonym and every token begins with.
+const MADE: [&str; 2] = ["p1.", "t1."];
+
+/// An array that leads to an element beyond this is not built to find out what becomes of an identity there.
+const MOST_ELEMENTS: u32 = 64;
+
+/// What each sink is told of these identities: kind, and value where the request names it and not a hash.
+pub(super) fn notices(plan: &Plan, named: &[(&str, Option<&str>)], now: Timestamp) -> Vec<Notice> {
+    let mut trial = Trial::new(now);
+    let notice = |(at, sink): (usize, &Sink)| {
+        let (mut subjects, mut unresolved): (Vec<Told>, Vec<Untold>) = (Vec::new(), Vec::new());
+        for (kind, raw) in named {
+            let kind_of = |why| Untold { kind: (*kind).to_owned(), why };
+            let Some(raw) = raw else {
+                unresolved.push(kind_of(Why::Hashed));
+                continue;
+            };
+            let Seen { values, is_kept } = trial.seen(plan, (at, sink), kind, raw);
+            match values.is_empty() {
+                true => unresolved.push(kind_of(if is_kept { Why::Kept } else { Why::Absent })),
+                false => subjects.push(Told { kind: (*kind).to_owned(), values }),
+            }
+        }
+        Notice { sink: sink.name.to_string(), subjects, unresolved }
+    };
+    plan.sinks.iter().enumerate().map(notice).collect()
+}
+
+/// Record key and value of the topic of notices. Written twice, it is the same: the key says which notice it is.
+pub(super) fn message(record: &Record, notice: &Notice) -> (String, Vec<u8>) {
+    let Notice { sink, subjects, unresolved } = notice;
+    let value = json!({
+        "version": 1,
+        "type": record.kind.as_str(),
+        "request": record.id,
+        "received": record.received.to_string(),
+        "sink": sink,
+        "subjects": subjects,
+        "unresolved": unresolved,
+    });
+    (format!("{sink}:{}", record.id), value.to_string().into_bytes())
+}
+
+/// What a sink sees in place of an identity.
+#[derive(Default)]
+struct Seen {
+    values: Vec<String>,
+    is_kept: bool,
+}
+
+impl Seen {
+    fn add(&mut self, text: &str, raw: &str) {
+        let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if text == raw {
+            self.is_kept = true;
+        } else if (is_hash || MADE.iter().any(|made| text.starts_with(made))) && !self.values.iter().any(|known| known == text) {
+            self.values.push(text.to_owned());
+        }
+    }
+
+    /// Every text of a document that holds nothing but the identity.
+    fn add_all(&mut self, tree: &Value, raw: &str) {
+        match tree {
+            Value::String(text) => self.add(text, raw),
+            Value::Array(list) => list.iter().for_each(|value| self.add_all(value, raw)),
+            Value::Object(map) => map.values().for_each(|value| self.add_all(value, raw)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+/// Tries out what becomes of an identity, by the stages that records go through.
+struct Trial {
+    scanner: Scanner,
+    strings: Strings,
+    places: Places,
+    encoder: Encoder,
+    context: Context,
+}
+
+impl Trial {
+    fn new(now: Timestamp) -> Trial {
+        let limits = Limits::default();
+        Trial {
+            scanner: Scanner::new(limits),
+            strings: Strings::new(limits),
+            places: Places::default(),
+            encoder: Encoder::default(),
+            context: Context { event_time: now, now, country: None },
+        }
+    }
+
+    /// In every place where streams of the sink name people by that kind; as it is written, and trimmed and in lower case.
+    fn seen(&mut self, plan: &Plan, (at, sink): (usize, &Sink), kind: &str, raw: &str) -> Seen {
+        let lower: String = raw.trim().chars().flat_map(char::to_lowercase).collect();
+        let spellings: &[&str] = if lower == raw { &[raw] } else { &[raw, &lower] };
+        let mut seen = Seen::default();
+        for stream in &plan.streams {
+            let Some(route) = stream.routes.iter().find(|route| route.sink.index() == at) else { continue };
+            for rule in stream.subject.iter().filter(|rule| rule.kinds.iter().any(|own| **own == *kind)) {
+                for value in spellings {
+                    match &rule.source {
+                        Source::Slot(slot) => {
+                            let paths = (0..stream.index.path_count()).map(|path| PathId(path as u16));
+                            let paths = paths.filter(|path| stream.index.slots(*path).contains(slot));
+                            paths.for_each(|path| self.in_value(stream, route, path, value, &mut seen));
+                        }
+                        Source::Key => self.in_key(route, value, &mut seen),
+                        Source::Header(name) => seen.is_kept |= sink.headers.contains(name),
+                        Source::Ledger => {}
+                    }
+                }
+            }
+        }
+        seen
+    }
+
+    fn in_value(&mut self, stream: &Stream, route: &Route, path: PathId, raw: &str, seen: &mut Seen) {
+        let Some(document) = document(stream.index.path(path), raw) else { return };
+        let document = document.to_string().into_bytes();
+        let Trial { scanner, strings, places, .. } = self;
+        let scanned = scanner.scan(&document, &stream.index, stream.duplicates, places);
+        if scanned.and_then(|()| strings.scan(scanner, &document, &stream.index, stream.duplicates, places)).is_err() {
+            return;
+        }
+        for rules in [Some(&route.rules), route.degraded.as_ref()].into_iter().flatten() {
+            self.encoded(&document, rules, raw, seen);
+        }
+    }
+
+    fn encoded(&mut self, document: &[u8], rules: &SinkRules, raw: &str, seen: &mut Seen) {
+        self.encoder.begin_record();
+        let bytes = match self.encoder.encode(document, &self.places, rules, &self.context) {
+            Encoded::Unchanged => document,
+            Encoded::Written => self.encoder.output(),
+            Encoded::Empty => return,
+        };
+        if let Ok(tree) = serde_json::from_slice::<Value>(bytes) {
+            seen.add_all(&tree, raw);
+        }
+    }
+
+    fn in_key(&mut self, route: &Route, raw: &str, seen: &mut Seen) {
+        match &route.record_key {
+            KeyRule::Drop => {}
+            KeyRule::Keep => seen.is_kept = true,
+            KeyRule::Transform { action, rule: _ } => {
+                let mut out = Vec::new();
+                let fate = transform::apply_key(action, raw.as_bytes(), &self.context, self.encoder.scratch(), &mut out);
+                if let (Fate::Written, Ok(text)) = (fate, std::str::from_utf8(&out)) {
+                    seen.add(text, raw);
+                }
+            }
+        }
+    }
+}
+
+/// A document that has this text at a place of the path, and nothing else.
+fn document(path: &Path, text: &str) -> Option<Value> {
+    let mut tree = Value::String(text.to_owned());
+    for segment in path.segments().iter().rev() {
+        tree = match &segment.selector {
+            Selector::Name(name) => Value::Object(Map::from_iter([(name.to_string(), tree)])),
+            // Any name or place will do where the path says none.
+            Selector::Wildcard => Value::Array(vec![tree]),
+            Selector::Index(index) if *index < MOST_ELEMENTS => {
+                let mut list = vec![Value::Null; *index as usize];
+                list.push(tree);
+                Value::Array(list)
+            }
+            Selector::Index(_) => return None,
+        };
+    }
+    Some(tree)
+}

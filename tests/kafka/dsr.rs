@@ -1,0 +1,277 @@
+//! A data subject's erasure, from the request to what is left after compaction and a restart.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use openssl::asn1::Asn1Time;
+use openssl::hash::MessageDigest;
+use openssl::pkey::PKey;
+use openssl::rsa::Rsa;
+use openssl::sign::Verifier;
+use openssl::x509::extension::SubjectAlternativeName;
+use openssl::x509::{X509, X509Builder};
+use serde_json::{Value, json};
+
+use super::SOON;
+use super::kit::broker::{Kafka, kafka};
+use super::kit::client::{Input, Isolation};
+use super::kit::fixture::Scene;
+use super::kit::process::Privet;
+use super::kit::wait_for;
+
+const DOMAIN: &str = "privacy.example";
+const TOKEN: &str = "only-for-data-subjects";
+
+/// What must be nowhere once the person is forgotten: user, mail, device.
+const GONE: [&str; 3] = ["canarybird-ann", "canarybird-ann@example.org", "canarybird-device-1"];
+
+fn policy(scene: &Scene) -> String {
+    let [source, warehouse, ads] = ["source", "warehouse", "ads"].map(|name| scene.topic(name));
+    format!(
+        "privet: 1
+controller: {{name: Test, country: DE}}
+purposes:
+  operations: {{legal_basis: contract, because: the shop must run}}
+  advertising: {{legal_basis: consent, opt_outs: none}}
+regimes:
+  - {{in: [\"*\"], silence: deny}}
+keys: {{warehouse: {{}}, ads: {{}}}}
+streams:
+  web:
+    topics: [{source}]
+    format: json
+    subject:
+      - {{kind: user_id, path: $.user}}
+      - {{kind: email, path: $.email, normalize: email}}
+      - {{kind: anonymous_id, path: $.device, names: device}}
+    jurisdiction: {{otherwise: EEA}}
+    consent: [{{signal: ledger}}]
+    classes: {{user.contact.email: [$..email]}}
+sinks:
+  warehouse:
+    topic: {warehouse}
+    purposes: [operations]
+    fields: {{$.seq: keep, user.unique_id: {{pseudonym: {{key: warehouse}}}}, user.contact.email: {{encrypt: {{key: warehouse}}}}}}
+  ads:
+    topic: {ads}
+    purposes: [advertising]
+    fields: {{$.seq: keep, user.unique_id: {{pseudonym: {{key: ads}}}}, user.contact.email: {{pseudonym: {{key: ads, normalize: email}}}}}}
+"
+    )
+}
+
+/// A certificate for the domain and its key, in the scene's folder.
+fn write_certificate(scene: &Scene) -> X509 {
+    let key = PKey::from_rsa(Rsa::generate(2048).expect("a key")).expect("a key");
+    let mut builder = X509Builder::new().expect("a certificate");
+    builder.set_version(2).expect("version 3");
+    builder.set_pubkey(&key).expect("its key");
+    builder.set_not_before(&Asn1Time::days_from_now(0).expect("now")).expect("from now");
+    builder.set_not_after(&Asn1Time::days_from_now(2).expect("later")).expect("until later");
+    let names = SubjectAlternativeName::new().dns(DOMAIN).build(&builder.x509v3_context(None, None)).expect("a name");
+    builder.append_extension(names).expect("its name");
+    builder.sign(&key, MessageDigest::sha256()).expect("signed");
+    let certificate = builder.build();
+    std::fs::write(scene.path("dsr.crt"), certificate.to_pem().expect("PEM")).expect("written");
+    std::fs::write(scene.path("dsr.key"), key.private_key_to_pem_pkcs8().expect("PEM")).expect("written");
+    certificate
+}
+
+fn scene(kafka: &'static Kafka, test: &str, more: &str) -> (Scene, X509) {
+    let mut scene = Scene::new(kafka, test);
+    scene.write_policy(&policy(&scene));
+    scene.log_level = "trace";
+    // Compacted within seconds of being written, so that a test can see what is left.
+    let quick = [
+        ("cleanup.policy", "compact"),
+        ("segment.ms", "500"),
+        ("min.cleanable.dirty.ratio", "0.001"),
+        ("delete.retention.ms", "100"),
+        ("max.compaction.lag.ms", "500"),
+    ];
+    for (topic, partitions) in [("consent", 2), ("erasures", 2), ("requests", 2), ("subject-keys", 2)] {
+        kafka.create_topics_with(&[&scene.topic(topic)], partitions, &quick);
+    }
+    kafka.create_topics(&[&scene.topic("notices")], 1);
+    let [consent, erasures, requests, keys, notices] =
+        ["consent", "erasures", "requests", "subject-keys", "notices"].map(|name| scene.topic(name));
+    scene.more = format!(
+        "ledger: {{topic: {consent}}}\nerasures: {{topic: {erasures}}}\nsubject_keys: {{topic: {keys}}}\n\
+         dsr: {{domain: {DOMAIN}, certificate: dsr.crt, key: dsr.key, token: {TOKEN}, topic: {requests}, notices: {notices}{more}}}\n"
+    );
+    let certificate = write_certificate(&scene);
+    (scene, certificate)
+}
+
+fn input(key: &str, value: Option<&str>, partition: Option<i32>) -> Input {
+    let (key, value) = (Some(key.as_bytes().to_vec()), value.map(|value| value.as_bytes().to_vec()));
+    Input { key, value, headers: Vec::new(), timestamp: None, partition }
+}
+
+fn granted(user: &str, aliases: &str, version: u64) -> String {
+    format!(
+        r#"{{"identity":{{"kind":"user_id","value":"{user}"}},"aliases":[{aliases}],"version":{version},"purposes":{{"advertising":{{"state":"granted","at":"2026-01-01T09:00:00Z","vendors":["*"]}}}}}}"#
+    )
+}
+
+/// One event with some of these members.
+fn event(scene: &Scene, seq: u64, members: &[(&str, &str)]) {
+    let mut tree = json!({"seq": seq});
+    members.iter().for_each(|(name, value)| tree[*name] = json!(value));
+    scene.kafka.produce(&scene.topic("source"), [input("k", Some(&tree.to_string()), None)]);
+}
+
+fn seqs(scene: &Scene, sink: &str) -> BTreeMap<u64, Value> {
+    let rows = scene.kafka.read(&scene.topic(sink), Isolation::Committed).into_iter();
+    let trees = rows.map(|row| serde_json::from_slice::<Value>(&row.value.expect("a value")).expect("JSON"));
+    trees.map(|tree| (tree["seq"].as_u64().expect("a number"), tree)).collect()
+}
+
+/// One call of the interface: status, answer, and whether its signature is the certificate's.
+fn call(privet: &Privet, port: u16, certificate: &X509, line: &str, body: &str) -> (u16, Value) {
+    assert!(privet.id() > 0);
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the admin server listens");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+    let head = format!(
+        "{line} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n"
+    );
+    stream.write_all(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).expect("it can be sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it is answered");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+    let signature = head.lines().find_map(|line| line.strip_prefix("x-opendsr-signature: ")).expect("it is signed");
+    use base64::Engine as _;
+    let signature = base64::engine::general_purpose::STANDARD.decode(signature).expect("base64");
+    let key = certificate.public_key().expect("a key");
+    let mut verifier = Verifier::new(MessageDigest::sha256(), &key).expect("a verifier");
+    assert!(verifier.verify_oneshot(&signature, body.as_bytes()).expect("it can be verified"), "{line}: {answer}");
+    (status, serde_json::from_str(body).expect("JSON"))
+}
+
+fn erasure(id: &str, kind: &str, value: &str, format: &str) -> String {
+    json!({
+        "regulation": "gdpr", "subject_request_id": id, "subject_request_type": "erasure",
+        "submitted_time": "2026-11-20T15:00:00Z", "api_version": "3.0",
+        "subject_identities": [{"identity_type": kind, "identity_value": value, "identity_format": format}],
+    })
+    .to_string()
+}
+
+fn wait_status(privet: &Privet, port: u16, certificate: &X509, id: &str, expected: &str) -> Value {
+    wait_for(&format!("the request to be {expected}"), Duration::from_secs(60), || {
+        let (code, status) = call(privet, port, certificate, &format!("GET /opendsr/v3/requests/{id}"), "");
+        assert!([200, 503].contains(&code), "{status}");
+        (status["request_status"] == expected).then_some(status)
+    })
+}
+
+/// Whether any key or value of a topic holds one of these texts.
+fn holds(scene: &Scene, topic: &str, texts: &[&str]) -> bool {
+    let mut found = false;
+    scene.kafka.scan(&scene.topic(topic), Isolation::Uncommitted, |row| {
+        let bytes = [row.key.unwrap_or_default(), row.value.unwrap_or_default()].concat();
+        let text = String::from_utf8_lossy(&bytes);
+        found |= texts.iter().any(|gone| text.contains(gone));
+    });
+    found
+}
+
+#[test]
+fn of_who_asks_to_be_erased_nothing_but_the_digest_remains() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let (scene, certificate) = scene(kafka, "dsr", "");
+    let [ann, mail, device] = GONE;
+    let aliases = format!(r#"{{"kind":"email","value":"{mail}"}},{{"kind":"anonymous_id","value":"{device}"}}"#);
+    // The row stands in both partitions, as after a change of the partitioner: an older grant must not come back.
+    let consent = scene.topic("consent");
+    kafka.produce(&consent, [input(&format!("user_id:{ann}"), Some(&granted(ann, &aliases, 0)), Some(0))]);
+    kafka.produce(&consent, [input(&format!("user_id:{ann}"), Some(&granted(ann, &aliases, 0)), Some(1))]);
+    kafka.produce(&consent, [input("user_id:bob", Some(&granted("bob", "", 1)), Some(0))]);
+
+    event(&scene, 1, &[("user", ann), ("email", "Canarybird-Ann@Example.org")]);
+    event(&scene, 2, &[("user", "bob"), ("email", "bob@example.org")]);
+    let mut first = scene.run();
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    let before = seqs(&scene, "ads");
+    assert_eq!(before.keys().copied().collect::<BTreeSet<_>>(), BTreeSet::from([1, 2]));
+    let warehouse = seqs(&scene, "warehouse");
+
+    let id = "a7551968-d5d6-44b2-9831-815ac9017798";
+    let body = erasure(id, "controller_customer_id", ann, "raw");
+    let port = scene.admin;
+    let (code, taken) = call(&first, port, &certificate, "POST /opendsr/v3/requests", &body);
+    assert_eq!(code, 201, "{taken}");
+    let asked = Instant::now();
+    let status = wait_status(&first, port, &certificate, id, "completed");
+    eprintln!("completed after {:?}", asked.elapsed());
+    assert!(status["completed_time"].as_str() >= status["received_time"].as_str(), "{status}");
+    // Again is the same, another one under its id is refused, and nothing can be taken back any more.
+    let (code, again) = call(&first, port, &certificate, "POST /opendsr/v3/requests", &body);
+    assert_eq!((code, &again["received_time"]), (201, &taken["received_time"]));
+    let other = erasure(id, "controller_customer_id", "bob", "raw");
+    assert_eq!(call(&first, port, &certificate, "POST /opendsr/v3/requests", &other).0, 400);
+    assert_eq!(call(&first, port, &certificate, &format!("DELETE /opendsr/v3/requests/{id}"), "").0, 400);
+
+    // By every name of theirs, alone and together; a person who uses the same device is not silenced.
+    event(&scene, 3, &[("user", ann)]);
+    event(&scene, 4, &[("email", &mail.to_uppercase())]);
+    event(&scene, 5, &[("device", device)]);
+    event(&scene, 6, &[("user", "bob"), ("email", mail)]);
+    event(&scene, 7, &[("user", "bob"), ("device", device)]);
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    let after = |sink: &str| seqs(&scene, sink).into_keys().collect::<BTreeSet<_>>();
+    assert_eq!((after("warehouse"), after("ads")), (BTreeSet::from([1, 2, 7]), BTreeSet::from([1, 2, 7])));
+    let dropped = wait_for("the decisions to be counted", SOON, || {
+        let dropped = first.metric("privet_decisions_total", &["reason=\"suppressed\""]);
+        (dropped >= 8.0).then_some(dropped)
+    });
+    assert_eq!(dropped, 8.0, "four events, two sinks");
+    assert_eq!(first.metric("privet_dsr_seconds_count", &["type=\"erasure\""]), 1.0);
+    assert_eq!((first.metric("privet_dsr_open", &[]), first.metric("privet_dsr_overdue", &[])), (0.0, 0.0));
+
+    // Every sink is told in its own terms, and none in another's.
+    let mut notices = BTreeMap::new();
+    for row in kafka.read(&scene.topic("notices"), Isolation::Committed) {
+        let notice: Value = serde_json::from_slice(&row.value.expect("a value")).expect("JSON");
+        assert_eq!(row.key.as_deref(), Some(format!("{}:{id}", notice["sink"].as_str().expect("a sink")).as_bytes()));
+        notices.insert(notice["sink"].as_str().expect("a sink").to_owned(), notice);
+    }
+    assert_eq!(notices.len(), 2);
+    for (sink, rows) in [("ads", &before), ("warehouse", &warehouse)] {
+        assert_eq!(notices[sink]["subjects"], json!([{"kind": "user_id", "values": [rows[&1]["user"]]}]), "{sink}");
+    }
+    assert_ne!(notices["ads"]["subjects"], notices["warehouse"]["subjects"]);
+
+    // After compaction nobody's name is left in Privet's own topics, whatever was replaced there.
+    wait_for("compaction", Duration::from_secs(120), || {
+        for topic in ["consent", "erasures", "requests"] {
+            (0..2).for_each(|partition| kafka.produce(&scene.topic(topic), [input("nobody:roll", None, Some(partition))]));
+        }
+        std::thread::sleep(Duration::from_millis(700));
+        (!holds(&scene, "consent", &GONE)).then_some(())
+    });
+    for topic in ["consent", "erasures", "requests", "subject-keys", "notices"] {
+        assert!(!holds(&scene, topic, &GONE), "{topic}");
+    }
+    assert!(holds(&scene, "erasures", &["digest:"]));
+    // Keys are those of Bob alone.
+    assert_eq!(first.metric("privet_subject_keys", &[]), 1.0);
+    assert!(first.terminate().0.success());
+
+    let mut second = scene.run_with("one", port, &[]);
+    second.wait_ready();
+    let status = wait_status(&second, port, &certificate, id, "completed");
+    assert_eq!(status["received_time"], taken["received_time"]);
+    event(&scene, 8, &[("user", ann), ("email", mail), ("device", device)]);
+    event(&scene, 9, &[("email", mail)]);
+    event(&scene, 10, &[("device", device)]);
+    event(&scene, 11, &[("user", "bob")]);
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    assert_eq!((after("warehouse"), after("ads")), (BTreeSet::from([1, 2, 7, 11]), BTreeSet::from([1, 2, 7, 11])));
+    assert_eq!(second.metric("privet_ledger_subjects", &[]), 1.0, "Bob's row");
+    assert!(second.terminate().0.success());
+    assert!(!scene.logs().contains("canarybird") && !scene.logs().contains("CANARYBIRD"), "a name is in the log");
+}
