@@ -5,7 +5,7 @@
 //! transactions of the same length, with the same quick commit; Privet judges, edits and writes. A rate runs from
 //! the first commit to the last, so that neither start nor joining the group counts; beside it stands the processor time
 //! that the side's own process used for an event, all of its threads together.
-//! `PRIVET_BENCH_EVENTS` (150000) and `PRIVET_BENCH_PAIRS` (9) change the size. `PRIVET_BENCH=commits` tells instead how long
+//! `PRIVET_BENCH_EVENTS` (400000) and `PRIVET_BENCH_PAIRS` (9) change the size. `PRIVET_BENCH=commits` tells instead how long
 //! commits take on a quiet stream, `PRIVET_BENCH=guarantees` what exactly once costs beside at least once.
 #![allow(missing_docs, clippy::print_stdout)]
 
@@ -58,7 +58,7 @@ pub(crate) struct Bench {
 
 fn main() {
     let Some(kafka) = kafka("bench-kafka") else { return };
-    let bench = Bench::new(kafka, number("PRIVET_BENCH_EVENTS", 150_000));
+    let bench = Bench::new(kafka, number("PRIVET_BENCH_EVENTS", 400_000));
     match std::env::var("PRIVET_BENCH").unwrap_or_default().as_str() {
         "commits" => return delivery::commits(&bench),
         "guarantees" => return delivery::guarantees(&bench),

@@ -140,9 +140,15 @@ pub(super) fn classify_poll(error: &KafkaError) -> Option<Recovery> {
     if let KafkaError::MessageConsumptionFatal(_) = error {
         return Some(Recovery::Stop);
     }
-    match error.rdkafka_error_code().map(|code| code as i32) {
+    classify_read(error.rdkafka_error_code().map_or(0, |code| code as i32))
+}
+
+/// The same for the code of an error that stands in a record's place.
+pub(super) fn classify_read(code: i32) -> Option<Recovery> {
+    match code {
+        code::FATAL => Some(Recovery::Stop),
         // Going on would skip records in silence.
-        Some(code::AUTO_OFFSET_RESET | code::BAD_MSG | code::BAD_COMPRESSION) => Some(Recovery::Stop),
+        code::AUTO_OFFSET_RESET | code::BAD_MSG | code::BAD_COMPRESSION => Some(Recovery::Stop),
         _ => None,
     }
 }

@@ -1,8 +1,9 @@
 //! The calls of librdkafka that the safe binding gets wrong for us, with every C enum as a plain integer.
 //!
-//! Three reasons bring code here: the binding reads error codes as a Rust enum, so that a code newer than its
-//! list would be undefined behaviour; its `commit_transaction` flushes in steps of 100 ms; and it hides the
-//! generation of the group metadata and panics on a header name that is not UTF-8. Each function states what it
+//! Four reasons bring code here: the binding reads error codes as a Rust enum, so that a code newer than its
+//! list would be undefined behaviour; its `commit_transaction` flushes in steps of 100 ms; it hides the
+//! generation of the group metadata and panics on a header name that is not UTF-8; and it reads record by record
+//! (`run`). Each function states what it
 //! relies on; nothing else in the package may hold `unsafe`.
 #![allow(unsafe_code, reason = "the only foreign calls; reviewed line by line")]
 
@@ -10,13 +11,16 @@ use super::contract::Outgoing;
 use crate::event::Header;
 use rdkafka::TopicPartitionList;
 use rdkafka::client::{Client, ClientContext};
-use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::producer::{Partitioner, Producer, ProducerContext};
 use std::any::Any;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
+
+mod run;
+
+pub(super) use run::{Message, Runs};
 
 /// `rd_kafka_error_t`, only ever behind a pointer.
 #[repr(C)]
@@ -332,11 +336,14 @@ pub(super) struct Headers<'m> {
 impl<'m> Headers<'m> {
     /// The headers of a message, none for a message without; `None` where the library cannot read them: they are malformed, or
     /// more than it takes.
-    pub(super) fn of(message: &'m BorrowedMessage<'_>) -> Option<Headers<'m>> {
+    ///
+    /// # Safety
+    ///
+    /// The pointer is to a message that was fetched (one of an error has none to read) and that lives for `'m`.
+    unsafe fn of(message: *const c_void) -> Option<Headers<'m>> {
         let mut headers = std::ptr::null_mut();
-        debug_assert!(message.offset() >= 0, "only fetched messages have headers to read");
-        // SAFETY: the message is valid while it is borrowed, and so are its headers, which the message keeps.
-        let code = unsafe { rd_kafka_message_headers(message.ptr().cast::<c_void>().cast_const(), &mut headers) };
+        // SAFETY: the message is valid, as the caller vouches, and so are its headers, which the message keeps.
+        let code = unsafe { rd_kafka_message_headers(message, &mut headers) };
         let headers = match code {
             0 => headers.cast_const(),
             NO_HEADERS => std::ptr::null(),

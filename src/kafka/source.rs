@@ -1,8 +1,8 @@
 //! The consumer of one worker: one member of the group, on the worker's own thread.
 
 use super::contract::{Fetched, NextOffset, Polled, Source};
-use super::errors::{Fault, Recovery, classify_poll, sentence};
-use super::ffi::{GroupMetadata, Headers};
+use super::errors::{Fault, Recovery, classify_poll, classify_read, sentence};
+use super::ffi::{GroupMetadata, Message, Runs};
 use super::rebalance::{Change, ConsumerEvents};
 use super::settings::Settings;
 use crate::event::{Header, Timestamp};
@@ -10,7 +10,6 @@ use crate::telemetry::Telemetry;
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Message, Timestamp as MessageTime};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,9 +21,13 @@ const OFFSETS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the seek of all partitions may take: it only tells the fetchers where to go on.
 const SEEK_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long records are waited for before looking whether the group changed.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// A member of the group that reads the source topics.
 pub struct Consumer {
-    consumer: BaseConsumer<ConsumerEvents>,
+    runs: Runs,
+    consumer: Arc<BaseConsumer<ConsumerEvents>>,
     telemetry: Arc<Telemetry>,
     /// What the group gave and `accept` has not taken up yet.
     given: Option<TopicPartitionList>,
@@ -40,39 +43,36 @@ pub fn consumer(settings: &Settings, worker: usize, topics: &[Arc<str>], telemet
     let consumer: BaseConsumer<_> = settings.consumer(worker).create_with_context(events).map_err(|error| stop(&error))?;
     let names: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
     consumer.subscribe(&names).map_err(|error| stop(&error))?;
-    Ok(Consumer { consumer, telemetry, given: None, owned: Vec::new(), is_paused: false })
+    let consumer = Arc::new(consumer);
+    let none = || Fault::own(attempted, Recovery::Stop, "librdkafka makes no queue");
+    let runs = Runs::new(&consumer).ok_or_else(none)?;
+    Ok(Consumer { runs, consumer, telemetry, given: None, owned: Vec::new(), is_paused: false })
 }
 
 impl Source for Consumer {
     type Membership = GroupMetadata;
 
     fn poll(&mut self, wait: Duration, take: &mut dyn FnMut(Fetched<'_>)) -> Result<Polled, Fault> {
-        match self.consumer.poll(wait) {
-            Some(Ok(message)) => {
-                show(&message, take);
-                Ok(Polled::Record)
+        if !self.runs.is_at_hand() {
+            // Without partitions only the group can bring anything.
+            let events = if self.owned.is_empty() { wait } else { Duration::ZERO };
+            let met = self.events(events)?;
+            if met != Polled::Idle || self.owned.is_empty() {
+                return Ok(met);
             }
-            Some(Err(error)) => match classify_poll(&error) {
-                None => {
-                    tracing::warn!(%error, "reading");
-                    Ok(Polled::Idle)
-                }
-                Some(recovery) => {
-                    let code = error.rdkafka_error_code().map_or(0, |code| code as i32);
-                    Err(Fault { attempted: "reading", recovery, code, why: sentence(&error) })
-                }
-            },
-            None => match self.consumer.context().take() {
-                None => Ok(Polled::Idle),
-                Some(Change::Assign(partitions)) => {
-                    self.given = Some(partitions);
-                    Ok(Polled::Assigned)
-                }
-                Some(Change::Revoke { lost }) => {
-                    self.given = None;
-                    Ok(Polled::Revoked { lost })
-                }
-            },
+        }
+        let Some(message) = self.runs.next(wait.min(LOOK)) else { return Ok(Polled::Idle) };
+        if message.code() == 0 {
+            show(&message, take)?;
+            return Ok(Polled::Record);
+        }
+        let fault = Fault { recovery: Recovery::Stop, ..Fault::refused("reading", message.code()) };
+        match classify_read(fault.code) {
+            None => {
+                tracing::warn!(topic = message.topic(), partition = message.partition(), "{fault}");
+                Ok(Polled::Idle)
+            }
+            Some(recovery) => Err(Fault { recovery, ..fault }),
         }
     }
 
@@ -81,6 +81,12 @@ impl Source for Consumer {
         let attempted = "taking up the assignment";
         let passing = |error: KafkaError| Fault::passing(attempted, &error);
         let start = self.committed(given)?;
+        self.runs.part();
+        for place in start.elements() {
+            if !self.runs.join(place.topic(), place.partition()) {
+                return Err(Fault::own(attempted, Recovery::Abort, "librdkafka has no queue for a partition"));
+            }
+        }
         self.consumer.assign(&start).map_err(passing)?;
         self.given = None;
         self.owned = start.elements().iter().map(|place| (Arc::from(place.topic()), place.partition())).collect();
@@ -90,6 +96,7 @@ impl Source for Consumer {
     fn release(&mut self) -> Result<(), Fault> {
         // The group may give them back, and librdkafka remembers who paused them.
         self.resume()?;
+        self.runs.part();
         for (topic, partition) in self.owned.drain(..) {
             self.telemetry.end_lag(&topic, partition);
         }
@@ -128,6 +135,7 @@ impl Source for Consumer {
         let places = self.committed(self.places())?;
         // Before the seek, which then has the last word about where to read on.
         self.resume()?;
+        self.runs.forget();
         let attempted = "going back to the committed offsets";
         let sought = self.consumer.seek_partitions(places, SEEK_TIMEOUT).map_err(|error| Fault::passing(attempted, &error))?;
         match sought.elements().iter().find_map(|place| place.error().err()) {
@@ -152,6 +160,37 @@ impl Source for Consumer {
 }
 
 impl Consumer {
+    /// What is no record: errors of the client, and changes of the assignment.
+    fn events(&mut self, wait: Duration) -> Result<Polled, Fault> {
+        match self.consumer.poll(wait) {
+            Some(Ok(_)) => {
+                // It cannot be shown: those behind it may have been shown already.
+                Err(Fault::own("reading", Recovery::Abort, "a record came beside the queue of its partition"))
+            }
+            Some(Err(error)) => match classify_poll(&error) {
+                None => {
+                    tracing::warn!(%error, "reading");
+                    Ok(Polled::Idle)
+                }
+                Some(recovery) => {
+                    let code = error.rdkafka_error_code().map_or(0, |code| code as i32);
+                    Err(Fault { attempted: "reading", recovery, code, why: sentence(&error) })
+                }
+            },
+            None => match self.consumer.context().take() {
+                None => Ok(Polled::Idle),
+                Some(Change::Assign(partitions)) => {
+                    self.given = Some(partitions);
+                    Ok(Polled::Assigned)
+                }
+                Some(Change::Revoke { lost }) => {
+                    self.given = None;
+                    Ok(Polled::Revoked { lost })
+                }
+            },
+        }
+    }
+
     fn places(&self) -> TopicPartitionList {
         let mut places = TopicPartitionList::with_capacity(self.owned.len());
         for (topic, partition) in &self.owned {
@@ -205,27 +244,22 @@ pub(super) fn offset_list(offsets: &[NextOffset]) -> Result<TopicPartitionList, 
     Ok(list)
 }
 
-fn show(message: &BorrowedMessage<'_>, take: &mut dyn FnMut(Fetched<'_>)) {
+fn show(message: &Message<'_>, take: &mut dyn FnMut(Fetched<'_>)) -> Result<(), Fault> {
+    let nameless = || Fault::own("reading", Recovery::Stop, "a record came without its topic");
     take(Fetched {
-        topic: message.topic(),
+        topic: message.topic().ok_or_else(nameless)?,
         partition: message.partition(),
         offset: message.offset(),
-        timestamp: time(message.timestamp()),
+        timestamp: message.millis().and_then(|millis| Timestamp::from_millisecond(millis).ok()),
         key: message.key(),
-        value: message.payload(),
+        value: message.value(),
         headers: &|each| {
             // A name that is not text is on no list of names that pass, and no rule can read it.
-            let Some(headers) = Headers::of(message) else { return false };
+            let Some(headers) = message.headers() else { return false };
             let named = headers.filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, value)));
             named.for_each(|(name, value)| each(Header { name, value }));
             true
         },
     });
-}
-
-fn time(time: MessageTime) -> Option<Timestamp> {
-    match time {
-        MessageTime::NotAvailable => None,
-        MessageTime::CreateTime(millis) | MessageTime::LogAppendTime(millis) => Timestamp::from_millisecond(millis).ok(),
-    }
+    Ok(())
 }
