@@ -6,6 +6,7 @@
 
 mod dsr;
 mod forget;
+mod keeper;
 mod knowledge;
 mod shred;
 mod snapshots;
@@ -22,6 +23,7 @@ use crate::kafka::cluster::{self, Found, From, Needs, Target};
 use crate::kafka::compacted;
 use crate::kafka::follow::Watch;
 use crate::kafka::{self, Fault, Settings, SizeLimits};
+use crate::keys::provider::Keyring;
 use crate::pipeline::{Aside, Cut, Limits, Observer, PlanJudge, Worker};
 use crate::plan::{Plan, TopicMatch};
 use crate::policy::Files;
@@ -30,6 +32,8 @@ use anyhow::{Context, anyhow, bail};
 use arc_swap::ArcSwap;
 use dsr::Requests;
 pub use dsr::{Record, Subject};
+use keeper::Keeper;
+pub use keeper::{keyring, keys_of};
 use knowledge::Knowledge;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,13 +69,17 @@ pub struct Proxy {
     ledger: Option<Arc<Watch>>,
     /// Held for its threads.
     requests: Option<Requests>,
+    /// Held for its thread.
+    _keeper: Option<Keeper>,
 }
 
 impl Proxy {
     /// Starts everything. An error says what is wrong and what to do about it; nothing runs then.
     pub fn start(config: &Config, start: Start) -> anyhow::Result<Proxy> {
-        let files = Files { policy: config.policy.clone(), keys: config.keys.clone() };
-        let loaded = reload::load(&files)?;
+        let keyring = Arc::new(keyring(config)?);
+        let files = Files { policy: config.policy.clone(), keys: config.keys.clone(), keyring: keyring.clone() };
+        let (loaded, opened) = reload::load(&files)?;
+        let keys = opened.adopt();
         for warning in &loaded.warnings {
             tracing::warn!(code = warning.code, line = warning.line, "policy: {}", warning.message);
         }
@@ -94,8 +102,17 @@ impl Proxy {
         if let Some(keys) = &subject_keys {
             keys.tell(&status);
         }
-        let knowledge =
-            Knowledge::start(config, &settings, start.create_topics, &status, &telemetry, subject_keys.as_deref(), &live)?;
+        let knowledge = Knowledge::start(
+            (config, &keys),
+            &settings,
+            start.create_topics,
+            &status,
+            &telemetry,
+            subject_keys.as_deref(),
+            &live,
+        )?;
+        drop(keys);
+        let keeper = Keeper::start(keyring.clone(), &status, &telemetry)?;
         let requests = requests(config, &settings, start.create_topics, &telemetry, knowledge.as_ref(), &live)?;
         let admit = admit(settings.clone(), config.clone(), found.sources.clone(), start.create_topics);
         let reloader = Reloader::start(files, loaded, live.clone(), Box::new(admit), status.clone(), telemetry.clone())?;
@@ -118,6 +135,7 @@ impl Proxy {
             telemetry: telemetry_of_all,
             subject_keys: subject_keys.clone(),
             knowledge,
+            keyring,
         };
         let hands = Arc::new(hands);
         let mut workers = Vec::with_capacity(count);
@@ -127,7 +145,7 @@ impl Proxy {
             workers.push(std::thread::Builder::new().name(format!("privet-worker-{index}")).spawn(work)?);
         }
         tracing::info!(group = config.group, instance = config.instance, workers = count, "started");
-        Ok(Proxy { stop, status, telemetry, failed, workers, reloader, server, subject_keys, ledger, requests })
+        Ok(Proxy { stop, status, telemetry, failed, workers, reloader, server, subject_keys, ledger, requests, _keeper: keeper })
     }
 
     /// Whether every worker knows what it has to read.
@@ -184,6 +202,7 @@ struct Hands {
     telemetry: Arc<Telemetry>,
     subject_keys: Option<Arc<SubjectKeys>>,
     knowledge: Option<Knowledge>,
+    keyring: Arc<Keyring>,
 }
 
 /// One worker's life. That it gave up is kept for whoever watches, and ends the others.
@@ -202,7 +221,8 @@ fn work(index: usize, hands: &Hands, status: WorkerStatus, stop: Arc<AtomicBool>
 }
 
 fn deliver(index: usize, hands: &Hands, status: WorkerStatus, stop: Arc<AtomicBool>) -> Result<(), Fault> {
-    let Hands { settings, found: Found { sources, limits }, config, live, aside, telemetry, subject_keys, knowledge } = hands;
+    let Hands { settings, found: Found { sources, limits }, config, live, aside, telemetry, subject_keys, knowledge, keyring } =
+        hands;
     // A cold instance owns no partitions: others go on with them while it reads.
     if let Some(knowledge) = knowledge
         && !knowledge.wait(&stop)?
@@ -221,6 +241,7 @@ fn deliver(index: usize, hands: &Hands, status: WorkerStatus, stop: Arc<AtomicBo
     };
     let source = kafka::consumer(settings, index, sources, telemetry.clone())?;
     let judge = PlanJudge::new(live.clone(), record_limits(&config.limits), aside.clone(), telemetry.clone());
+    let judge = judge.with_keyring(keyring.clone());
     let judge = match subject_keys {
         Some(keys) => judge.with_data_keys(keys.topic(), keys.for_worker(index)),
         None => judge,

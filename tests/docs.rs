@@ -182,12 +182,42 @@ fn the_full_example_sets_every_setting() {
     assert!(missing.is_empty(), "examples/full/privet.yaml does not show {missing:?}");
 }
 
-/// Names of the schema that do not stand at their depth in the text.
+/// What the full example shows of the providers of keys, behind `#`, loads too when it is asked for.
+#[test]
+fn the_full_example_is_right_about_each_provider() {
+    let text = read(&root().join("examples/full/privet.yaml"));
+    for (provider, section) in [("vault", "vault"), ("aws-kms", "aws_kms")] {
+        let mut inside = false;
+        let lines = text.lines().filter_map(|line| {
+            let shown = uncommented(line);
+            if shown.starts_with("  ") && !shown.starts_with("   ") {
+                inside = line.starts_with("  # max_age:") || line.starts_with(&format!("  # {section}:"));
+            }
+            // Either `token_file` or `token`.
+            (!shown.starts_with("    token:")).then(|| if inside && line.starts_with("  #") { shown } else { line.to_owned() })
+        });
+        let text = lines.collect::<Vec<_>>().join("\n").replace("provider: file", &format!("provider: {provider}"));
+        let read = Config::parse(&text, Path::new("/etc/privet.yaml"), &Anything);
+        if let Err(fault) = read {
+            panic!("{provider}: {fault}");
+        }
+    }
+}
+
+/// A line that shows an alternative behind `# `, without that mark.
+fn uncommented(line: &str) -> String {
+    match line.trim_start().strip_prefix("# ") {
+        Some(shown) => format!("{}{shown}", &line[..line.len() - line.trim_start().len()]),
+        None => line.to_owned(),
+    }
+}
+
+/// Names of the schema that do not stand at their depth in the text, as a setting or an alternative.
 fn settings_missing(schema: &serde_json::Value, text: &str, depth: usize, above: &str, missing: &mut Vec<String>) {
     let Some(properties) = schema["properties"].as_object() else { return };
     for (name, inner) in properties {
         let start = format!("{}{name}:", "  ".repeat(depth));
-        if !text.lines().any(|line| line.starts_with(&start)) {
+        if !text.lines().any(|line| uncommented(line).starts_with(&start)) {
             missing.push(format!("{above}{name}"));
         }
         settings_missing(inner, text, depth + 1, &format!("{above}{name}."), missing);

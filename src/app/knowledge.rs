@@ -16,7 +16,7 @@ use crate::ledger::{Applied, Change, Feed, Ledger};
 use crate::pipeline;
 use crate::plan::Plan;
 use crate::telemetry::{ConsentMeters, LedgerFault, Telemetry};
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,7 +52,7 @@ pub(super) struct Knowledge {
 impl Knowledge {
     /// Starts to read what the configuration names; `None` where it names nothing.
     pub(super) fn start(
-        config: &Config,
+        (config, keys): (&Config, &KeySet),
         settings: &Settings,
         create: bool,
         status: &Status,
@@ -70,9 +70,8 @@ impl Knowledge {
         }
         let staleness = config.ledger.as_ref().map_or(config::Ledger::MAX_STALENESS, |ledger| ledger.max_staleness);
         let watch = Watch::new(staleness);
-        let keys = KeySet::load(&config.keys).context("the ledger's digests")?;
         let max_memory = config.ledger.as_ref().map_or(config::Ledger::MAX_MEMORY, |ledger| ledger.max_memory);
-        let make = || Ledger::new(&keys).within(max_memory);
+        let make = || Ledger::new(keys).within(max_memory);
         let meters = Arc::new(telemetry.consent(config.workers.count()));
         let mut from = (Vec::new(), 0);
         let (ledger, mut due, snapshots) =

@@ -2,8 +2,9 @@
 
 use super::output;
 use crate::config::{Config, System};
-use crate::keys::KeySet;
+use crate::keys::provider::Keyring;
 use crate::keys::subject::{Applied, RowSet, SubjectKeys};
+use crate::keys::{KeyFile, KeySet};
 use anyhow::Context;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -16,8 +17,9 @@ pub(crate) struct Args {
     /// The key file
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// For encrypted fields: a configuration, from which Kafka and the topic of subject keys are taken
-    #[arg(long, value_name = "FILE", conflicts_with = "subject_keys")]
+    /// A configuration: for encrypted fields Kafka and the topic of subject keys are taken from it, unless --subject-keys is given;
+    /// for wrapped keys, who unwraps them
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// For encrypted fields: the topic of subject keys as JSON lines, {"key":…,"value":…} (null where destroyed), oldest first
     #[arg(long, value_name = "FILE")]
@@ -30,10 +32,11 @@ pub(crate) struct Args {
 /// Prints the value of each on a line of its own; one with control characters, line feeds among them, as a JSON string.
 /// Where one cannot be read the line is empty, the reason goes to standard error, and the exit code is 1.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let keys = KeySet::load(&args.key).with_context(|| format!("reading {}", args.key.display()))?;
-    let rows = match (&args.subject_keys, &args.config) {
+    let config = args.config.as_ref().map(|file| Config::load(file, &System)).transpose()?;
+    let keys = keys(&args.key, config.as_ref()).with_context(|| format!("reading {}", args.key.display()))?;
+    let rows = match (&args.subject_keys, &config) {
         (Some(file), _) => read_rows(file).with_context(|| format!("reading subject keys from {}", file.display()))?,
-        (None, Some(file)) => crate::app::subject_key_rows(&Config::load(file, &System)?)?,
+        (None, Some(config)) => crate::app::subject_key_rows(config)?,
         (None, None) => RowSet::default(),
     };
     let reader = Reader { subject_keys: keys.subject_keys(), keys, rows };
@@ -49,6 +52,16 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     results.flush().context("writing results")?;
     Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The keys of the file; where their roots are wrapped, the configuration says who unwraps them.
+fn keys(file: &Path, config: Option<&Config>) -> anyhow::Result<KeySet> {
+    let file = KeyFile::load(file)?;
+    let keyring = match config {
+        Some(config) if file.wrapped_by().is_some() => crate::app::keyring(config)?,
+        Some(_) | None => Keyring::in_the_clear(),
+    };
+    Ok(keyring.open(&file)?)
 }
 
 /// What values are read back with.

@@ -86,9 +86,15 @@ pub(super) fn config(tree: Node, base: &Path, lookup: &dyn Lookup, problems: &mu
     let quarantine_at = place(&top, "quarantine");
     let quarantine = top.section("quarantine").and_then(|section| quarantine(section, quarantine_at, problems));
 
+    let keys_at = place(&top, "keys");
+    let keys = top.section("keys");
+    let keys = keys.and_then(|section| super::keys::keys(section, keys_at, base, allow_plaintext, problems));
+
+    let (keys, key_provider) = keys?;
     Some(Config {
         policy: top.text("policy").map(|path| base.join(path))?,
-        keys: top.section("keys").and_then(|mut keys| keys.text("path")).map(|path| base.join(path))?,
+        keys,
+        key_provider,
         group: group?,
         instance,
         workers: top.count("workers").map_or(Workers::Auto, |count| Workers::Count(as_usize(count))),
@@ -239,7 +245,7 @@ fn kafka(at: Place, written: BTreeMap<String, (Place, String)>, plaintext: bool,
 }
 
 /// Whether a server of `bootstrap.servers` is on this machine.
-fn loopback(server: &str) -> bool {
+pub(super) fn loopback(server: &str) -> bool {
     let server = server.trim();
     let server = server.split_once("://").map_or(server, |(_, rest)| rest);
     let host = match server.strip_prefix('[') {

@@ -95,8 +95,48 @@ pub(super) const ROOT: &[Key] = &[
 ];
 
 const KEYS: &[Key] = &[
-    must("provider", Shape::Word(&["file"], &["vault", "aws-kms"]), "How they are kept."),
+    must(
+        "provider",
+        Shape::Word(&["file", "vault", "aws-kms"], &[]),
+        "Who keeps them: the file, or a service that has wrapped them.",
+    ),
     must("path", Shape::Text, "The key file; relative to this file."),
+    key(
+        "max_age",
+        Shape::Duration(1_000, 7 * 24 * 3_600_000),
+        "With `vault` and `aws-kms`: how long keys are used that were not given again; then whatever needs one is quarantined. Default: 1h.",
+    ),
+    key("vault", Shape::Section(VAULT), "With `provider: vault`: HashiCorp Vault's Transit engine."),
+    key("aws_kms", Shape::Section(AWS_KMS), "With `provider: aws-kms`: AWS Key Management Service."),
+];
+
+/// One request to a provider may take this long; below it a far region does not answer, above it a start seems to hang.
+const REQUEST_TIME: (u64, u64) = (100, 60_000);
+
+const VAULT: &[Key] = &[
+    must("address", Shape::Text, "`https://host:port`; `http` to loopback only, unless `allow_plaintext`."),
+    must("key", Shape::Text, "The name of the Transit key; of an AEAD type, such as aes256-gcm96."),
+    key("mount", Shape::Text, "Where the Transit engine is mounted. Default: transit."),
+    key(
+        "token",
+        Shape::Text,
+        "The token, best as `${file:/path}`; renewed when half of its time is over. Either this or `token_file`.",
+    ),
+    key(
+        "token_file",
+        Shape::Text,
+        "A file that somebody else keeps a valid token in, such as Vault Agent; relative to this file.",
+    ),
+    key("namespace", Shape::Text, "The namespace, of Vault Enterprise."),
+    key("ca", Shape::Text, "PEM file with roots of trust, besides the system's; relative to this file."),
+    key("timeout", Shape::Duration(REQUEST_TIME.0, REQUEST_TIME.1), "How long one request may take. Default: 5s."),
+];
+
+const AWS_KMS: &[Key] = &[
+    must("key_id", Shape::Text, "The key: its id, its ARN, or `alias/…`; symmetric."),
+    key("region", Shape::Text, "The region. Default: what the environment says (AWS_REGION, the profile, the machine)."),
+    key("endpoint", Shape::Text, "Another address than the region's; `http` to loopback only, unless `allow_plaintext`."),
+    key("timeout", Shape::Duration(REQUEST_TIME.0, REQUEST_TIME.1), "How long one request may take. Default: 5s."),
 ];
 
 const COMMIT: &[Key] = &[

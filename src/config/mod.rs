@@ -5,6 +5,7 @@
 mod build;
 mod expand;
 mod grammar;
+mod keys;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,8 @@ pub struct Config {
     pub policy: PathBuf,
     /// The key file.
     pub keys: PathBuf,
+    /// Who keeps the roots.
+    pub key_provider: KeyProvider,
     /// The consumer group, and the first part of every transactional id.
     pub group: String,
     /// A name that no other live instance has; given, or the ordinal of a StatefulSet's host name.
@@ -59,6 +62,75 @@ pub struct Config {
     pub limits: Limits,
     /// What is logged and how.
     pub log: Log,
+}
+
+/// Who keeps the roots of the key file.
+#[derive(Clone, Debug)]
+pub enum KeyProvider {
+    /// The file itself.
+    File,
+    /// HashiCorp Vault's Transit engine has wrapped them.
+    Vault {
+        /// Which, and who asks.
+        vault: Vault,
+        /// How long keys are used that were not given again.
+        max_age: Duration,
+    },
+    /// AWS KMS has wrapped them.
+    AwsKms {
+        /// Which key.
+        kms: AwsKms,
+        /// How long keys are used that were not given again.
+        max_age: Duration,
+    },
+}
+
+impl KeyProvider {
+    /// Keys are used so long without being given again, unless something else is said.
+    pub const MAX_AGE: Duration = Duration::from_secs(3600);
+    /// One request may take so long, unless something else is said.
+    pub const TIMEOUT: Duration = Duration::from_secs(5);
+}
+
+/// A Transit key of HashiCorp Vault.
+#[derive(Clone, Debug)]
+pub struct Vault {
+    /// `https://host:port`.
+    pub address: String,
+    /// The name of the Transit key.
+    pub key: String,
+    /// Where the engine is mounted.
+    pub mount: String,
+    /// What proves who asks.
+    pub token: VaultToken,
+    /// The namespace, of Vault Enterprise.
+    pub namespace: Option<String>,
+    /// Roots of trust besides the system's.
+    pub ca: Option<PathBuf>,
+    /// How long one request may take.
+    pub timeout: Duration,
+}
+
+/// Where Vault's token is.
+#[derive(Clone, Debug)]
+pub enum VaultToken {
+    /// In the configuration.
+    Here(SecretString),
+    /// In a file that somebody else keeps fresh.
+    File(PathBuf),
+}
+
+/// A symmetric key of AWS KMS.
+#[derive(Clone, Debug)]
+pub struct AwsKms {
+    /// Its id, ARN or alias.
+    pub key_id: String,
+    /// The region; as the environment says where none is given.
+    pub region: Option<String>,
+    /// Another address than the region's.
+    pub endpoint: Option<String>,
+    /// How long one request may take.
+    pub timeout: Duration,
 }
 
 /// How many worker threads.

@@ -83,12 +83,12 @@ log: {format: text, level: debug}
 
 #[test]
 fn every_fault_is_reported_at_once_with_its_line() {
-    let text = "polcy: p.yaml\nkeys: {provider: vault, path: k}\ngroup: g\ninstance: a\nworkers: many\nshadow: {policy: p}\nkafka: {bootstrap.servers: \"localhost:1\", group.id: x}\ncommit: {interval: 1h}\n";
+    let text = "polcy: p.yaml\nkeys: {provider: hsm, path: k}\ngroup: g\ninstance: a\nworkers: many\nshadow: {policy: p}\nkafka: {bootstrap.servers: \"localhost:1\", group.id: x}\ncommit: {interval: 1h}\n";
     let message = parse(text).unwrap_err();
     let expected = "\
 /etc/privet/privet.yaml:1:1: `policy` is missing
 /etc/privet/privet.yaml:1:1: unknown setting `polcy`; did you mean `policy`?
-/etc/privet/privet.yaml:2:18: `provider`: vault is not supported yet
+/etc/privet/privet.yaml:2:18: `provider`: expected file or vault or aws-kms
 /etc/privet/privet.yaml:5:10: `workers`: expected a whole number
 /etc/privet/privet.yaml:6:1: `shadow` is not supported yet
 /etc/privet/privet.yaml:7:43: `kafka.group.id` cannot be set: it is `group`
@@ -197,4 +197,48 @@ fn the_ledgers_cluster_is_held_to_the_same_rules() {
     assert!(owned.contains("`kafka.isolation.level` cannot be set"), "{owned}");
     assert!(with("max_staleness: 100ms").unwrap_err().contains("max_staleness"));
     assert!(parse(&format!("{LEAST}erasures: {{topic: \"a b\"}}\n")).unwrap_err().contains("`topic` may hold"));
+}
+
+#[test]
+fn providers_of_keys_are_read_with_their_sections_and_no_others() {
+    let with = |keys: &str| parse(&LEAST.replace("keys: {provider: file, path: keys.yaml}", &format!("keys: {{{keys}}}")));
+    let vault = "provider: vault, path: k, vault: {address: \"https://vault:8200/\", key: privet, token: \"${PASSWORD}\"}";
+    let config = with(vault).unwrap();
+    let KeyProvider::Vault { vault: read, max_age } = &config.key_provider else { panic!("vault") };
+    assert_eq!(
+        (read.address.as_str(), read.mount.as_str(), read.timeout),
+        ("https://vault:8200", "transit", KeyProvider::TIMEOUT)
+    );
+    assert_eq!(*max_age, KeyProvider::MAX_AGE);
+    assert!(!format!("{config:?}").contains("hunter2"), "secrets must not print");
+    let kms = "provider: aws-kms, path: k, max_age: 10m, aws_kms: {key_id: alias/privet, timeout: 1s}";
+    let KeyProvider::AwsKms { kms, max_age } = with(kms).unwrap().key_provider else { panic!("aws-kms") };
+    assert_eq!((kms.key_id.as_str(), kms.timeout, max_age), ("alias/privet", Duration::from_secs(1), Duration::from_secs(600)));
+
+    let wrong = [
+        ("provider: vault, path: k", "`vault` is missing: `provider: vault` needs it"),
+        ("provider: aws-kms, path: k", "`aws_kms` is missing"),
+        ("provider: file, path: k, max_age: 1h", "`max_age` is for `vault` and `aws-kms`"),
+        ("provider: file, path: k, aws_kms: {key_id: x}", "`aws_kms` is for `provider: aws-kms`, and the provider is file"),
+        ("provider: vault, path: k, vault: {address: \"https://v\", key: k}", "either `token` or `token_file`"),
+        (
+            "provider: vault, path: k, vault: {address: \"https://v\", key: k, token: a, token_file: b}",
+            "either `token` or `token_file`",
+        ),
+        ("provider: vault, path: k, vault: {address: \"http://v:8200\", key: k, token: a}", "beyond loopback without TLS"),
+        ("provider: vault, path: k, vault: {address: \"https://me:pw@v\", key: k, token: a}", "expected https://host:port"),
+        ("provider: vault, path: k, vault: {address: \"https://v/v1\", key: k, token: a}", "expected https://host:port"),
+        ("provider: vault, path: k, vault: {address: \"vault:8200\", key: k, token: a}", "expected https://host:port"),
+        ("provider: vault, path: k, vault: {address: \"https://v\", key: \"../sys/seal\", token: a}", "`key`: expected letters"),
+        (
+            "provider: vault, path: k, vault: {address: \"https://v\", key: k, mount: \"a//b\", token: a}",
+            "`mount`: expected letters",
+        ),
+        ("provider: aws-kms, path: k, max_age: 10ms, aws_kms: {key_id: x}", "`max_age`: must be from 1s to"),
+    ];
+    for (keys, expected) in wrong {
+        let message = with(keys).unwrap_err();
+        assert!(message.contains(expected) && !message.contains("pw"), "{keys}: {message}");
+    }
+    assert!(with("provider: vault, path: k, vault: {address: \"http://[::1]:8200\", key: k, token: a}").is_ok());
 }

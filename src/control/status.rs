@@ -62,6 +62,7 @@ pub struct Status {
     draining: AtomicBool,
     policy_note: Mutex<Option<String>>,
     needs: Mutex<Vec<Need>>,
+    remarks: Mutex<Vec<Need>>,
 }
 
 /// Something without which nothing is judged: says why it is not there, if it is not.
@@ -79,6 +80,7 @@ impl Status {
             draining: AtomicBool::new(false),
             policy_note: Mutex::default(),
             needs: Mutex::default(),
+            remarks: Mutex::default(),
         })
     }
 
@@ -108,6 +110,11 @@ impl Status {
         locked(&self.needs).push(Box::new(need));
     }
 
+    /// The process says what `remark` gives, ready or not.
+    pub fn remarks(&self, remark: impl Fn() -> Option<String> + Send + 'static) {
+        locked(&self.remarks).push(Box::new(remark));
+    }
+
     /// What the last attempt to reload left behind that a person should know; the old policy goes on, so that it is no
     /// reason against being ready.
     pub(super) fn note_policy(&self, note: Option<String>) {
@@ -122,6 +129,7 @@ impl Status {
             reasons.push("draining".to_owned());
         }
         reasons.extend(locked(&self.needs).iter().filter_map(|need| need()));
+        notes.extend(locked(&self.remarks).iter().filter_map(|remark| remark()));
         for (number, worker) in locked(&self.workers).iter().enumerate() {
             match &worker.phase {
                 Phase::Starting => reasons.push(format!("worker {number}: starting")),

@@ -1,4 +1,4 @@
-//! Key sets, derivation, and the working keys that a plan holds.
+//! Key sets, who keeps their roots, derivation, and the working keys that a plan holds.
 //!
 //! A key set is a list of root keys. Nothing is ever computed with a root itself: every use has a working
 //! key of its own, derived with HKDF from the active root, so that two sinks share no pseudonym unless the
@@ -7,10 +7,11 @@
 mod derive;
 mod file;
 mod mac;
+pub mod provider;
 pub mod subject;
 mod token;
 
-pub use file::KeyError;
+pub use file::{KeyError, KeyFile};
 pub use mac::{MacKey, PeriodKey};
 pub use token::{RevealError, TokenKey};
 
@@ -73,7 +74,18 @@ pub struct RootKey {
     role: Role,
     state: State,
     created: Timestamp,
-    secret: Option<SecretSlice<u8>>,
+    held: Held,
+}
+
+/// What there is of a root's secret.
+#[derive(Debug)]
+enum Held {
+    /// It is gone.
+    Nothing,
+    /// The secret. `Debug` does not show it.
+    Secret(SecretSlice<u8>),
+    /// The secret under somebody else's key: no secret, and nothing can be derived from it.
+    Wrapped(Box<str>),
 }
 
 impl RootKey {
@@ -97,11 +109,23 @@ impl RootKey {
         self.created
     }
 
+    fn secret(&self) -> Option<&[u8]> {
+        match &self.held {
+            Held::Secret(secret) => Some(secret.expose_secret()),
+            Held::Nothing | Held::Wrapped(_) => None,
+        }
+    }
+
+    /// The same key with something else held of it.
+    fn holding(&self, held: Held) -> RootKey {
+        RootKey { id: self.id.clone(), role: self.role, state: self.state, created: self.created, held }
+    }
+
     fn fresh(role: Role, taken: &[RootKey]) -> Result<RootKey, KeyError> {
         let mut secret = Zeroizing::new(vec![0u8; ROOT_BYTES]);
         getrandom::fill(&mut secret).map_err(|_| KeyError::NoRandomness)?;
         let secret = SecretSlice::from(std::mem::take(&mut *secret));
-        Ok(RootKey { id: fresh_id(taken)?, role, state: State::Active, created: whole_seconds(), secret: Some(secret) })
+        Ok(RootKey { id: fresh_id(taken)?, role, state: State::Active, created: whole_seconds(), held: Held::Secret(secret) })
     }
 }
 
@@ -118,7 +142,7 @@ impl KeySet {
             role,
             state: State::Active,
             created: Timestamp::UNIX_EPOCH,
-            secret: Some(SecretSlice::from(secret.to_vec())),
+            held: Held::Secret(SecretSlice::from(secret.to_vec())),
         };
         let keys = vec![
             published("demo", Role::Root, b"privet demonstration root: known"),
@@ -127,15 +151,10 @@ impl KeySet {
         KeySet { keys }
     }
 
-    /// Reads a key file; refuses one that others may read, and one that is not exactly as `docs/pseudonymisation.md` says.
+    /// Reads a key file whose roots stand there in the clear; refuses one that others may read, and one that is not exactly as
+    /// `docs/pseudonymisation.md` says.
     pub fn load(path: &Path) -> Result<KeySet, KeyError> {
-        file::load(path)
-    }
-
-    /// A digest of everything in the set, for telling whether a file holds what runs. It reveals nothing about the
-    /// secrets, which are 256 random bits; it is compared and never shown.
-    pub fn fingerprint(&self) -> [u8; 32] {
-        file::fingerprint(self)
+        KeyFile::load(path)?.open(&provider::Clear)
     }
 
     /// A new key set: an active root and a digests root, 256 bits each from the operating system.
@@ -150,12 +169,12 @@ impl KeySet {
 
     /// Writes a new key file, readable by its owner only; refuses to overwrite one.
     pub fn save_new(&self, path: &Path) -> Result<(), KeyError> {
-        file::save_new(self, path)
+        file::save_new(&self.keys, None, path)
     }
 
     /// Replaces a key file as a whole: a reader sees the old or the new one.
     pub fn save(&self, path: &Path) -> Result<(), KeyError> {
-        file::save(self, path)
+        file::save(&self.keys, None, path)
     }
 
     /// All keys, oldest first.
@@ -166,27 +185,12 @@ impl KeySet {
     /// Retires the active root and adds a new one; the digests root stays. Returns the new id.
     pub fn rotate(&mut self) -> Result<&str, KeyError> {
         let fresh = RootKey::fresh(Role::Root, &self.keys)?;
-        for key in &mut self.keys {
-            if key.role == Role::Root && key.state == State::Active {
-                key.state = State::Retired;
-            }
-        }
-        self.keys.push(fresh);
-        Ok(&self.keys[self.keys.len() - 1].id)
+        Ok(succeed(&mut self.keys, fresh))
     }
 
     /// Erases the secret of a retired root. The active root and the digests root are refused.
     pub fn destroy(&mut self, id: &str) -> Result<(), KeyError> {
-        let Some(key) = self.keys.iter_mut().find(|key| &*key.id == id) else { return Err(KeyError::NoSuchKey) };
-        match (key.role, key.state) {
-            (Role::Digests, _) => return Err(KeyError::DigestsRoot),
-            (Role::Root, State::Active) => return Err(KeyError::StillActive),
-            (Role::Root, State::Destroyed) => return Err(KeyError::AlreadyDestroyed),
-            (Role::Root, State::Retired) => {}
-        }
-        key.state = State::Destroyed;
-        key.secret = None;
-        Ok(())
+        destroy(&mut self.keys, id)
     }
 
     /// The pseudonym key of (key name, sink, class); `sink` is `None` for a `shared` key.
@@ -206,7 +210,7 @@ impl KeySet {
         let active = roots.find(|key| key.state == State::Active)?;
         // Roots stand in the order in which they were made: the one before, or none.
         let before = roots.next().filter(|key| key.state == State::Retired)?;
-        Some(BeforeRotation { id: &before.id, secret: before.secret.as_ref()?.expose_secret(), at: active.created })
+        Some(BeforeRotation { id: &before.id, secret: before.secret()?, at: active.created })
     }
 
     /// The key of the digests by which the ledger and the suppression list know a subject.
@@ -226,9 +230,34 @@ impl KeySet {
             .iter()
             .find(|key| key.role == role && key.state == State::Active)
             .expect("every way to make a key set leaves one active key of each role");
-        let secret = root.secret.as_ref().expect("an active key has its secret: `file` refuses one without");
-        (&root.id, secret.expose_secret())
+        let secret = root.secret().expect("an active key has its secret: `file` refuses one without, and a provider opens it");
+        (&root.id, secret)
     }
+}
+
+/// Makes a fresh root the active one.
+fn succeed(keys: &mut Vec<RootKey>, fresh: RootKey) -> &str {
+    for key in keys.iter_mut() {
+        if key.role == Role::Root && key.state == State::Active {
+            key.state = State::Retired;
+        }
+    }
+    keys.push(fresh);
+    &keys[keys.len() - 1].id
+}
+
+/// Lets go of what is held of a retired root.
+fn destroy(keys: &mut [RootKey], id: &str) -> Result<(), KeyError> {
+    let Some(key) = keys.iter_mut().find(|key| &*key.id == id) else { return Err(KeyError::NoSuchKey) };
+    match (key.role, key.state) {
+        (Role::Digests, _) => return Err(KeyError::DigestsRoot),
+        (Role::Root, State::Active) => return Err(KeyError::StillActive),
+        (Role::Root, State::Destroyed) => return Err(KeyError::AlreadyDestroyed),
+        (Role::Root, State::Retired) => {}
+    }
+    key.state = State::Destroyed;
+    key.held = Held::Nothing;
+    Ok(())
 }
 
 /// The root before the last rotation. It does not implement `Debug`: it holds a secret.
@@ -324,7 +353,7 @@ mod tests {
         assert_eq!(pseudonym(&keys.digest_key("ledger"), "u1"), digests);
         keys.destroy(&old).unwrap();
         assert_eq!(keys.keys()[0].state(), State::Destroyed);
-        assert!(keys.keys()[0].secret.is_none());
+        assert!(keys.keys()[0].secret().is_none());
         assert!(matches!(keys.destroy(&old), Err(KeyError::AlreadyDestroyed)));
         assert!(matches!(keys.destroy("nobody"), Err(KeyError::NoSuchKey)));
         let digests_id = keys.keys()[1].id().to_owned();

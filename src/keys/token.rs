@@ -7,7 +7,6 @@ use aes_siv::KeyInit;
 use aes_siv::siv::Aes256Siv;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use secrecy::ExposeSecret;
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -109,8 +108,8 @@ impl KeySet {
             return Err(RevealError::NotAToken);
         };
         let root = self.keys.iter().find(|key| key.role == Role::Root && *key.id == *id).ok_or(RevealError::NoSuchKey)?;
-        let secret = root.secret.as_ref().ok_or(RevealError::Destroyed)?;
-        TokenKey::new(id, secret.expose_secret(), name, sink, class).reveal(&sealed)
+        let secret = root.secret().ok_or(RevealError::Destroyed)?;
+        TokenKey::new(id, secret, name, sink, class).reveal(&sealed)
     }
 }
 

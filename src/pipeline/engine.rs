@@ -43,6 +43,7 @@ pub struct Engine {
     ledger: Option<Arc<Ledger>>,
     join: Join,
     looked_up: Vec<Digest>,
+    has_keys: bool,
 }
 
 impl Engine {
@@ -70,6 +71,7 @@ impl Engine {
             ledger: None,
             join: Join::default(),
             looked_up: Vec::new(),
+            has_keys: true,
         }
     }
 
@@ -77,6 +79,12 @@ impl Engine {
     pub fn set_ledger(&mut self, ledger: Option<Arc<Ledger>>) {
         self.join = Join::default();
         self.ledger = ledger;
+    }
+
+    /// Says whether the plan's keys may be used for the records from here on. Where they may not, whatever needs one is
+    /// quarantined: the rules of a sink, its record key, and, where there is a ledger, the question who the event is about.
+    pub fn set_has_keys(&mut self, has_keys: bool) {
+        self.has_keys = has_keys;
     }
 
     /// Whom the last record asked the ledger about: a change that concerns none of them changes no verdict on it.
@@ -159,8 +167,13 @@ impl Engine {
             return;
         }
         consent::gather(plan, stream, record, value, &self.places.captures, now, &mut self.consent, &mut self.facts);
-        self.join.ask(plan, stream, self.ledger.as_deref(), &self.consent, &mut self.facts, &mut self.looked_up);
-        self.name_subject(plan, stream, record);
+        let is_known = self.has_keys || self.ledger.is_none();
+        if is_known {
+            self.join.ask(plan, stream, self.ledger.as_deref(), &self.consent, &mut self.facts, &mut self.looked_up);
+        }
+        if self.has_keys {
+            self.name_subject(plan, stream, record);
+        }
         self.consent.forget();
         let stream_routed = is_routed(stream.when.as_ref(), value, &self.places, &mut self.text);
         let context = Context { event_time: self.facts.event_time, now, country: country(&self.facts) };
@@ -171,6 +184,10 @@ impl Engine {
                 continue;
             };
             let routed = stream_routed && is_routed(route.when.as_ref(), value, &self.places, &mut self.text);
+            if routed && !is_known {
+                each(sink, bare(Outcome::Quarantine, Reason::KeyUnavailable, None));
+                continue;
+            }
             let decision = decide::decide(plan, stream, route, &self.facts, routed, now);
             each(sink, self.released(plan, route, record, value, &context, decision));
         }
@@ -218,6 +235,10 @@ impl Engine {
             },
             Outcome::Drop | Outcome::Quarantine => return bare(decision.outcome, decision.reason, Some(decision)),
         };
+        let keyed = rules.is_keyed() || decision.outcome == Outcome::Allow && route.record_key.is_keyed();
+        if keyed && !self.has_keys {
+            return bare(Outcome::Quarantine, Reason::KeyUnavailable, Some(decision));
+        }
         self.encoder.scratch().sealing.begin_sink();
         let encoded = self.encoder.encode(value, &self.places, rules, context);
         let sink = plan.sink(route.sink);
@@ -261,8 +282,12 @@ impl Engine {
                 each(sink, bare(Outcome::Drop, Reason::NotRouted, None));
                 continue;
             };
-            let passes =
-                plan.sink(sink).tombstones == Tombstones::Pass && self.transform_key(&route.record_key, record.key, &context);
+            let may_pass = plan.sink(sink).tombstones == Tombstones::Pass;
+            if may_pass && !self.has_keys && route.record_key.is_keyed() {
+                each(sink, bare(Outcome::Quarantine, Reason::KeyUnavailable, None));
+                continue;
+            }
+            let passes = may_pass && self.transform_key(&route.record_key, record.key, &context);
             let mut judgement = bare(if passes { Outcome::Allow } else { Outcome::Drop }, Reason::Empty, None);
             judgement.verdict.key = passes.then_some(&self.key);
             each(sink, judgement);

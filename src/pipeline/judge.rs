@@ -7,6 +7,7 @@ use crate::event::{Header, Position, Record, SinkId, StreamId, Timestamp};
 use crate::evidence::{Incident, QuarantineBatch, Recipient};
 use crate::kafka::follow::{Standing, Watch};
 use crate::kafka::{Fault, Fetched, Outgoing, Recovery, Sent};
+use crate::keys::provider::Keyring;
 use crate::keys::subject::DataKeys;
 use crate::ledger::{Digest, Ledger};
 use crate::outcome::{Outcome, Reason};
@@ -139,6 +140,8 @@ pub struct PlanJudge {
     last_partition: i32,
     clock: Clock,
     asked: Option<Asked>,
+    /// Who says whether the plan's keys may be used; without it they may.
+    keyring: Option<Arc<Keyring>>,
 }
 
 /// The time of judging, asked of the system once a millisecond: what depends on it counts in seconds.
@@ -213,6 +216,7 @@ impl PlanJudge {
             last_partition: 0,
             clock: Clock { read: Instant::now(), time: Timestamp::now() },
             asked: None,
+            keyring: None,
         }
     }
 
@@ -221,6 +225,11 @@ impl PlanJudge {
         self.engine.set_ledger(Some(known.ledger.clone()));
         self.asked = Some(Asked { known, since: 0, subjects: Vec::new(), is_closing: false, told: 0 });
         self
+    }
+
+    /// The same judge, which uses the plan's keys only while the keyring says that they may be used.
+    pub fn with_keyring(self, keyring: Arc<Keyring>) -> PlanJudge {
+        PlanJudge { keyring: Some(keyring), ..self }
     }
 
     /// Takes data keys for `encrypt` from there, and writes new ones to that topic with the records of their first use.
@@ -345,6 +354,7 @@ impl Judge for PlanJudge {
         self.refused.clear();
         let read = Instant::now();
         let now = self.clock.now(read);
+        self.engine.set_has_keys(self.keyring.as_ref().is_none_or(|keyring| keyring.usable(read)));
         let PlanJudge { engine, under: Under { plan, counts, .. }, headers, refused, .. } = self;
         counts.record(stream, fetched.value.map_or(0, <[u8]>::len), read);
         let (mut written, mut released) = (Ok(()), false);

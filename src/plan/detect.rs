@@ -115,6 +115,16 @@ pub enum OnFind {
     Drop,
 }
 
+impl OnFind {
+    /// Whether it needs a key.
+    pub fn is_keyed(&self) -> bool {
+        match self {
+            OnFind::Pseudonym(_) => true,
+            OnFind::Redact | OnFind::Drop => false,
+        }
+    }
+}
+
 /// The options of `detect`.
 #[derive(Clone)]
 pub struct DetectRule {

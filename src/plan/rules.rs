@@ -129,6 +129,31 @@ impl Action {
         }
     }
 
+    /// Whether it needs a key.
+    pub fn is_keyed(&self) -> bool {
+        match self {
+            Action::Pseudonym(_) | Action::PeriodPseudonym(_) | Action::Token(_) | Action::Encrypt(_) => true,
+            Action::Detect(rule) => rule.with.is_keyed(),
+            Action::Json(rules) => rules.is_keyed(),
+            Action::Keep
+            | Action::Drop
+            | Action::Remove
+            | Action::Null
+            | Action::Redact(_)
+            | Action::Mask { .. }
+            | Action::TruncateIp { .. }
+            | Action::Url(_)
+            | Action::EmailDomain
+            | Action::CoarsenGeo { .. }
+            | Action::CoarsenTime(_)
+            | Action::Prefix { .. }
+            | Action::Bucket(_)
+            | Action::UserAgent
+            | Action::DiscloseSha256(_)
+            | Action::Filter(_) => false,
+        }
+    }
+
     /// Whether it needs the subject's data keys.
     pub fn encrypts(&self) -> bool {
         match self {
@@ -338,6 +363,8 @@ pub struct SinkRules {
     ranks: Box<[u32]>,
     /// Whether some rule encrypts.
     encrypts: bool,
+    /// Whether some rule needs a key.
+    keyed: bool,
     /// By automaton node: a scalar found here stands where a rule that does not release expects a container.
     expects_container: Box<[bool]>,
     /// By automaton node: so does an array of scalars, since the rule is about a member.
@@ -352,6 +379,7 @@ impl SinkRules {
         let mut expects_container = vec![false; index.node_count()];
         let mut expects_object = vec![false; index.node_count()];
         let encrypts = placed.iter().any(|(_, rule)| rule.action.encrypts());
+        let keyed = placed.iter().any(|(_, rule)| rule.action.is_keyed());
         for (path, rule) in placed {
             let releases = matches!(rule.action, Action::Keep);
             if !releases {
@@ -378,6 +406,7 @@ impl SinkRules {
             empty_parents,
             share: None,
             encrypts,
+            keyed,
             rules: rules.into(),
             shadowed: shadowed.into(),
             ranks,
@@ -416,6 +445,11 @@ impl SinkRules {
     /// Whether some rule encrypts, also inside JSON text.
     pub fn encrypts(&self) -> bool {
         self.encrypts
+    }
+
+    /// Whether some rule needs a key, also inside JSON text.
+    pub fn is_keyed(&self) -> bool {
+        self.keyed
     }
 
     /// The rules that [`SinkRules::rule`] gives, by path.

@@ -90,6 +90,16 @@ pub enum KeyRule {
     },
 }
 
+impl KeyRule {
+    /// Whether it needs a key.
+    pub fn is_keyed(&self) -> bool {
+        match self {
+            KeyRule::Drop | KeyRule::Keep => false,
+            KeyRule::Transform { action, rule: _ } => action.is_keyed(),
+        }
+    }
+}
+
 /// What happens to a record without a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tombstones {

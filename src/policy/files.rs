@@ -1,11 +1,13 @@
 //! A policy and its keys as files: each read once, so that what is compiled is what was compared.
 
 use super::{Compiled, compile};
-use crate::keys::{KeyError, KeySet};
+use crate::keys::provider::Keyring;
+use crate::keys::{KeyError, KeyFile, KeySet};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A policy may be this large; far beyond what people write, small enough to hold and print excerpts of.
 const POLICY_BYTES: u64 = 4 << 20;
@@ -17,6 +19,8 @@ pub struct Files {
     pub policy: PathBuf,
     /// The key set.
     pub keys: PathBuf,
+    /// Who keeps its roots.
+    pub keyring: Arc<Keyring>,
 }
 
 /// What stood in the files at one moment, as a digest to compare; never shown.
@@ -27,7 +31,9 @@ pub struct Fingerprint([u8; 32]);
 pub struct Content {
     name: String,
     text: String,
-    keys: KeySet,
+    keys_at: PathBuf,
+    keys: KeyFile,
+    keyring: Arc<Keyring>,
 }
 
 /// Why the files cannot be read.
@@ -44,8 +50,23 @@ pub enum ReadError {
     Keys(PathBuf, KeyError),
 }
 
+impl ReadError {
+    /// Whether the same files may be read later: whoever keeps the roots does not answer.
+    pub fn passes(&self) -> bool {
+        match self {
+            ReadError::Keys(_, fault) => fault.passes(),
+            ReadError::Policy(..) | ReadError::TooLarge(_) => false,
+        }
+    }
+}
+
 impl Files {
-    /// Reads both.
+    /// Files whose roots stand in the clear.
+    pub fn new(policy: PathBuf, keys: PathBuf) -> Files {
+        Files { policy, keys, keyring: Arc::new(Keyring::in_the_clear()) }
+    }
+
+    /// Reads both; asks nobody for keys.
     pub fn read(&self) -> Result<Content, ReadError> {
         let failed = |fault| ReadError::Policy(self.policy.clone(), fault);
         let mut text = String::new();
@@ -54,8 +75,9 @@ impl Files {
         if text.len() as u64 > POLICY_BYTES {
             return Err(ReadError::TooLarge(self.policy.clone()));
         }
-        let keys = KeySet::load(&self.keys).map_err(|fault| ReadError::Keys(self.keys.clone(), fault))?;
-        Ok(Content { name: self.policy.display().to_string(), text, keys })
+        let keys = KeyFile::load(&self.keys).map_err(|fault| ReadError::Keys(self.keys.clone(), fault))?;
+        let (keys_at, keyring) = (self.keys.clone(), self.keyring.clone());
+        Ok(Content { name: self.policy.display().to_string(), text, keys_at, keys, keyring })
     }
 }
 
@@ -76,9 +98,40 @@ impl Content {
         Fingerprint(self.keys.fingerprint())
     }
 
+    /// The same with the key set, which whoever keeps its roots is asked for.
+    pub fn open(self) -> Result<Opened, ReadError> {
+        let keys = self.keyring.open(&self.keys).map_err(|fault| ReadError::Keys(self.keys_at.clone(), fault))?;
+        Ok(Opened { content: self, keys })
+    }
+}
+
+/// What stood in the files at one moment, with its keys.
+pub struct Opened {
+    content: Content,
+    keys: KeySet,
+}
+
+impl Opened {
+    /// What stood there.
+    pub fn content(&self) -> &Content {
+        &self.content
+    }
+
+    /// The key set.
+    pub fn keys(&self) -> &KeySet {
+        &self.keys
+    }
+
     /// Compiles the policy with the keys.
     pub fn compile(&self) -> Compiled {
-        compile(&self.text, &self.name, &self.keys)
+        compile(&self.content.text, &self.content.name, &self.keys)
+    }
+
+    /// It runs from now on: its keys are those that whoever keeps the roots is asked for again and again.
+    pub fn adopt(self) -> KeySet {
+        let Content { keys, keyring, .. } = self.content;
+        keyring.adopt(keys);
+        self.keys
     }
 }
 
@@ -88,7 +141,7 @@ mod tests {
 
     fn files() -> (tempfile::TempDir, Files) {
         let folder = tempfile::tempdir().unwrap();
-        let files = Files { policy: folder.path().join("policy.yaml"), keys: folder.path().join("keys.json") };
+        let files = Files::new(folder.path().join("policy.yaml"), folder.path().join("keys.json"));
         std::fs::write(&files.policy, "privet: 1\n").unwrap();
         KeySet::generate().unwrap().save_new(&files.keys).unwrap();
         (folder, files)

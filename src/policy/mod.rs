@@ -16,7 +16,7 @@ pub mod yaml;
 
 pub use canonical::canonical_hash;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity, SourceMap, closest, did_you_mean};
-pub use files::{Content, Files, Fingerprint, ReadError};
+pub use files::{Content, Files, Fingerprint, Opened, ReadError};
 pub use reference::reference;
 pub use schema::schema;
 

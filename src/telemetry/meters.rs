@@ -3,7 +3,7 @@
 use super::consent::ConsentMeters;
 use super::dsr::DsrMeters;
 use super::names::{
-    BUILD_INFO, DECISIONS, LAG, LEDGER_FRESHNESS, MINIMISATION, POLICY_INFO, POLICY_PENDING, POLICY_RELOAD_OK,
+    BUILD_INFO, DECISIONS, KEYS_AGE, LAG, LEDGER_FRESHNESS, MINIMISATION, POLICY_INFO, POLICY_PENDING, POLICY_RELOAD_OK,
     POLICY_RELOAD_TIME, POLICY_RELOADS, PRODUCER_REBUILDS, QUARANTINED, READY, RECORD_BYTES, RELEASED_BYTES, SUBJECT_KEYS,
     SUBJECT_KEYS_LIMIT, TRANSACTION_SECONDS, TRANSACTIONS, VENDOR_REVIEW_AGE,
 };
@@ -97,6 +97,8 @@ pub struct Telemetry {
     running: Mutex<Running>,
     /// Asks how old the last proof of the ledger's freshness is.
     freshness: Mutex<Option<Age>>,
+    /// Asks how long ago the root keys were last given.
+    keys_age: Mutex<Option<Age>>,
 }
 
 /// How old something is, asked when it is shown.
@@ -133,7 +135,8 @@ impl Telemetry {
         for reason in QUARANTINE_REASONS {
             series.counter(&QUARANTINED, [reason.as_str()]).increment(0);
         }
-        let telemetry = Telemetry { series, policy, running: Mutex::default(), freshness: Mutex::default() };
+        let telemetry =
+            Telemetry { series, policy, running: Mutex::default(), freshness: Mutex::default(), keys_age: Mutex::default() };
         telemetry.transactions();
         telemetry
     }
@@ -198,6 +201,11 @@ impl Telemetry {
         *self.freshness.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(age));
     }
 
+    /// Says how to ask how long ago whoever keeps the root keys last gave them.
+    pub fn keys_age(&self, age: impl Fn() -> Duration + Send + 'static) {
+        *self.keys_age.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(age));
+    }
+
     /// Whether the process should be given work.
     pub fn ready(&self, ready: bool) {
         self.series.gauge(&READY, []).set(if ready { 1.0 } else { 0.0 });
@@ -215,6 +223,9 @@ impl Telemetry {
         self.derive_review_ages(now);
         if let Some(age) = &*self.freshness.lock().unwrap_or_else(PoisonError::into_inner) {
             self.series.gauge(&LEDGER_FRESHNESS, []).set(age().as_secs_f64());
+        }
+        if let Some(age) = &*self.keys_age.lock().unwrap_or_else(PoisonError::into_inner) {
+            self.series.gauge(&KEYS_AGE, []).set(age().as_secs_f64());
         }
         self.series.render()
     }

@@ -177,6 +177,11 @@ pub(super) static SUBJECT_KEYS_LIMIT: GaugeOf<0> = GaugeOf {
     help: "Most keys of subjects that may be held; at the limit records of new subjects are quarantined.",
     labels: [],
 };
+pub(super) static KEYS_AGE: GaugeOf<0> = GaugeOf {
+    name: "privet_keys_age_seconds",
+    help: "How long ago whoever keeps the root keys last gave them; beyond `keys.max_age` what needs a key is quarantined.",
+    labels: [],
+};
 pub(super) static LEDGER_SUBJECTS: GaugeOf<0> =
     GaugeOf { name: "privet_ledger_subjects", help: "Subjects that the ledger has a row of.", labels: [] };
 pub(super) static LEDGER_MEMORY: GaugeOf<0> = GaugeOf {
@@ -231,7 +236,7 @@ pub(super) static BUILD_INFO: GaugeOf<1> =
     GaugeOf { name: "privet_build_info", help: "1 for the build that runs.", labels: ["version"] };
 
 /// Every metric, in the order in which they are shown.
-pub static TABLE: [Metric; 33] = [
+pub static TABLE: [Metric; 34] = [
     RECORDS.row(),
     RECORD_BYTES.row(),
     DECISIONS.row(),
@@ -252,6 +257,7 @@ pub static TABLE: [Metric; 33] = [
     VENDOR_REVIEW_AGE.row(),
     SUBJECT_KEYS.row(),
     SUBJECT_KEYS_LIMIT.row(),
+    KEYS_AGE.row(),
     LEDGER_SUBJECTS.row(),
     LEDGER_MEMORY.row(),
     LEDGER_FRESHNESS.row(),
@@ -307,6 +313,8 @@ mod tests {
         ("privet_subject_keys_limit", &[], true),
         // A snapshot that is never written, or never of use, shows.
         ("privet_ledger_snapshots_total", &["result"], true),
+        // An addition: a provider that does not answer is seen before `max_age` is over.
+        ("privet_keys_age_seconds", &[], true),
         // The same of the ledger.
         ("privet_ledger_memory_bytes", &[], true),
         // Another: an undecodable record and a version that went backwards are to be counted.

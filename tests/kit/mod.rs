@@ -7,6 +7,7 @@ pub mod broker;
 pub mod client;
 pub mod fixture;
 pub mod process;
+pub mod vault;
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};

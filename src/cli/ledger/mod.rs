@@ -226,7 +226,7 @@ fn export(topics: &Topics) -> anyhow::Result<ExitCode> {
 }
 
 fn stats(topics: &Topics, config: &Config) -> anyhow::Result<ExitCode> {
-    let keys = crate::keys::KeySet::load(&config.keys).with_context(|| format!("reading keys from {}", config.keys.display()))?;
+    let keys = crate::app::keys_of(config)?;
     let ledger = Arc::new(Ledger::new(&keys));
     let counts = topics.apply(&ledger)?;
     let held = ledger.stats();

@@ -8,7 +8,7 @@ use crate::policy::{Content, Files, Fingerprint};
 use crate::telemetry::{ReloadResult, Telemetry};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -141,7 +141,8 @@ impl Attempts {
         if content.fingerprint() == running.fingerprint {
             return Ok((ReloadResult::Unchanged, Findings::default()));
         }
-        let compiled = catch_unwind(|| content.compile()).map_err(|_| Refusal::plain(PANICKED.to_owned()))?;
+        let opened = content.open().map_err(|fault| Refusal { passes: fault.passes(), ..Refusal::plain(fault.to_string()) })?;
+        let compiled = catch_unwind(AssertUnwindSafe(|| opened.compile())).map_err(|_| Refusal::plain(PANICKED.to_owned()))?;
         let findings = Findings::of(&compiled);
         let Some(plan) = compiled.plan else {
             let errors = findings.faults.iter().filter(|fault| fault.severity == "error").count();
@@ -154,11 +155,12 @@ impl Attempts {
         if let Err(message) = (self.admit)(&running.plan, &plan) {
             return Err(Refusal { message, findings, passes: true });
         }
-        let next = RunningPolicy::new(Arc::new(plan), &content, &findings);
+        let next = RunningPolicy::new(Arc::new(plan), opened.content(), &findings);
         let same = next.plan.hash == running.plan.hash && next.keys == running.keys;
         // Also where the meaning is the same: lines may have moved, and explanations point at them.
         announce(&self.telemetry, &next.plan);
         self.live.store(next.plan.clone());
+        opened.adopt();
         self.running.store(Arc::new(next));
         Ok((if same { ReloadResult::Unchanged } else { ReloadResult::Changed }, findings))
     }

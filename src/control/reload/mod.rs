@@ -11,7 +11,7 @@ pub use report::{Fault, Report, Trigger};
 
 use super::Status;
 use crate::plan::Plan;
-use crate::policy::{Content, Files, Fingerprint, ReadError};
+use crate::policy::{Content, Files, Fingerprint, Opened, ReadError};
 use crate::telemetry::Telemetry;
 use arc_swap::ArcSwap;
 use attempt::Attempts;
@@ -86,13 +86,13 @@ pub enum LoadError {
     },
 }
 
-/// Reads and compiles the policy for the start; warnings are in the result.
-pub fn load(files: &Files) -> Result<RunningPolicy, LoadError> {
-    let content = files.read()?;
-    let compiled = content.compile();
+/// Reads and compiles the policy for the start; warnings are in the result. What was read is for whoever else needs its keys.
+pub fn load(files: &Files) -> Result<(RunningPolicy, Opened), LoadError> {
+    let opened = files.read()?.open()?;
+    let compiled = opened.compile();
     let findings = Findings::of(&compiled);
     match compiled.plan {
-        Some(plan) => Ok(RunningPolicy::new(Arc::new(plan), &content, &findings)),
+        Some(plan) => Ok((RunningPolicy::new(Arc::new(plan), opened.content(), &findings), opened)),
         None => Err(LoadError::Policy { file: files.policy.clone(), text: findings.text }),
     }
 }

@@ -6,6 +6,14 @@ use std::collections::BTreeSet;
 /// Why the candidate needs a restart; `None` if it does not. The subscription is made once: changing it would
 /// rebalance the whole group, and a topic that is new to the group has no committed offset to go on from.
 pub(super) fn needed(running: &Plan, candidate: &Plan) -> Option<String> {
+    if let (Some(before), Some(after)) = (&running.subject_keys, &candidate.subject_keys)
+        && !before.names_alike(after)
+    {
+        // The ledger has read who is erased by the digests of the root before.
+        return Some(
+            "the digests root of the keys differs, which takes a restart: erasures would not find new data keys".to_owned(),
+        );
+    }
     let (before, after) = (sources(running), sources(candidate));
     let added: Vec<&str> = after.difference(&before).map(String::as_str).collect();
     let removed: Vec<&str> = before.difference(&after).map(String::as_str).collect();

@@ -68,9 +68,9 @@ impl Running {
 
     /// Runs what stands in the folder's `policy.yaml`, with fresh keys beside it.
     fn over(folder: tempfile::TempDir, admit: Admit) -> Running {
-        let files = Files { policy: folder.path().join("policy.yaml"), keys: folder.path().join("keys.json") };
+        let files = Files::new(folder.path().join("policy.yaml"), folder.path().join("keys.json"));
         KeySet::generate().unwrap().save_new(&files.keys).unwrap();
-        let loaded = load(&files).unwrap_or_else(|fault| panic!("{fault}"));
+        let (loaded, _) = load(&files).unwrap_or_else(|fault| panic!("{fault}"));
         let live = Arc::new(ArcSwap::new(loaded.plan.clone()));
         let (status, telemetry) = (Status::new(1), Arc::new(Telemetry::new()));
         status.worker(0).assigned(vec![("events.raw".to_owned(), 0)]);
@@ -325,7 +325,7 @@ fn a_file_that_was_refused_is_not_tried_again_by_itself() {
 #[test]
 fn a_policy_with_errors_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
-    let files = Files { policy: folder.path().join("policy.yaml"), keys: folder.path().join("keys.json") };
+    let files = Files::new(folder.path().join("policy.yaml"), folder.path().join("keys.json"));
     KeySet::generate().unwrap().save_new(&files.keys).unwrap();
     std::fs::write(&files.policy, "privet: 1\nsnks: {}\n").unwrap();
     let fault = load(&files).err().unwrap().to_string();
@@ -400,7 +400,7 @@ fn the_endpoint_says_what_came_of_it() {
 
 #[test]
 fn the_folder_of_a_bare_file_name_is_the_working_directory() {
-    let files = Files { policy: "policy.yaml".into(), keys: "secrets/keys.json".into() };
+    let files = Files::new("policy.yaml".into(), "secrets/keys.json".into());
     let folders: Vec<_> = super::folders(&files).into_iter().collect();
     assert_eq!(folders, [Path::new(".").to_owned(), Path::new("secrets").to_owned()]);
 }

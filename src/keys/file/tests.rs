@@ -18,6 +18,12 @@ fn good() -> [String; 2] {
     [key("k1", "root", "active", Some(SECRET)), key("d1", "digests", "active", Some(SECRET))]
 }
 
+fn wrapped(text: &str) -> String {
+    file(&good())
+        .replace("\"keys\"", "\"wrapped_by\":\"vault\",\"keys\"")
+        .replace(&format!("\"secret\":\"{SECRET}\""), &format!("\"wrapped\":\"{text}\""))
+}
+
 fn with(extra: String) -> String {
     let [root, digests] = good();
     file(&[root, digests, extra])
@@ -104,6 +110,12 @@ fn refuses_each_fault_by_name() {
         (file(&good()).replace("2026-01-01T", "yesterday"), "not an RFC 3339 time"),
         (file(&good()) + "x", "not in the expected form, at line 1"),
         (String::new(), "not in the expected form"),
+        (file(&good()).replace("\"secret\"", "\"wrapped\""), "`wrapped` where the file says `wrapped_by`"),
+        (file(&good()).replace("\"keys\"", "\"wrapped_by\":\"vault\",\"keys\""), "`wrapped` where the file says `wrapped_by`"),
+        (wrapped(&"x".repeat(9000)), "at most 8 KiB"),
+        (wrapped("two words"), "plain ASCII"),
+        (wrapped(""), "plain ASCII"),
+        (wrapped("x").replace("\"wrapped\":\"x\"", "\"wrapped\":\"x\",\"secret\":\"eA==\""), "`wrapped` where the file says"),
     ];
     for (text, expected) in cases {
         let found = refusal(&text);
@@ -111,4 +123,20 @@ fn refuses_each_fault_by_name() {
     }
     // A value of the wrong type is what serde's own message would repeat.
     refusal(&file(&good()).replace("\"active\"", &format!("\"{SECRET}\"")));
+}
+
+/// Roots that somebody else keeps are read by nobody who does not ask for them.
+#[test]
+fn a_wrapped_file_is_told_from_one_in_the_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.json");
+    write_new(&path, wrapped("vault:v1:abc").as_bytes()).unwrap();
+    let read = KeyFile::load(&path).unwrap();
+    assert_eq!(read.wrapped_by(), Some("vault"));
+    assert!(!format!("{read:?}").contains("abc"));
+    let fault = KeySet::load(&path).unwrap_err().to_string();
+    assert!(fault.contains("wrapped by vault") && fault.contains("--config"), "{fault}");
+    let again = folder.path().join("again.json");
+    read.save_new(&again).unwrap();
+    assert!(KeyFile::load(&again).unwrap().fingerprint() == read.fingerprint());
 }

@@ -22,7 +22,6 @@ use super::{KeySet, MacKey, Role, State};
 use crate::event::SubjectDigest;
 use md5::Md5;
 use row::{Row, WrapKey};
-use secrecy::ExposeSecret;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use std::fmt::{self, Write as _};
@@ -48,6 +47,11 @@ impl SubjectKeys {
     pub fn digest(&self, kind: &str, value: &[u8]) -> SubjectDigest {
         let mac = self.digests.mac_of(&[kind.as_bytes(), b":", value]);
         SubjectDigest(*mac.first_chunk().expect("a MAC of 32 bytes begins with 16"))
+    }
+
+    /// Whether both know a subject by the same digest.
+    pub fn names_alike(&self, other: &SubjectKeys) -> bool {
+        self.digest("", b"") == other.digest("", b"")
     }
 
     /// The digests of an identity's hashes, `kind:value`, as an erasure may name it: of the value as it is, and trimmed and
@@ -105,8 +109,8 @@ impl KeySet {
     pub fn subject_keys(&self) -> SubjectKeys {
         let mut roots: Vec<WrapKey> = Vec::new();
         for root in self.keys.iter().filter(|root| root.role == Role::Root) {
-            let Some(secret) = &root.secret else { continue };
-            let key = WrapKey::new(&root.id, secret.expose_secret());
+            let Some(secret) = root.secret() else { continue };
+            let key = WrapKey::new(&root.id, secret);
             let first = root.state == State::Active;
             roots.insert(if first { 0 } else { roots.len() }, key);
         }

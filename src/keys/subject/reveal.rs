@@ -8,7 +8,6 @@ use crate::keys::token::read_place;
 use crate::keys::{KeySet, MacKey, RevealError, Role};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use secrecy::ExposeSecret;
 use std::collections::HashMap;
 use zeroize::Zeroizing;
 
@@ -65,7 +64,7 @@ impl KeySet {
             return Err(RevealError::NotAToken);
         };
         let root = self.keys.iter().find(|key| key.role == Role::Root && *key.id == *id).ok_or(RevealError::NoSuchKey)?;
-        let secret = root.secret.as_ref().ok_or(RevealError::Destroyed)?.expose_secret();
+        let secret = root.secret().ok_or(RevealError::Destroyed)?;
         let key = EncryptKey::new(id, secret, name, sink, class);
         let derivation = Derivation { purpose: Use::DataKey, name: "", sink: None, class: "", epoch: "" };
         let derived = MacKey::new(id, &*derivation.derive(secret));

@@ -171,3 +171,74 @@ fn an_erased_device_beside_a_living_person_gets_no_data_key() {
     assert_eq!(made("d1"), [keys.digest("user_id", b"ann")]);
     assert_eq!(made("d2"), [keys.digest("device", b"d2")], "ann has one; a device that nobody erased guards too");
 }
+
+/// Keeps roots, and never gives any.
+#[derive(Debug)]
+struct Away;
+
+impl crate::keys::provider::Provider for Away {
+    fn name(&self) -> &'static str {
+        "away"
+    }
+
+    fn wraps(&self) -> bool {
+        true
+    }
+
+    fn open(&self, _: &[crate::keys::RootKey]) -> Result<Vec<crate::keys::RootKey>, crate::keys::KeyError> {
+        Err(crate::keys::KeyError::NoSuchKey)
+    }
+
+    fn close(&self, keys: Vec<crate::keys::RootKey>) -> Result<Vec<crate::keys::RootKey>, crate::keys::KeyError> {
+        Ok(keys)
+    }
+}
+
+/// Who an event is about is asked by keyed digest: without keys nobody can say that nobody is suppressed, so that also a sink
+/// whose rules need no key gets nothing. Without a ledger it does.
+#[test]
+fn without_keys_nothing_is_judged_that_the_ledger_would_be_asked_about() {
+    let outcomes = |judge: PlanJudge, value: Option<&[u8]>, ledger: Option<Arc<Ledger>>| {
+        let keyring = Arc::new(Keyring::new(Box::new(Away), Some(Duration::from_secs(1))));
+        let mut judge = judge.with_keyring(keyring);
+        judge.engine.set_ledger(ledger);
+        let fetched =
+            Fetched { topic: "events", partition: 0, offset: 0, timestamp: None, key: Some(b"ann"), value, headers: &|_| true };
+        let mut written = 0;
+        judge.renew();
+        judge
+            .judge(&fetched, &mut |_| {
+                written += 1;
+                Ok(Sent::Taken)
+            })
+            .unwrap();
+        judge.close(&mut |_| Ok(Sent::Taken)).unwrap();
+        judge.committed(Instant::now());
+        let counts = judge.telemetry.decisions();
+        (written, counts.iter().map(|count| (count.outcome, count.reason)).collect::<Vec<_>>())
+    };
+    let event = Some(&br#"{"user":"ann","event":"viewed"}"#[..]);
+    let quarantined = vec![(Outcome::Quarantine, Reason::KeyUnavailable)];
+    let asked = stage();
+    asked.says("ann", 1, "granted");
+    let Stage { judge, ledger, watch: _ } = asked;
+    assert_eq!(outcomes(judge, event, Some(ledger)), (0, quarantined.clone()));
+
+    let open = POLICY
+        .replace("advertising: {legal_basis: consent, opt_outs: none}", "advertising: {legal_basis: contract, because: it is}");
+    let open = open.replace("    consent: [{signal: ledger}]\n", "");
+    let allowed = vec![(Outcome::Allow, Reason::NotRequired)];
+    assert_eq!(outcomes(stage_of(&open).judge, event, None), (1, allowed), "needs no key, and nobody to ask about");
+    let ledger = stage_of(&open).ledger;
+    assert_eq!(
+        outcomes(stage_of(&open).judge, event, Some(ledger)),
+        (0, quarantined.clone()),
+        "suppressions are asked for every stream"
+    );
+
+    // A tombstone passes under its pseudonym or not at all.
+    let keyed = open
+        .replace("sinks:", "keys: {k: {}}\nsinks:")
+        .replace("unlisted: drop", "unlisted: drop\n    tombstones: pass\n    record_key: {pseudonym: {key: k}}");
+    assert_eq!(outcomes(stage_of(&keyed).judge, None, None), (0, quarantined));
+}
