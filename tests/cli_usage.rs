@@ -15,7 +15,7 @@ fn help_goes_to_standard_output_and_names_every_command() {
     let (code, out, said) = text(&["--help"]);
     assert_eq!((code, said.as_str()), (0, ""));
     for command in
-        ["demo", "run", "filter", "check", "test", "explain", "diff", "inspect", "keys", "quarantine", "schema", "bench"]
+        ["demo", "run", "filter", "check", "test", "explain", "diff", "inspect", "keys", "dsr", "quarantine", "schema", "bench"]
     {
         assert!(out.lines().any(|line| line.trim_start().starts_with(command)), "{command} is in the help:\n{out}");
         let (code, help, _) = text(&[command, "--help"]);

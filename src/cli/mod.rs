@@ -6,6 +6,7 @@ mod common;
 mod demo;
 mod detect;
 mod diff;
+mod dsr;
 mod explain;
 mod filter;
 mod inspect;
@@ -49,6 +50,8 @@ enum Command {
     Keys(keys::Args),
     /// Read and write consent records, through Kafka
     Ledger(ledger::Args),
+    /// Requests of data subjects: which there are, how far they are, and what is held of somebody
+    Dsr(dsr::Args),
     /// Read sealed quarantined records
     Quarantine(quarantine::Args),
     /// Print the JSON Schema of the policy or of the configuration
@@ -78,7 +81,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Start here", &["demo"]),
     ("Run", &["run", "filter", "bench"]),
     ("Policy", &["check", "test", "explain", "diff", "inspect", "detect", "schema"]),
-    ("Keys and records", &["keys", "ledger", "reveal", "quarantine"]),
+    ("Keys and records", &["keys", "ledger", "dsr", "reveal", "quarantine"]),
 ];
 
 /// Wrong usage that shows only after parsing; ends with exit code 2.
@@ -117,6 +120,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Inspect(args) => inspect::run(args),
         Command::Keys(args) => keys::run(args),
         Command::Ledger(args) => ledger::run(args),
+        Command::Dsr(args) => dsr::run(args),
         Command::Quarantine(args) => quarantine::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Bench(args) => bench::run(args),

@@ -18,7 +18,7 @@ use super::SOON;
 use super::kit::broker::{Kafka, kafka};
 use super::kit::client::{Input, Isolation};
 use super::kit::fixture::Scene;
-use super::kit::process::Privet;
+use super::kit::process::{Privet, privet};
 use super::kit::wait_for;
 
 const DOMAIN: &str = "privacy.example";
@@ -179,6 +179,33 @@ fn holds(scene: &Scene, topic: &str, texts: &[&str]) -> bool {
     found
 }
 
+/// What `privet dsr` says afterwards, of the request, of whom it named, and of somebody else.
+fn ask_commands(scene: &Scene, id: &str) {
+    let config = scene.path("one.yaml");
+    let ask = |args: &[&str]| {
+        let (code, out, said) = privet(&[&["dsr", "--config", &config], args].concat(), b"");
+        (code, String::from_utf8(out).expect("text"), said)
+    };
+    let (code, open, said) = ask(&["list"]);
+    assert_eq!((code, open.lines().count()), (0, 1), "nothing is open but the heading: {said}");
+    let (_, all, _) = ask(&["list", "--all", "--json"]);
+    let listed: Value = serde_json::from_str(&all).expect("one JSON object");
+    assert_eq!((&listed["id"], &listed["stage"], &listed["overdue"]), (&json!(id), &json!("completed"), &json!(false)));
+    assert_eq!(listed["notices"], Value::Null, "what sinks were told is not kept");
+    let (code, shown, _) = ask(&["show", id]);
+    assert_eq!((code, serde_json::from_str::<Value>(&shown).expect("JSON")), (0, listed));
+    assert_eq!(ask(&["show", "nobody"]).0, 1);
+    assert_eq!(ask(&["access", "nobody"]).0, 2);
+    let (ann, bob) = (format!("user_id:{}", GONE[0]), "user_id:bob");
+    let (code, held, said) = ask(&["access", &ann, bob]);
+    assert_eq!(code, 0, "{said}");
+    let held: Vec<Value> = held.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!((&held[0]["consent"], &held[0]["suppressed_for"], &held[0]["data_keys"]), (&json!([]), &json!(["*"]), &json!(0)));
+    assert_eq!(held[0]["requests"], json!([id]));
+    assert_eq!(held[1]["consent"][0]["purposes"]["advertising"]["state"], "granted");
+    assert_eq!((&held[1]["suppressed_for"], &held[1]["data_keys"]), (&json!([]), &json!(1)));
+}
+
 #[test]
 fn of_who_asks_to_be_erased_nothing_but_the_digest_remains() {
     let Some(kafka) = kafka("kafka") else { return };
@@ -187,8 +214,8 @@ fn of_who_asks_to_be_erased_nothing_but_the_digest_remains() {
     let aliases = format!(r#"{{"kind":"email","value":"{mail}"}},{{"kind":"anonymous_id","value":"{device}"}}"#);
     // The row stands in both partitions, as after a change of the partitioner: an older grant must not come back.
     let consent = scene.topic("consent");
-    kafka.produce(&consent, [input(&format!("user_id:{ann}"), Some(&granted(ann, &aliases, 0)), Some(0))]);
-    kafka.produce(&consent, [input(&format!("user_id:{ann}"), Some(&granted(ann, &aliases, 0)), Some(1))]);
+    kafka.produce(&consent, [input(&format!("user_id:{ann}"), Some(&granted(ann, &aliases, 1)), Some(0))]);
+    kafka.produce(&consent, [input(&format!("user_id:{ann}"), Some(&granted(ann, &aliases, 2)), Some(1))]);
     kafka.produce(&consent, [input("user_id:bob", Some(&granted("bob", "", 1)), Some(0))]);
 
     event(&scene, 1, &[("user", ann), ("email", "Canarybird-Ann@Example.org")]);
@@ -198,6 +225,8 @@ fn of_who_asks_to_be_erased_nothing_but_the_digest_remains() {
     let before = seqs(&scene, "ads");
     assert_eq!(before.keys().copied().collect::<BTreeSet<_>>(), BTreeSet::from([1, 2]));
     let warehouse = seqs(&scene, "warehouse");
+
+    assert_eq!(first.metric("privet_subject_keys", &[]), 4.0);
 
     let id = "a7551968-d5d6-44b2-9831-815ac9017798";
     let body = erasure(id, "controller_customer_id", ann, "raw");
@@ -257,8 +286,8 @@ fn of_who_asks_to_be_erased_nothing_but_the_digest_remains() {
         assert!(!holds(&scene, topic, &GONE), "{topic}");
     }
     assert!(holds(&scene, "erasures", &["digest:"]));
-    // Keys are those of Bob alone.
-    assert_eq!(first.metric("privet_subject_keys", &[]), 1.0);
+    assert_eq!(first.metric("privet_subject_keys", &[]), 2.0, "one for each of Bob's names that was with an address");
+    ask_commands(&scene, id);
     assert!(first.terminate().0.success());
 
     let mut second = scene.run_with("one", port, &[]);
@@ -274,4 +303,54 @@ fn of_who_asks_to_be_erased_nothing_but_the_digest_remains() {
     assert_eq!(second.metric("privet_ledger_subjects", &[]), 1.0, "Bob's row");
     assert!(second.terminate().0.success());
     assert!(!scene.logs().contains("canarybird") && !scene.logs().contains("CANARYBIRD"), "a name is in the log");
+}
+
+#[test]
+fn an_erasure_that_is_held_suppresses_and_can_be_taken_back() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let (scene, certificate) = scene(kafka, "dsrhold", ", hold: 1h");
+    kafka.produce(&scene.topic("consent"), [input("user_id:carl", Some(&granted("carl", "", 1)), None)]);
+    event(&scene, 1, &[("user", "carl"), ("email", "carl@example.org")]);
+    let mut privet = scene.run();
+    let port = scene.admin;
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    let id = "0b0f4c1a-3c39-4d6e-9d4c-0e4f5f6a7b8c";
+    // By the hash of the name: `printf carl | sha256sum`.
+    let hash = "69bfe1e6e44821df7f8a0927bd7e61ef208fdb25deaa4353450bc3fb904abd52";
+    let body = erasure(id, "controller_customer_id", hash, "sha256");
+    let (code, taken) = call(&privet, port, &certificate, "POST /opendsr/v3/requests", &body);
+    assert_eq!(code, 201, "{taken}");
+    wait_for("the suppression", SOON, || (privet.metric("privet_suppressed_subjects", &[]) == 1.0).then_some(()));
+    event(&scene, 2, &[("user", "carl"), ("email", "carl@example.org")]);
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    // Long enough for whoever destroys to have done so.
+    std::thread::sleep(Duration::from_secs(3));
+    let after = |sink: &str| seqs(&scene, sink).into_keys().collect::<BTreeSet<_>>();
+    assert_eq!((after("warehouse"), after("ads")), (BTreeSet::from([1]), BTreeSet::from([1])));
+    assert_eq!(privet.metric("privet_ledger_subjects", &[]), 1.0, "nothing is destroyed");
+    assert_eq!((privet.metric("privet_subject_keys", &[]), privet.metric("privet_dsr_open", &[])), (2.0, 1.0));
+    wait_status(&privet, port, &certificate, id, "pending");
+
+    let path = format!("DELETE /opendsr/v3/requests/{id}");
+    let (code, cancelled) = call(&privet, port, &certificate, &path, "");
+    assert_eq!((code, &cancelled["subject_request_id"]), (202, &json!(id)));
+    wait_status(&privet, port, &certificate, id, "cancelled");
+    wait_for("the suppression to be lifted", SOON, || (privet.metric("privet_suppressed_subjects", &[]) == 0.0).then_some(()));
+    event(&scene, 3, &[("user", "carl"), ("email", "carl@example.org")]);
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    assert_eq!((after("warehouse"), after("ads")), (BTreeSet::from([1, 3]), BTreeSet::from([1, 3])));
+    assert!(kafka.read(&scene.topic("notices"), Isolation::Committed).is_empty());
+
+    // What is held is told to who asks for it, by digest.
+    let access =
+        erasure("1b0f4c1a-3c39-4d6e-9d4c-0e4f5f6a7b8c", "controller_customer_id", "carl", "raw").replace("erasure", "access");
+    assert_eq!(call(&privet, port, &certificate, "POST /opendsr/v3/requests", &access).0, 201);
+    let status = wait_status(&privet, port, &certificate, "1b0f4c1a-3c39-4d6e-9d4c-0e4f5f6a7b8c", "completed");
+    let path =
+        status["results_url"].as_str().and_then(|url| url.strip_prefix("https://privacy.example")).expect("where results are");
+    let (code, results) = call(&privet, port, &certificate, &format!("GET {path}"), "");
+    assert_eq!(code, 200, "{results}");
+    assert_eq!(results["subjects"][0]["consent"]["purposes"]["advertising"]["state"], "granted", "{results}");
+    assert_eq!(results["subjects"][0]["suppressed"], false);
+    assert!(privet.terminate().0.success());
 }

@@ -30,11 +30,14 @@ impl Book {
     /// Takes over what a record says, unless something later is known already.
     pub(super) fn put(&self, record: Record, is_own: bool) {
         let mut entries = self.entries();
-        let known = entries.get(&record.id);
-        if known.is_some_and(|known| known.record.revision > record.revision || known.record == record) {
+        let is_own = is_own || entries.get(&record.id).is_some_and(|known| known.is_own);
+        if let Some(known) = entries.get_mut(&record.id)
+            && (known.record.revision > record.revision || known.record == record)
+        {
+            // What was written here may have been read from the topic before this is heard of.
+            known.is_own = is_own;
             return;
         }
-        let is_own = is_own || known.is_some_and(|known| known.is_own);
         entries.insert(record.id.clone(), Entry { record, since: Instant::now(), is_own });
     }
 
@@ -105,5 +108,80 @@ pub(super) fn check_cancellable(record: &Record, now: Timestamp) -> Result<(), D
         Stage::Pending | Stage::InProgress => Err(Declined::Refused("it is being done, and cannot be taken back")),
         Stage::Completed => Err(Declined::Refused("it was completed, and cannot be taken back")),
         Stage::Cancelled => Err(Declined::Refused("it was cancelled already")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn record(id: &str, key: &str, hold: Option<&str>) -> Record {
+        Record {
+            id: id.to_owned(),
+            kind: RequestType::Erasure,
+            regulation: None,
+            revision: 1,
+            stage: Stage::Pending,
+            submitted: at("2026-11-20T00:00:00Z"),
+            received: at("2026-11-22T10:00:00Z"),
+            expected: at("2026-11-23T10:00:00Z"),
+            hold: hold.map(at),
+            ended: None,
+            content: String::new(),
+            subjects: vec![crate::app::Subject { kind: "user_id".to_owned(), key: key.to_owned(), prior: false }],
+            notices: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_older_revision_changes_nothing_whatever_comes_first() {
+        let book = Book::default();
+        let first = record("a", "digest:1", None);
+        let second = first.in_stage(Stage::InProgress, at("2026-11-22T10:00:01Z"));
+        let third = second.in_stage(Stage::Completed, at("2026-11-22T10:00:02Z"));
+        // Read from the topic before the writer hears of it: it is its own all the same.
+        book.put(first.clone(), false);
+        book.put(first.clone(), true);
+        assert!(book.get("a").unwrap().is_own);
+        book.put(third.clone(), false);
+        book.put(second.clone(), false);
+        let entry = book.get("a").unwrap();
+        assert!(entry.is_own && entry.record == third);
+        assert_eq!(entry.record.ended, Some(at("2026-11-22T10:00:02Z")));
+        assert!(book.open().is_empty());
+        assert!(Record::read(&third.to_json()).unwrap() == third);
+    }
+
+    #[test]
+    fn what_is_late_is_counted() {
+        let book = Book::default();
+        book.put(record("a", "digest:1", None), true);
+        book.put(record("b", "digest:2", None).in_stage(Stage::Completed, at("2026-11-22T10:00:02Z")), true);
+        assert_eq!(book.counts(at("2026-11-23T10:00:00Z")), (1, 0));
+        assert_eq!(book.counts(at("2026-11-23T10:00:01Z")), (1, 1));
+    }
+
+    #[test]
+    fn only_what_is_held_can_be_taken_back_and_only_by_the_last_who_asked() {
+        let (before, after) = (at("2026-11-22T11:59:59Z"), at("2026-11-22T12:00:00Z"));
+        let held = record("a", "digest:1", Some("2026-11-22T12:00:00Z"));
+        assert_eq!(check_cancellable(&held, before), Ok(()));
+        assert!(check_cancellable(&held, after).is_err(), "it is about to be destroyed");
+        assert!(check_cancellable(&record("a", "digest:1", None), before).is_err());
+        for stage in [Stage::InProgress, Stage::Completed] {
+            assert!(check_cancellable(&held.in_stage(stage, before), before).is_err());
+        }
+        let cancelled = held.in_stage(Stage::Cancelled, before);
+        assert_eq!(check_cancellable(&cancelled, before), Ok(()), "again");
+
+        let book = Book::default();
+        book.put(held, true);
+        assert!(!book.names("digest:1", "a") && book.names("digest:1", "b") && !book.names("digest:2", "b"));
+        book.put(cancelled, true);
+        assert!(!book.names("digest:1", "b"));
     }
 }

@@ -188,3 +188,96 @@ fn document(path: &Path, text: &str) -> Option<Value> {
     }
     Some(tree)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::KeySet;
+    use crate::policy;
+
+    const POLICY: &str = "privet: 1
+controller: {name: Test, country: DE}
+purposes: {operations: {legal_basis: contract, because: b}}
+regimes: [{in: [\"*\"], silence: deny}]
+keys: {one: {}, two: {}}
+streams:
+  web:
+    topics: [t]
+    format: json
+    subject:
+      - {kind: user_id, path: \"$.batch[*].user\"}
+      - {kind: email, path: $.traits.email}
+      - {kind: account, key: true}
+    jurisdiction: {otherwise: EEA}
+    classes: {user.contact.email: [$..email]}
+sinks:
+  one:
+    topic: one
+    purposes: [operations]
+    fields: {user.unique_id: {pseudonym: {key: one}}, user.contact.email: {pseudonym: {key: one, normalize: email}}}
+    record_key: {pseudonym: {key: one}}
+  two:
+    topic: two
+    purposes: [operations]
+    fields: {user.unique_id: keep, user.contact.email: {mask: {keep_last: 3}}}
+  three:
+    topic: three
+    purposes: [operations]
+    fields: {user.unique_id: {token: {key: two}}, user.contact.email: {pseudonym: {key: two}}}
+";
+
+    /// The bytes of records, by the engine itself: what the sink holds is what the notice says.
+    fn released(plan: &Plan, sink: &str, event: &str, key: &str) -> (Value, Option<String>) {
+        use crate::event::{Position, Record, StreamId};
+        let mut engine = crate::pipeline::Engine::new(Limits::default());
+        let record = Record {
+            position: Position::default(),
+            key: Some(key.as_bytes()),
+            headers: &[],
+            value: Some(event.as_bytes()),
+            timestamp: None,
+        };
+        let mut found = None;
+        engine.evaluate(plan, StreamId(0), &record, Timestamp::now(), &mut |id, verdict| {
+            if &*plan.sink(id).name == sink {
+                let key = verdict.key.map(|key| String::from_utf8(key.to_vec()).unwrap());
+                found = verdict.value.map(|value| (serde_json::from_slice(value).unwrap(), key));
+            }
+        });
+        found.expect("it is released")
+    }
+
+    #[test]
+    fn sinks_are_told_by_what_they_got() {
+        let compiled = policy::compile(POLICY, "policy.yaml", &KeySet::demonstration());
+        let plan = compiled.plan.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+        let event = r#"{"batch":[{"user":"u7"}],"traits":{"email":"ann@example.org"}}"#;
+        let named = [("user_id", Some("u7")), ("email", Some(" Ann@example.org")), ("account", Some("a1")), ("email", None)];
+        let notices = notices(&plan, &named, Timestamp::now());
+        let told = |sink: &str, kind: &str| {
+            let notice = notices.iter().find(|notice| notice.sink == sink).unwrap();
+            let subject = notice.subjects.iter().find(|told| told.kind == kind);
+            subject.map(|told| told.values.clone()).unwrap_or_default()
+        };
+        let why = |sink: &str| {
+            let notice = notices.iter().find(|notice| notice.sink == sink).unwrap();
+            notice.unresolved.iter().map(|untold| (untold.kind.as_str(), untold.why)).collect::<Vec<_>>()
+        };
+        let (one, key) = released(&plan, "one", event, "a1");
+        assert_eq!(told("one", "user_id"), [one["batch"][0]["user"].as_str().unwrap()]);
+        assert_eq!(told("one", "email"), [one["traits"]["email"].as_str().unwrap()], "both spellings are one after `normalize`");
+        assert_eq!(told("one", "account"), [key.unwrap()]);
+        assert_eq!(why("one"), [("email", Why::Hashed)]);
+        assert_eq!(
+            why("two"),
+            [("user_id", Why::Kept), ("email", Why::Absent), ("account", Why::Absent), ("email", Why::Hashed)]
+        );
+        let (three, _) = released(&plan, "three", event, "a1");
+        assert_eq!(told("three", "user_id"), [three["batch"][0]["user"].as_str().unwrap()]);
+        let addresses = told("three", "email");
+        assert_eq!(addresses.len(), 2, "as it was named, and trimmed and in lower case");
+        assert!(addresses.contains(&three["traits"]["email"].as_str().unwrap().to_owned()));
+        let shown = serde_json::to_string(&notices).unwrap().to_lowercase();
+        assert!(!shown.contains("u7\"") && !shown.contains("example") && !shown.contains("a1\""), "{shown}");
+    }
+}

@@ -4,7 +4,7 @@
 //! one above the last, acknowledged by all replicas before the command says that it is done.
 
 mod import;
-mod topic;
+pub(super) mod topic;
 
 use super::output;
 use crate::config::{Config, System};

@@ -112,32 +112,41 @@ impl Topics {
         Ok(Writer { appender, topic: self.consent.clone() })
     }
 
-    /// Follows until everything that was there was applied, and shows how far it is.
     fn follow(&self, topics: Vec<Topic>) -> anyhow::Result<()> {
-        let watch = Watch::new(NO_BOUND);
-        let follow = Follow::start(&self.settings, &self.properties, "ledger", topics, watch.clone());
-        let _follow = follow.map_err(|why| anyhow!(why))?;
-        let (bar, mut moved) = (bar("reading", 0), (Instant::now(), 0));
-        loop {
-            match watch.standing(Instant::now()) {
-                Standing::Fresh | Standing::Stale(_) => break,
-                Standing::Failed(why) => bail!(why),
-                Standing::Loading => {}
-            }
-            let (done, total) = watch.progress();
-            bar.set_length(total);
-            bar.set_position(done);
-            if done != moved.1 {
-                moved = (Instant::now(), done);
-            }
-            if moved.0.elapsed() > PATIENCE {
-                bail!("nothing comes from the ledger's topic: {}", watch.reason(Instant::now()).unwrap_or_default());
-            }
-            std::thread::sleep(LOOK);
-        }
-        bar.finish_and_clear();
-        Ok(())
+        follow(&self.settings, &self.properties, "ledger", topics)
     }
+}
+
+/// Follows until everything that was there was applied, and shows how far it is.
+pub(in crate::cli) fn follow(
+    settings: &Settings,
+    properties: &Properties,
+    name: &'static str,
+    topics: Vec<Topic>,
+) -> anyhow::Result<()> {
+    let watch = Watch::new(NO_BOUND);
+    let follow = Follow::start(settings, properties, name, topics, watch.clone());
+    let _follow = follow.map_err(|why| anyhow!(why))?;
+    let (bar, mut moved) = (bar("reading", 0), (Instant::now(), 0));
+    loop {
+        match watch.standing(Instant::now()) {
+            Standing::Fresh | Standing::Stale(_) => break,
+            Standing::Failed(why) => bail!(why),
+            Standing::Loading => {}
+        }
+        let (done, total) = watch.progress();
+        bar.set_length(total);
+        bar.set_position(done);
+        if done != moved.1 {
+            moved = (Instant::now(), done);
+        }
+        if moved.0.elapsed() > PATIENCE {
+            bail!("nothing comes from the topic of the {name}: {}", watch.reason(Instant::now()).unwrap_or_default());
+        }
+        std::thread::sleep(LOOK);
+    }
+    bar.finish_and_clear();
+    Ok(())
 }
 
 /// A bar on a terminal, nothing elsewhere.
