@@ -8,6 +8,7 @@ mod dsr;
 mod forget;
 mod keeper;
 mod knowledge;
+mod learn;
 mod shred;
 mod snapshots;
 mod subject_keys;

@@ -10,7 +10,7 @@ use crate::kafka::append::Appender;
 use crate::kafka::follow::{Follow, Standing, Table, Topic, Watch};
 use crate::kafka::{Row, Settings};
 use crate::ledger::record::{Identity, Suppression};
-use crate::ledger::{ConsentRecord, ErasedAs, Erasing, Ledger};
+use crate::ledger::{ConsentRecord, ErasedAs, Erasing, Ledger, learned};
 use crate::plan::{Named, Plan};
 use arc_swap::ArcSwap;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -66,7 +66,11 @@ impl Leaving {
     /// A consent record was applied.
     pub(super) fn applied(&self, key: &[u8], has_value: bool) {
         if !has_value {
-            self.wanted().people.remove(&self.ledger.subject_of(key));
+            let subject = self.ledger.subject_of(key);
+            // What was learned about them may still be there.
+            if !self.ledger.has_row(subject) {
+                self.wanted().people.remove(&subject);
+            }
             return;
         }
         let Some(erasing) = self.ledger.erasing(key) else { return };
@@ -274,7 +278,8 @@ fn decide(ledger: &Ledger, plan: &Plan, found: &Found) -> Going {
     let mut going = Going::default();
     let is_person = |kind: &str| !is_device(plan, kind);
     for ((partition, key), value) in found {
-        let text = std::str::from_utf8(key).unwrap_or_default();
+        let about = learned::about(key);
+        let text = std::str::from_utf8(about).unwrap_or_default();
         let Some((kind, _)) = text.split_once(':') else { continue };
         let record = ConsentRecord::read(value).ok().filter(|record| record.identity.is_key(key));
         let aliases: &[Identity<'_>] = record.as_ref().map_or(&[], |record| &record.aliases);
@@ -292,12 +297,13 @@ fn decide(ledger: &Ledger, plan: &Plan, found: &Found) -> Going {
             }
         };
         let digest = |identity: &[u8]| format!("digest:{}", ledger.digests().of_key(identity).to_hex());
-        let covered = aliases.iter().filter(|alias| covers_people || !is_person(&alias.kind)).map(|alias| digest(&alias.key()));
+        let named = |alias: &Identity<'_>| format!("digest:{}", ledger.digests().of_alias(&alias.kind, &alias.value).to_hex());
+        let covered = aliases.iter().filter(|alias| covers_people || !is_person(&alias.kind)).map(named);
         going.erasures.extend(covered);
         if covers_people {
             // Also those of a record that cannot be read: they are known from the one before.
-            going.erasures.extend(ledger.alias_keys(key));
-            going.erasures.insert(digest(key));
+            going.erasures.extend(ledger.alias_keys(about));
+            going.erasures.insert(digest(about));
         }
         going.rows.insert((*partition, key.clone()));
     }
@@ -440,5 +446,80 @@ sinks: {s: {topic: s, purposes: [operations], unlisted: keep}}
         assert_eq!(leaving.wanted().people.len(), 0, "it is deleted already, as a start finds it");
         leaving.erased(ledger.erasure(HASH.as_bytes()).0);
         assert_eq!((leaving.asked(), leaving.wanted().by_hash), (2, true));
+    }
+}
+
+#[cfg(test)]
+mod tests_of_what_was_learned {
+    use super::*;
+    use crate::keys::KeySet;
+    use crate::ledger::{Change, Feed};
+    use crate::policy;
+
+    const POLICY: &str = "privet: 1
+controller: {name: Test, country: DE}
+purposes:
+  ops: {legal_basis: contract, because: it is}
+regimes: [{in: [\"*\"], silence: deny}]
+streams:
+  web:
+    topics: [events]
+    format: json
+    subject: [{kind: user_id, path: $.user}, {kind: device, path: $.device, names: device}]
+    jurisdiction: {otherwise: EEA}
+sinks:
+  out: {topic: out, purposes: [ops], unlisted: keep, fields: {user.unique_id: drop}}
+";
+
+    fn apply(ledger: &Ledger, feed: Feed, key: &str, value: Option<&str>) {
+        let (key, value) = (Some(key.as_bytes()), value.map(str::as_bytes));
+        ledger.apply(&Change { feed, partition: 0, offset: 0, key, value, timestamp: None });
+    }
+
+    /// Applies a row, and puts it where it is found again.
+    fn row(ledger: &Ledger, found: &mut Found, key: &str, more: &str) {
+        let (kind, value) = key.split_once(':').unwrap();
+        let text =
+            format!(r#"{{"identity":{{"kind":"{kind}","value":"{value}"}}{more},"purposes":{{"ads":{{"state":"denied"}}}}}}"#);
+        apply(ledger, Feed::Consent, key, Some(&text));
+        if ledger.erasing(key.as_bytes()).is_some() {
+            found.insert((0, key.as_bytes().to_vec()), text.into_bytes());
+        }
+    }
+
+    #[test]
+    fn what_was_learned_about_somebody_erased_goes_too_and_names_that_are_digests_are_understood() {
+        let keys = KeySet::demonstration();
+        let plan = policy::compile(POLICY, "policy.yaml", &keys).plan.unwrap();
+        let ledger = Arc::new(Ledger::new(&keys));
+        let digest = |kind: &str, value: &str| format!("digest:{}", ledger.digests().of(kind, value).to_hex());
+        apply(&ledger, Feed::Erasures, "user_id:ann", Some("{}"));
+        let mut found = Found::new();
+        let email = &digest("email", "a@b.c")["digest:".len()..];
+        let alias = format!(r#","aliases":[{{"kind":"digest","value":"{email}"}}]"#);
+        row(&ledger, &mut found, "user_id:ann", &alias);
+        row(&ledger, &mut found, "learned:user_id:ann", "");
+        row(&ledger, &mut found, "learned:user_id:bob", "");
+        row(&ledger, &mut found, "user_id:learned", "");
+        let Going { erasures, rows, left } = decide(&ledger, &plan, &found);
+        let gone: Vec<&[u8]> = rows.iter().map(|(_, key)| &key[..]).collect();
+        assert_eq!(gone, [&b"learned:user_id:ann"[..], b"user_id:ann"]);
+        // Ann is erased already, by name; her other name is known by its digest alone, and is not hashed once more.
+        assert_eq!(erasures.into_iter().collect::<Vec<_>>(), [digest("email", "a@b.c")]);
+        assert!(left.is_empty());
+
+        // One row's tombstone does not let the other be forgotten about.
+        let leaving = Leaving::new(ledger.clone());
+        let who = ledger.subject_of(b"user_id:ann");
+        leaving.erased(ErasedAs::Identity(who));
+        apply(&ledger, Feed::Consent, "user_id:ann", None);
+        leaving.applied(b"user_id:ann", false);
+        assert!(leaving.wanted().people.contains(&who));
+        apply(&ledger, Feed::Consent, "learned:user_id:ann", None);
+        leaving.applied(b"learned:user_id:ann", false);
+        assert!(leaving.wanted().people.is_empty());
+        apply(&ledger, Feed::Consent, "learned:user_id:ann", Some(r#"{"identity":{"kind":"learned","value":"user_id:ann"}}"#));
+        leaving.applied(b"learned:user_id:ann", true);
+        assert!(leaving.wanted().people.contains(&who), "one that is written late goes as well");
     }
 }

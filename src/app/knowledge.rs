@@ -2,6 +2,7 @@
 
 use super::dsr::Parts;
 use super::forget::{self, Forgetter, Leaving};
+use super::learn::Learning;
 use super::shred::{Erased, Shredder};
 use super::snapshots::{self, Due, Snapshots};
 use super::subject_keys::SubjectKeys;
@@ -42,6 +43,8 @@ pub(super) struct Knowledge {
     leaving: Option<Arc<Leaving>>,
     /// Held for its thread; it ends first, and with it the writer's queue.
     _follow: Follow,
+    /// Hears what workers learn from events, where there is a topic of consent.
+    learning: Option<(pipeline::Learner, Learning)>,
     /// It ends behind the follower, which takes the last snapshot.
     _snapshots: Option<Snapshots>,
     _writer: Writer,
@@ -101,6 +104,11 @@ impl Knowledge {
             let fed = Fed { feed: *feed, topic, topic_id, ledger, watch, meters, denials, erased, leaving, due, rows: 0 };
             Topic { name: (*name).to_owned(), from, table: Box::new(fed) }
         });
+        let learning = config
+            .ledger
+            .as_ref()
+            .map(|section| Learning::start(settings, &properties, &section.topic, ledger.clone(), meters.clone()));
+        let learning = learning.transpose()?;
         let writer = Writer::start(settings, &properties, queue, ledger.clone(), watch.clone())?;
         let followed = followed.collect();
         let follow = Follow::start(settings, &properties, "ledger", followed, watch.clone());
@@ -122,6 +130,7 @@ impl Knowledge {
             erased,
             leaving,
             _follow: follow,
+            learning,
             _snapshots: snapshots,
             _writer: writer,
             _forgetter: forgetter,
@@ -165,7 +174,8 @@ impl Knowledge {
     /// What one worker's judge needs of it.
     pub(super) fn of_worker(&self, worker: usize) -> pipeline::Knowledge {
         let (ledger, watch, meters) = (self.ledger.clone(), self.watch.clone(), self.meters.clone());
-        pipeline::Knowledge { ledger, watch, meters, worker }
+        let learner = self.learning.as_ref().map(|(learner, _)| learner.clone());
+        pipeline::Knowledge { ledger, watch, meters, worker, learner }
     }
 }
 
@@ -262,6 +272,11 @@ impl Table for Fed {
                 // The writer lives as long as this table does.
                 let _ = self.denials.send(Denial { topic: self.topic.clone(), partition, key, value: denial });
             }
+            Applied::Merged { record } => {
+                self.denied(key.unwrap_or_default());
+                let key = key.unwrap_or_default().to_vec();
+                let _ = self.denials.send(Denial { topic: self.topic.clone(), partition, key, value: record });
+            }
             Applied::Split { denies: true } => {
                 self.wrong(LedgerFault::Split, row, "its key has a record in another partition too, and neither is the last");
                 self.denied(key.unwrap_or_default());
@@ -269,7 +284,9 @@ impl Table for Fed {
             Applied::Split { denies: false } => {
                 self.meters.fault(LedgerFault::Split);
                 tracing::error!(topic = row.topic, partition, offset, "a key of the ledger has records in several partitions");
-                self.denied(key.unwrap_or_default());
+                if value.is_some() {
+                    self.denied(key.unwrap_or_default());
+                }
             }
             Applied::Stop { why } => return Err(why.to_owned()),
         }

@@ -112,7 +112,7 @@ fn load_lines(ledger: &Ledger, feed: Feed, file: &Path) -> anyhow::Result<()> {
         let warn = |what: &str| output::complain(format_args!("warning: {}:{number}: {what}", file.display()));
         match applied {
             // A file has no partitions.
-            Applied::Stored | Applied::Restricted | Applied::Removed | Applied::Split { .. } => {}
+            Applied::Stored | Applied::Restricted | Applied::Removed | Applied::Merged { .. } | Applied::Split { .. } => {}
             Applied::Undecodable { why } => warn(&format!("{why}; everything is denied to whom it names")),
             Applied::Regression { .. } => warn("its version is lower than one before; everything is denied to whom it names"),
             Applied::Stop { why } => anyhow::bail!("{}:{number}: {why}", file.display()),

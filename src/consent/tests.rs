@@ -75,6 +75,7 @@ impl Case {
             place: WherePaths { country: None, region: None, otherwise: Jurisdiction::Unrecognised },
             signals: Vec::new(),
             conflicts: Conflicts::DenialWins,
+            learn: None,
             when: None,
             routes: Vec::new(),
         };

@@ -214,7 +214,7 @@ impl Ledger {
         Ok(Applied::Removed)
     }
 
-    fn count_regressed(&self, old: Option<&Shape>, new: Option<&Shape>) {
+    pub(super) fn count_regressed(&self, old: Option<&Shape>, new: Option<&Shape>) {
         let is_regressed = |shape: Option<&Shape>| shape.is_some_and(|shape| shape.regressed);
         match (is_regressed(old), is_regressed(new)) {
             (false, true) => drop(self.regressed.fetch_add(1, Ordering::Relaxed)),

@@ -103,7 +103,7 @@ impl Digests {
     }
 
     /// The digest of an alias of a consent record, which may be written as a digest itself.
-    pub(super) fn of_alias(&self, kind: &str, value: &str) -> Digest {
+    pub fn of_alias(&self, kind: &str, value: &str) -> Digest {
         let digest = if kind == DIGEST_KIND { Digest::from_hex(value.as_bytes()) } else { None };
         digest.unwrap_or_else(|| self.of(kind, value))
     }

@@ -4,6 +4,7 @@ use super::aliases::Claims;
 use super::digest::{Digest, Hash, HashBuffers};
 use super::row::{self, Said};
 use super::shapes::{Choice, PurposeName, Reach, Shape};
+use super::store::Store;
 use super::{Ledger, record};
 use crate::event::{Jurisdiction, Timestamp};
 use std::collections::HashMap;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 pub struct Rows {
     words: Vec<u32>,
     found: Vec<Found>,
+    /// What was learned, and beside which of the rows.
+    learned: Vec<(Found, Option<usize>)>,
     digests: Vec<Digest>,
     /// By number, as far as they were met: numbers are never given again.
     shapes: HashMap<u32, Arc<Shape>>,
@@ -58,6 +61,32 @@ impl Rows {
         shape.into_iter().flat_map(move |shape| row::said(shape, &self.words[start..end]))
     }
 
+    /// Tells what was learned about the identity and about whoever has one of the rows, as far as no row says otherwise: a
+    /// denial that a later grant of its row does not lift; a grant where its row denies nothing and has no younger one, with
+    /// the number of that row, or 0 where there is none at all.
+    pub fn learned(&self, each: &mut dyn FnMut(Said, Option<usize>)) {
+        for (Found { shape, start, end }, row) in &self.learned {
+            let said = self.shape(*shape).into_iter().flat_map(|shape| row::said(shape, &self.words[*start..*end]));
+            for said in said {
+                let beside = || row.iter().flat_map(|row| self.said(*row));
+                let granted = || beside().find(|own| own.purpose == said.purpose && own.choice == Choice::Granted);
+                let confirmed = granted().and_then(|own| own.confirmed);
+                match said.choice {
+                    Choice::Denied | Choice::Withdrawn if super::learned::supersedes(confirmed, said.start) => {}
+                    Choice::Denied | Choice::Withdrawn | Choice::Broken => each(said, None),
+                    Choice::Granted => {
+                        let about = |own: &Said| own.purpose == said.purpose || own.purpose == PurposeName::EVERY;
+                        let denied = beside().any(|own| about(&own) && own.choice != Choice::Granted);
+                        let alone = row.is_some() || self.found.is_empty();
+                        if alone && !denied && confirmed.is_none_or(|own| said.confirmed > Some(own)) {
+                            each(said, Some(row.unwrap_or(0)));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     /// The place that one row names.
     pub fn place(&self, row: usize) -> Option<Jurisdiction> {
         self.shape(self.found[row].shape).and_then(|shape| shape.place)
@@ -73,6 +102,7 @@ impl Rows {
         }
         self.words.clear();
         self.found.clear();
+        self.learned.clear();
         self.digests.clear();
         self.is_crowd = false;
     }
@@ -94,19 +124,35 @@ impl Ledger {
     }
 
     fn copy(&self, row: Digest, rows: &mut Rows) {
-        let Rows { words, found, shapes, .. } = rows;
-        let shape = self.rows.get(row, |shape, row| {
+        let before = rows.found.len();
+        if let Some(found) = self.copy_from(&self.rows, row, rows) {
+            rows.found.push(found);
+        }
+        if self.learned.len() > 0
+            && let Some(found) = self.copy_from(&self.learned, row, rows)
+        {
+            let beside = (rows.found.len() > before).then_some(before);
+            rows.learned.push((found, beside));
+        }
+    }
+
+    fn copy_from(&self, store: &Store, row: Digest, rows: &mut Rows) -> Option<Found> {
+        let Rows { words, shapes, .. } = rows;
+        let found = store.get(row, |shape, row| {
             let start = words.len();
             words.extend_from_slice(row);
-            found.push(Found { shape, start, end: words.len() });
-            shape
-        });
-        let Some(number) = shape.filter(|number| !shapes.contains_key(number)) else { return };
+            Found { shape, start, end: words.len() }
+        })?;
+        let number = found.shape;
+        if shapes.contains_key(&number) {
+            return Some(found);
+        }
         match self.shapes.get(number) {
             Some(shape) => drop(shapes.insert(number, shape)),
             // Its row is there and cannot be read: that is no silence.
             None => rows.is_crowd = true,
         }
+        Some(found)
     }
 
     /// Tells `each` purpose for which an identity, under any of its digests, is suppressed, and puts the digests looked

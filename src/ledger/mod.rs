@@ -7,6 +7,7 @@ mod aliases;
 mod apply;
 mod digest;
 mod forget;
+pub mod learned;
 mod lines;
 mod lookup;
 mod recent;
@@ -93,6 +94,12 @@ pub enum Applied {
         /// The value to append.
         denial: Vec<u8>,
     },
+    /// A record of what was learned lacks what an earlier one said, which holds on: to be appended under the same key, as a
+    /// denial after a regression is. Two that learn at once do not see each other; it is no fault.
+    Merged {
+        /// The value to append.
+        record: Vec<u8>,
+    },
     /// The ledger cannot keep what the record says and does not know any more what holds. The process must stop.
     Stop {
         /// Why.
@@ -144,6 +151,8 @@ pub struct Ledger {
     snapshot_key: MacKey,
     shapes: Shapes,
     rows: Store,
+    /// What was learned from events, by the identity that it is about.
+    learned: Store,
     aliases: Aliases,
     suppressions: Suppressions,
     recent: Recent,
@@ -196,6 +205,7 @@ impl Ledger {
             snapshot_key: keys.digest_key("ledger snapshot"),
             shapes: Shapes::default(),
             rows: Store::new(),
+            learned: Store::new(),
             aliases: Aliases::new(),
             suppressions: Suppressions::new(),
             recent: Recent::new(),
@@ -229,7 +239,10 @@ impl Ledger {
             (Feed::Consent | Feed::Erasures, None | Some(b"")) => {
                 return Applied::Stop { why: "a record without a key: the topic is not compacted" };
             }
-            (Feed::Consent, Some(key)) => self.apply_consent(partition, key, value, &mut scratch),
+            (Feed::Consent, Some(key)) => match key.strip_prefix(learned::PREFIX.as_bytes()) {
+                Some(about) => self.apply_learned(key, about, value, &mut scratch),
+                None => self.apply_consent(partition, key, value, &mut scratch),
+            },
             (Feed::Erasures, Some(key)) => self.apply_suppression(key, value),
         };
         match applied {
@@ -284,10 +297,13 @@ impl Ledger {
         })
     }
 
-    /// Whether the row under that key still stands on a regression, so that a denial has to be appended: false once the
-    /// denial, or any later record, was applied.
+    /// Whether the row under that key still stands on a regression, or on more than its last record says, so that a record has to
+    /// be appended: false once that, or any later record, was applied.
     pub fn needs_denial(&self, key: &[u8]) -> bool {
-        let shape = self.rows.get(self.digests.of_key(key), |shape, _| shape);
+        let shape = match key.strip_prefix(learned::PREFIX.as_bytes()) {
+            Some(about) => self.learned.get(self.digests.of_key(about), |shape, _| shape),
+            None => self.rows.get(self.digests.of_key(key), |shape, _| shape),
+        };
         shape.and_then(|shape| self.shapes.get(shape)).is_some_and(|shape| shape.regressed)
     }
 
@@ -318,7 +334,7 @@ impl Ledger {
 
     /// About the memory that it takes: rows, aliases, suppressions, and what rows have in common.
     pub fn bytes(&self) -> usize {
-        self.rows.bytes() + self.aliases.bytes() + self.suppressions.bytes() + self.shapes.bytes()
+        self.rows.bytes() + self.learned.bytes() + self.aliases.bytes() + self.suppressions.bytes() + self.shapes.bytes()
     }
 
     /// How much it holds.

@@ -184,6 +184,11 @@ impl Shapes {
         Ok(PurposeName(self.added(ENTRY + name.len(), added)? as u16))
     }
 
+    /// The number of a purpose's name that was met before.
+    pub(super) fn known_purpose(&self, name: &str) -> Option<PurposeName> {
+        self.read().purposes.numbers.get(name).map(|number| PurposeName(*number as u16))
+    }
+
     /// The name of a purpose.
     pub(super) fn purpose_name(&self, index: usize) -> Option<Arc<str>> {
         self.read().purposes.values.get(index).cloned()

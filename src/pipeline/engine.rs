@@ -2,6 +2,7 @@
 
 use super::Verdict;
 use super::join::Join;
+use super::learn::Lessons;
 use super::sift::Sifter;
 use crate::consent::{self, Facts};
 use crate::decide::{self, Decision, Truth};
@@ -44,6 +45,7 @@ pub struct Engine {
     join: Join,
     looked_up: Vec<Digest>,
     has_keys: bool,
+    lessons: Lessons,
 }
 
 impl Engine {
@@ -72,6 +74,7 @@ impl Engine {
             join: Join::default(),
             looked_up: Vec::new(),
             has_keys: true,
+            lessons: Lessons::default(),
         }
     }
 
@@ -90,6 +93,11 @@ impl Engine {
     /// Whom the last record asked the ledger about: a change that concerns none of them changes no verdict on it.
     pub fn looked_up(&self) -> &[Digest] {
         &self.looked_up
+    }
+
+    /// What the ledger is to learn from the last record.
+    pub fn lessons(&self) -> &Lessons {
+        &self.lessons
     }
 
     /// Judges one record for every sink, in the order of the policy's sinks, one call each (also for sinks that do
@@ -155,6 +163,7 @@ impl Engine {
         let stream = plan.stream(stream);
         self.refusal = None;
         self.looked_up.clear();
+        self.lessons.clear();
         self.encoder.begin_record();
         let Some(value) = record.value else {
             return self.tombstone(plan, stream, record, now, each);
@@ -168,10 +177,12 @@ impl Engine {
         }
         consent::gather(plan, stream, record, value, &self.places.captures, now, &mut self.consent, &mut self.facts);
         let is_known = self.has_keys || self.ledger.is_none();
+        let own = self.facts.statements.len();
         if is_known {
             self.join.ask(plan, stream, self.ledger.as_deref(), &self.consent, &mut self.facts, &mut self.looked_up);
         }
         if self.has_keys {
+            self.learn(plan, stream, value, own, now);
             self.name_subject(plan, stream, record);
         }
         self.consent.forget();
@@ -192,6 +203,14 @@ impl Engine {
             each(sink, self.released(plan, route, record, value, &context, decision));
         }
         self.encoder.scratch().sealing.end_record();
+    }
+
+    /// Notes what the event's own signals say: the first `own` statements.
+    fn learn(&mut self, plan: &Plan, stream: &Stream, value: &[u8], own: usize, now: Timestamp) {
+        let (Some(learn), Some(ledger)) = (&stream.learn, &self.ledger) else { return };
+        if is_routed(learn.when.as_ref(), value, &self.places, &mut self.text) {
+            self.lessons.take((plan, stream, learn), ledger, &self.consent, (&self.facts, own), now);
+        }
     }
 
     /// Says for whom values of the record are encrypted.

@@ -142,18 +142,48 @@ impl Join {
                 let cover = if is_grant { cover(said.reach, plan, ledger, &mut facts.vendors) } else { Cover::default() };
                 let row = is_grant.then_some(row as u16);
                 let statement = place_for(&said, signal, row, cover, begin, &mut facts.statements);
-                let set = match said.choice {
-                    Choice::Granted => &mut statement.granted,
-                    Choice::Denied => &mut statement.denied,
-                    Choice::Withdrawn => &mut statement.withdrawn,
-                    Choice::Broken => &mut statement.invalid,
-                };
-                set.0 |= purposes.0;
+                set_of(said.choice, statement).0 |= purposes.0;
             }
         }
+        let alone = Join::state_learned(rows, names, (plan, ledger), signal, grants, facts);
         if grants {
-            facts.granting_rows = rows.len() as u16;
+            facts.granting_rows = (rows.len() as u16).max(u16::from(alone));
         }
+    }
+
+    /// The same of what was learned from events. Whether it grants somebody something who has no row.
+    fn state_learned(
+        rows: &Rows,
+        names: &mut Names,
+        (plan, ledger): (&Plan, &Ledger),
+        signal: usize,
+        grants: bool,
+        facts: &mut Facts,
+    ) -> bool {
+        let (begin, mut alone) = (facts.statements.len(), false);
+        rows.learned(&mut |said, row| {
+            let purposes = names.purposes_of(said.purpose, plan, ledger);
+            let is_grant = said.choice == Choice::Granted;
+            if purposes.is_empty() || is_grant && (!grants || said.start.is_none()) {
+                return;
+            }
+            alone |= is_grant && rows.is_empty();
+            let cover = if is_grant { cover(said.reach, plan, ledger, &mut facts.vendors) } else { Cover::default() };
+            let row = row.map(|row| row as u16);
+            let statement = place_for(&said, signal, row, cover, begin, &mut facts.statements);
+            set_of(said.choice, statement).0 |= purposes.0;
+        });
+        alone
+    }
+}
+
+/// The purposes of a statement about which that was said.
+fn set_of(choice: Choice, statement: &mut Statement) -> &mut PurposeSet {
+    match choice {
+        Choice::Granted => &mut statement.granted,
+        Choice::Denied => &mut statement.denied,
+        Choice::Withdrawn => &mut statement.withdrawn,
+        Choice::Broken => &mut statement.invalid,
     }
 }
 

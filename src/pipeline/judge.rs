@@ -2,6 +2,7 @@
 //! and what is counted.
 
 use super::Engine;
+use super::learn::{Learner, Teaching};
 use crate::decode::Limits;
 use crate::event::{Header, Position, Record, SinkId, StreamId, Timestamp};
 use crate::evidence::{Incident, QuarantineBatch, Recipient};
@@ -70,6 +71,8 @@ pub struct Knowledge {
     pub meters: Arc<ConsentMeters>,
     /// The worker's number.
     pub worker: usize,
+    /// Hears what is to be learned from events.
+    pub learner: Option<Learner>,
 }
 
 /// What is known of consent, and what the open batch has asked of it.
@@ -83,6 +86,7 @@ struct Asked {
     is_closing: bool,
     /// What the meters were told last.
     told: u64,
+    teaching: Option<Teaching>,
 }
 
 impl Asked {
@@ -92,7 +96,7 @@ impl Asked {
     }
 
     fn sound(&mut self, now: Instant) -> Result<(), Fault> {
-        let Knowledge { ledger, watch, meters, worker } = &self.known;
+        let Knowledge { ledger, watch, meters, worker, learner: _ } = &self.known;
         if !self.is_closing {
             let landed = ledger.restrictions();
             if landed != self.told {
@@ -223,7 +227,8 @@ impl PlanJudge {
     /// The same judge, which also judges by what is known of consent, and not at all while that is not fresh.
     pub fn with_knowledge(mut self, known: Knowledge) -> PlanJudge {
         self.engine.set_ledger(Some(known.ledger.clone()));
-        self.asked = Some(Asked { known, since: 0, subjects: Vec::new(), is_closing: false, told: 0 });
+        let teaching = known.learner.clone().map(Teaching::new);
+        self.asked = Some(Asked { known, since: 0, subjects: Vec::new(), is_closing: false, told: 0, teaching });
         self
     }
 
@@ -390,6 +395,10 @@ impl Judge for PlanJudge {
             asked.subjects.extend_from_slice(self.engine.looked_up());
         }
         written?;
+        let teaching = self.asked.as_mut().and_then(|asked| asked.teaching.as_mut());
+        if let Some(teaching) = teaching.filter(|_| !self.engine.lessons().is_empty()) {
+            teaching.tell(self.engine.lessons())?;
+        }
         self.write_keys(fetched.partition, write)?;
         if !self.refused.is_empty() && !reads_headers {
             // Nobody looked at them, and what is set aside is the whole record.
@@ -401,6 +410,9 @@ impl Judge for PlanJudge {
     }
 
     fn close(&mut self, write: &mut Write<'_>) -> Result<(), Fault> {
+        if let Some(teaching) = self.asked.as_ref().and_then(|asked| asked.teaching.as_ref()) {
+            teaching.settle()?;
+        }
         self.seal(write)?;
         self.under.close(&mut self.engine);
         self.engine.sealing().close_batch();

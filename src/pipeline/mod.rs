@@ -5,6 +5,7 @@ mod batch;
 mod engine;
 mod join;
 mod judge;
+mod learn;
 mod sift;
 mod worker;
 
@@ -16,6 +17,7 @@ pub use crate::ledger::{Applied, Feed, Ledger};
 pub use batch::Cut;
 pub use engine::{Engine, Judgement};
 pub use judge::{Aside, Judge, Knowledge, PlanJudge, Write};
+pub use learn::{Learner, Lessons, Told};
 pub use worker::{Observer, Worker};
 
 use crate::event::{Header, Record};

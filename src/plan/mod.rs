@@ -21,7 +21,7 @@ pub use rules::{
 pub use share::{Share, share_rules};
 pub use sink::{Denied, KeyRule, PurposeNeed, Sink, SinkLines, TcfNeed, Tombstones};
 pub use stream::{
-    Categories, Conflicts, Duplicates, Format, IdentityKind, Named, Route, Signal, SignalKind, Silence, Source, Stream,
+    Categories, Conflicts, Duplicates, Format, IdentityKind, Learn, Named, Route, Signal, SignalKind, Silence, Source, Stream,
     SubjectRule, TimeFormat, TimeRule, TopicMatch, WherePaths,
 };
 

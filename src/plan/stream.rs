@@ -29,6 +29,8 @@ pub struct Stream {
     pub signals: Vec<Signal>,
     /// How statements that disagree are settled.
     pub conflicts: Conflicts,
+    /// What the ledger learns from its events, if anything.
+    pub learn: Option<Learn>,
     /// Leaves out events that no sink should see.
     pub when: Option<Condition>,
     /// One a sink that takes this stream, in the order of the policy's sinks.
@@ -45,6 +47,14 @@ impl Stream {
     pub fn ledger(&self) -> Option<usize> {
         self.signals.iter().position(|signal| matches!(signal.kind, SignalKind::Ledger))
     }
+}
+
+/// What the ledger learns from events of a stream.
+pub struct Learn {
+    /// Grants too; else denials and withdrawals alone.
+    pub grants: bool,
+    /// From which events; from all without it.
+    pub when: Option<Condition>,
 }
 
 /// What one sink takes of one stream.

@@ -310,6 +310,10 @@ pub struct Signal {
     pub provider: Option<Text>,
     /// `resolution` of `rudderstack`
     pub resolution: Option<Text>,
+    /// `learn` of `ledger`
+    pub learn: Option<Text>,
+    /// `learn_when` of `ledger`
+    pub learn_when: Option<Spanned<When>>,
 }
 
 /// A purpose's words in a signal.

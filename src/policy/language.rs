@@ -398,7 +398,18 @@ static SIGNAL: Tagged = Tagged {
 };
 
 /// The purposes of the ledger are those of the policy, by name.
-static LEDGER: Object = Object { name: "signal `ledger`", keys: &[], groups: &[] };
+static LEDGER: Object = Object {
+    name: "signal `ledger`",
+    keys: &[
+        may(
+            "learn",
+            &Shape::Word(&[word("denials", "what is denied and withdrawn"), word("all", "grants too, where nothing was denied")]),
+            "What events of this stream say through its other signals goes into the ledger: `denials` (default where `learn_when` is said) or `all`.",
+        ),
+        may("learn_when", &Shape::Chosen(&WHEN), "Which events it learns from; default: every event that says something."),
+    ],
+    groups: &[],
+};
 
 static CATEGORIES: &Shape =
     &Shape::Named { key: Form::Name, of: &Shape::Either(&[Shape::Text(Form::Free), Shape::Map(&CATEGORY_SET)]), least: 1 };

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::names::{ENFORCEMENT, LEDGER_FAULTS, LEDGER_MEMORY, LEDGER_SNAPSHOTS, LEDGER_SUBJECTS, SUPPRESSED};
+use super::names::{ENFORCEMENT, LEDGER_FAULTS, LEDGER_LEARNED, LEDGER_MEMORY, LEDGER_SNAPSHOTS, LEDGER_SUBJECTS, SUPPRESSED};
 
 /// Withdrawals that may wait to be measured. Beyond it the oldest are left out: more than a minute of a flood is under way,
 /// and each of them is enforced all the same.
@@ -76,6 +76,8 @@ pub struct ConsentMeters {
     memory: Gauge,
     faults: [Counter; 3],
     snapshots: [Counter; 4],
+    /// Denials, and grants.
+    learned: [Counter; 2],
     enforcement: Histogram,
     enforced: Box<[AtomicU64]>,
     /// How many wait: read without the lock by workers, for which there is mostly nothing to do.
@@ -91,6 +93,7 @@ impl ConsentMeters {
             suppressed: series.gauge(&SUPPRESSED, []),
             memory: series.gauge(&LEDGER_MEMORY, []),
             faults: LedgerFault::ALL.map(|fault| series.counter(&LEDGER_FAULTS, [fault.as_str()])),
+            learned: ["denial", "grant"].map(|what| series.counter(&LEDGER_LEARNED, [what])),
             snapshots: SnapshotResult::ALL.map(|result| series.counter(&LEDGER_SNAPSHOTS, [result.as_str()])),
             enforcement: series.histogram(&ENFORCEMENT, []),
             enforced: (0..workers).map(|_| AtomicU64::new(0)).collect(),
@@ -109,6 +112,11 @@ impl ConsentMeters {
     /// A record that denies because something is wrong with it.
     pub fn fault(&self, fault: LedgerFault) {
         self.faults[fault as usize].increment(1);
+    }
+
+    /// Something that an event said went into the ledger.
+    pub fn learned(&self, is_grant: bool) {
+        self.learned[usize::from(is_grant)].increment(1);
     }
 
     /// What became of a snapshot.

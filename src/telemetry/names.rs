@@ -194,6 +194,11 @@ pub(super) static LEDGER_FRESHNESS: GaugeOf<0> = GaugeOf {
     help: "Age of the last proof that the ledger holds everything; before the first, the time since the start.",
     labels: [],
 };
+pub(super) static LEDGER_LEARNED: CounterOf<1> = CounterOf {
+    name: "privet_ledger_learned_total",
+    help: "What events said about a purpose that went into the ledger.",
+    labels: ["said"],
+};
 pub(super) static LEDGER_SNAPSHOTS: CounterOf<1> = CounterOf {
     name: "privet_ledger_snapshots_total",
     help: "Snapshots of the ledger by what became of them.",
@@ -236,7 +241,7 @@ pub(super) static BUILD_INFO: GaugeOf<1> =
     GaugeOf { name: "privet_build_info", help: "1 for the build that runs.", labels: ["version"] };
 
 /// Every metric, in the order in which they are shown.
-pub static TABLE: [Metric; 34] = [
+pub static TABLE: [Metric; 35] = [
     RECORDS.row(),
     RECORD_BYTES.row(),
     DECISIONS.row(),
@@ -263,6 +268,7 @@ pub static TABLE: [Metric; 34] = [
     LEDGER_FRESHNESS.row(),
     LEDGER_FAULTS.row(),
     LEDGER_SNAPSHOTS.row(),
+    LEDGER_LEARNED.row(),
     ENFORCEMENT.row(),
     SUPPRESSED.row(),
     DSR_SECONDS.row(),
@@ -311,6 +317,8 @@ mod tests {
         // An addition: a table that fills up is seen before it is full.
         ("privet_subject_keys", &[], true),
         ("privet_subject_keys_limit", &[], true),
+        // What is written in people's names is counted.
+        ("privet_ledger_learned_total", &["said"], true),
         // A snapshot that is never written, or never of use, shows.
         ("privet_ledger_snapshots_total", &["result"], true),
         // An addition: a provider that does not answer is seen before `max_age` is over.

@@ -205,6 +205,7 @@ impl Setup {
                 signal(slot("$.gpc"), SignalKind::Gpc),
             ],
             conflicts: self.conflicts,
+            learn: None,
             when: self.when,
             routes: vec![route],
             index,

@@ -10,6 +10,7 @@ mod proxy;
 mod crash;
 mod dsr;
 mod exact;
+mod learn;
 mod ledger;
 mod reload;
 mod shred;

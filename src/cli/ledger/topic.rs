@@ -191,7 +191,7 @@ impl Table for Applying {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.rows += 1;
         match applied {
-            Applied::Stored | Applied::Restricted | Applied::Removed => {}
+            Applied::Stored | Applied::Restricted | Applied::Removed | Applied::Merged { .. } => {}
             Applied::Split { .. } => counts.split += 1,
             Applied::Undecodable { .. } => counts.undecodable += 1,
             Applied::Regression { .. } => {

@@ -92,7 +92,8 @@ impl From<Full> for Discarded {
 mod tag {
     pub(super) const ROW: u8 = 1;
     pub(super) const SPLIT: u8 = 2;
-    pub(super) const END: u8 = 3;
+    pub(super) const LEARNED: u8 = 3;
+    pub(super) const END: u8 = 4;
 }
 
 /// A snapshot that is being taken, as the one who applies records knows it.
@@ -175,6 +176,13 @@ impl Ledger {
             words.iter().for_each(|word| put_u32(*word, out));
             aliases.iter().for_each(|alias| put_u128(alias.0, out));
         });
+        self.learned.each_of_part(part, |digest, shape, words| {
+            out.push(tag::LEARNED);
+            put_u128(digest.0, out);
+            put_u32(shape, out);
+            out.extend([words.len() as u8, 0]);
+            words.iter().for_each(|word| put_u32(*word, out));
+        });
         for (digest, places) in self.splits().iter().filter(|(digest, _)| part_of(**digest) == part) {
             out.push(tag::SPLIT);
             put_u128(digest.0, out);
@@ -202,7 +210,8 @@ impl Ledger {
         let mut scratch = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             match taker.u8()? {
-                tag::ROW => self.restore_row(&mut taker, &shapes, &mut scratch)?,
+                tag::ROW => self.restore_row(false, &mut taker, &shapes, &mut scratch)?,
+                tag::LEARNED => self.restore_row(true, &mut taker, &shapes, &mut scratch)?,
                 tag::SPLIT => {
                     let digest = taker.digest()?;
                     let places = taker.list(|taker| taker.u32().map(u32::cast_signed))?;
@@ -220,6 +229,7 @@ impl Ledger {
 
     fn restore_row<R: Read>(
         &self,
+        is_learned: bool,
         taker: &mut Taker<R>,
         shapes: &[super::shapes::Shape],
         scratch: &mut Scratch,
@@ -227,7 +237,9 @@ impl Ledger {
         let (digest, number) = (taker.digest()?, taker.u32()?);
         let (words, aliases) = (taker.u8()?, taker.u8()?);
         let shape = shapes.get(number as usize).ok_or(Discarded::Form)?;
-        if self.row(digest, scratch).is_some() || usize::from(words) != super::row::length(shape) {
+        let is_there =
+            if is_learned { self.learned.get(digest, |_, _| ()).is_some() } else { self.row(digest, scratch).is_some() };
+        if is_there || usize::from(words) != super::row::length(shape) {
             return Err(Discarded::Form);
         }
         scratch.packer.words.clear();
@@ -237,7 +249,11 @@ impl Ledger {
         for _ in 0..aliases {
             scratch.new_aliases.push(taker.digest()?);
         }
-        self.store(digest, None, Row { number, shape }, scratch)?;
+        if is_learned {
+            self.learned.put(digest, number, &scratch.packer.words).map_err(Full::from)?;
+        } else {
+            self.store(digest, None, Row { number, shape }, scratch)?;
+        }
         Ok(())
     }
 }

@@ -36,6 +36,10 @@ fn stage() -> Stage {
 }
 
 fn stage_of(text: &str) -> Stage {
+    stage_with(text, None)
+}
+
+fn stage_with(text: &str, learner: Option<Learner>) -> Stage {
     let keys = KeySet::demonstration();
     let compiled = policy::compile(text, "policy.yaml", &keys);
     assert!(compiled.plan.is_some(), "{}", compiled.render(false));
@@ -43,7 +47,7 @@ fn stage_of(text: &str) -> Stage {
     let telemetry = Arc::new(Telemetry::new());
     let (ledger, watch) = (Arc::new(Ledger::new(&keys)), Watch::new(Duration::from_secs(2)));
     let meters = Arc::new(telemetry.consent(1));
-    let known = Knowledge { ledger: ledger.clone(), watch: watch.clone(), meters, worker: 0 };
+    let known = Knowledge { ledger: ledger.clone(), watch: watch.clone(), meters, worker: 0, learner };
     let limits = Limits { record_bytes: 1 << 20, depth: 16, members: 100, name_bytes: 100, touched: 100 };
     let judge = PlanJudge::new(Arc::new(ArcSwap::from_pointee(plan)), limits, None, telemetry).with_knowledge(known);
     watch.proved(Instant::now());
@@ -241,4 +245,89 @@ fn without_keys_nothing_is_judged_that_the_ledger_would_be_asked_about() {
         .replace("sinks:", "keys: {k: {}}\nsinks:")
         .replace("unlisted: drop", "unlisted: drop\n    tombstones: pass\n    record_key: {pseudonym: {key: k}}");
     assert_eq!(outcomes(stage_of(&keyed).judge, None, None), (0, quarantined));
+}
+
+/// A policy under which consent events of `user` teach the ledger.
+fn learns(what: &str) -> String {
+    let signal = "{signal: segment, path: $.prefs, purposes: {advertising: Ads}}";
+    let ledger = format!("{{signal: ledger, learn: {what}, learn_when: {{path: $.event, equals: consent}}}}");
+    POLICY.replace("{signal: ledger}", &format!("{signal}, {ledger}"))
+}
+
+/// Judges an event of ann's and says what is handed on to be learned.
+fn taught(stage: &mut Stage, told: &std::sync::mpsc::Receiver<crate::pipeline::Told>, value: &str) -> Vec<(Stated, String)> {
+    let timestamp = Some("2026-11-20T00:00:00Z".parse().unwrap());
+    let (key, value) = (None, Some(value.as_bytes()));
+    let fetched = Fetched { topic: "events", partition: 0, offset: 0, timestamp, key, value, headers: &|_| true };
+    stage.judge.judge(&fetched, &mut |_| Ok(Sent::Taken)).unwrap();
+    let told: Vec<_> = told.try_iter().collect();
+    let said = told.iter().flat_map(|told| {
+        assert_eq!((told.kind.as_str(), told.value.as_str()), ("user_id", "ann"));
+        told.lessons.iter().map(|lesson| (lesson.state, lesson.at.to_string()))
+    });
+    let said = said.collect();
+    told.into_iter().for_each(crate::pipeline::Told::done);
+    said
+}
+
+use crate::ledger::record::Stated;
+
+const NO: &str = r#"{"user":"ann","event":"consent","prefs":{"Ads":false}}"#;
+const YES: &str = r#"{"user":"ann","event":"consent","prefs":{"Ads":true}}"#;
+
+#[test]
+fn what_a_consent_event_denies_is_handed_on_once_and_grants_only_where_all_is_learned() {
+    let (learner, told) = Learner::new();
+    let mut stage = stage_with(&learns("denials"), Some(learner));
+    stage.judge.renew();
+    let denied = [(Stated::Denied, "2026-11-20T00:00:00Z".to_owned())];
+    assert_eq!(taught(&mut stage, &told, NO), denied);
+    assert!(taught(&mut stage, &told, YES).is_empty(), "denials only");
+    assert!(taught(&mut stage, &told, &NO.replace("consent", "viewed")).is_empty(), "another event");
+    assert!(taught(&mut stage, &told, &NO.replace("ann", "")).is_empty(), "of nobody");
+    assert!(taught(&mut stage, &told, &NO.replace("false", "7")).is_empty(), "what cannot be read is nobody's word");
+    stage.says("ann", 1, "granted");
+    assert_eq!(taught(&mut stage, &told, NO), denied, "later than the grant of November 1");
+    let learned = r#"{"identity":{"kind":"learned","value":"user_id:ann"},"purposes":{"advertising":{"state":"denied","at":"2026-11-20T00:00:00Z"}}}"#;
+    stage.ledger.apply_json(Feed::Consent, learned.as_bytes()).unwrap();
+    assert!(taught(&mut stage, &told, NO).is_empty(), "it is known");
+    assert_eq!(stage.judge("ann"), 0, "and holds for events that say nothing");
+
+    let (learner, told) = Learner::new();
+    let mut stage = stage_with(&learns("all"), Some(learner));
+    stage.judge.renew();
+    assert_eq!(taught(&mut stage, &told, YES), [(Stated::Granted, "2026-11-20T00:00:00Z".to_owned())]);
+    stage.says("ann", 1, "denied");
+    assert!(taught(&mut stage, &told, YES).is_empty(), "a denial is never replaced");
+}
+
+#[test]
+fn of_the_erased_nothing_is_handed_on() {
+    let (learner, told) = Learner::new();
+    let mut stage = stage_with(&learns("all"), Some(learner));
+    let (key, value) = (Some(&b"user_id:ann"[..]), Some(&b"{}"[..]));
+    stage.ledger.apply(&Change { feed: Feed::Erasures, partition: 0, offset: 0, key, value, timestamp: None });
+    stage.judge.renew();
+    assert!(taught(&mut stage, &told, NO).is_empty() && taught(&mut stage, &told, YES).is_empty());
+}
+
+#[test]
+fn a_batch_ends_only_once_what_it_teaches_is_acknowledged() {
+    let (learner, told) = Learner::new();
+    let mut stage = stage_with(&learns("denials"), Some(learner));
+    stage.judge.renew();
+    let timestamp = Some("2026-11-20T00:00:00Z".parse().unwrap());
+    let value = Some(NO.as_bytes());
+    let fetched = Fetched { topic: "events", partition: 0, offset: 0, timestamp, key: None, value, headers: &|_| true };
+    stage.judge.judge(&fetched, &mut |_| Ok(Sent::Taken)).unwrap();
+    let fault = stage.judge.close(&mut |_| Ok(Sent::Taken)).expect_err("nobody has written it");
+    assert_eq!(fault.recovery, Recovery::Abort);
+    assert!(fault.why.contains("does not acknowledge") && !fault.why.contains("ann"), "{fault}");
+    stage.judge.aborted();
+    told.try_iter().for_each(crate::pipeline::Told::done);
+    stage.judge.renew();
+    stage.judge.close(&mut |_| Ok(Sent::Taken)).unwrap();
+    drop(told);
+    let fault = stage.judge.judge(&fetched, &mut |_| Ok(Sent::Taken)).expect_err("nobody writes any more");
+    assert_eq!(fault.recovery, Recovery::Stop);
 }

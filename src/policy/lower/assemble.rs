@@ -185,6 +185,7 @@ fn freeze_stream(stream: StreamDraft<'_>, routes: Vec<RouteDraft>, sinks: &[Sink
         place: stream.place?,
         signals: stream.signals.into_iter().filter_map(|SignalDraft { signal, .. }| signal).collect(),
         conflicts: stream.conflicts,
+        learn: stream.learn,
         when: stream.when,
         routes,
         index,

@@ -10,7 +10,8 @@ use super::signals::{SignalDraft, signals};
 use super::topics::topics;
 use crate::event::{Country, Jurisdiction, Path, PathId, RegionSet, Subdivision};
 use crate::plan::{
-    Condition, Conflicts, Duplicates, Format, Named, Normalize, Source, SubjectRule, TimeFormat, TimeRule, TopicMatch, WherePaths,
+    Condition, Conflicts, Duplicates, Format, Learn, Named, Normalize, Source, SubjectRule, TimeFormat, TimeRule, TopicMatch,
+    WherePaths,
 };
 use crate::policy::ast::{self, Text};
 use crate::policy::diagnostic::Code;
@@ -30,6 +31,7 @@ pub(super) struct StreamDraft<'a> {
     pub(super) place: Option<WherePaths>,
     pub(super) signals: Vec<SignalDraft<'a>>,
     pub(super) conflicts: Conflicts,
+    pub(super) learn: Option<Learn>,
     pub(super) when: Option<Condition>,
     /// Every path that has a class, and which.
     pub(super) classed: Vec<Classed<'a>>,
@@ -86,11 +88,28 @@ fn one<'a>(cx: &mut Cx<'a>, regions: &Regions<'a>, name: &'a Text, stream: &'a a
             &[("denial_wins", Conflicts::DenialWins), ("latest_wins", Conflicts::LatestWins)],
             Conflicts::DenialWins,
         ),
+        learn: learn(cx, stream, &mut paths),
         when: stream.when.as_ref().and_then(|when| condition(cx, when, &mut paths)),
         class_at: classed.iter().map(|one| (one.path, one.class)).collect(),
         classed,
         paths,
     }
+}
+
+/// What the ledger is to learn; that there is something to learn from.
+fn learn(cx: &mut Cx<'_>, stream: &ast::Stream, paths: &mut PathTable) -> Option<Learn> {
+    let ledger = stream.consent.iter().find(|signal| signal.value.signal.value == "ledger")?;
+    let ast::Signal { learn, learn_when, .. } = &ledger.value;
+    let said = learn.as_ref().map(|word| &word.span).or(learn_when.as_ref().map(|when| &when.span))?;
+    if stream.consent.iter().all(|signal| signal.value.signal.value == "ledger") {
+        cx.diagnostics
+            .error(Code::NotHere, said, "the ledger is to learn from events, and no signal of the stream reads consent from them")
+            .hint("add the signal in which events say it, or leave `learn` out");
+    }
+    let grants = cx.word_or(learn.as_ref(), &[("denials", false), ("all", true)], false);
+    let when = learn_when.as_ref().map(|when| condition(cx, when, paths));
+    // A condition with faults is none: nothing is learned then.
+    Some(Learn { grants, when: when.map_or(Some(None), |when| when.map(Some))? })
 }
 
 /// Where a control value stands; only identities stand in the record key.
@@ -122,11 +141,11 @@ fn identity(cx: &mut Cx<'_>, subject: &ast::Subject, paths: &mut PathTable) -> O
         cx.diagnostics.error(Code::Empty, &kind.span, "a kind of identity has no name");
     }
     // The keys of the ledger's topics say `kind:value`, and `sha256:…` and its like in place of both.
-    let is_taken = |kind: &str| kind.contains(':') || matches!(kind, "digest" | "sha256" | "sha1" | "md5");
+    let is_taken = |kind: &str| kind.contains(':') || matches!(kind, "digest" | "learned" | "sha256" | "sha1" | "md5");
     for kind in subject.kinds.iter().filter(|kind| is_taken(&kind.value)) {
         cx.diagnostics
             .error(Code::NotHere, &kind.span, format!("`{}` cannot be a kind of identity", kind.value))
-            .hint("a kind has no colon, and is not one of `digest`, `sha256`, `sha1` and `md5`");
+            .hint("a kind has no colon, and is not one of `digest`, `learned`, `sha256`, `sha1` and `md5`");
     }
     Some(SubjectRule {
         kinds: subject.kinds.iter().map(|kind| kind.value.as_str().into()).collect(),

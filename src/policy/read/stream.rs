@@ -106,6 +106,8 @@ fn signal(node: &Node) -> Option<Signal> {
         gcd: fields.text("gcd"),
         provider: fields.text("provider"),
         resolution: fields.text("resolution"),
+        learn: fields.text("learn"),
+        learn_when: fields.spanned("learn_when", when),
     })
 }
 

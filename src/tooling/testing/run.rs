@@ -108,7 +108,12 @@ fn ledger(test: &Test) -> Result<Ledger, String> {
         for (number, record) in (1..).zip(records) {
             let fault = match ledger.apply_json(feed, record) {
                 Ok(
-                    Applied::Stored | Applied::Restricted | Applied::Removed | Applied::Regression { .. } | Applied::Split { .. },
+                    Applied::Stored
+                    | Applied::Restricted
+                    | Applied::Removed
+                    | Applied::Regression { .. }
+                    | Applied::Merged { .. }
+                    | Applied::Split { .. },
                 ) => {
                     continue;
                 }
