@@ -108,3 +108,53 @@ fn no_command_says_a_value_of_an_event_but_in_its_results() {
     let (out, err) = said(&["reveal", "--key", policy], &all);
     assert!(!out.contains(CANARY) && !err.contains(CANARY), "{out}{err}");
 }
+
+/// Starts a shell command in a folder, waits until it has said something, and ends it as a fault would; says how it ended.
+#[cfg(target_os = "linux")]
+fn crash(command: &str, folder: &std::path::Path) -> (std::process::ExitStatus, String) {
+    use std::io::{BufRead as _, BufReader};
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = shell.spawn().expect("a shell");
+    let mut said = String::new();
+    BufReader::new(child.stderr.as_mut().expect("it is piped")).read_line(&mut said).expect("a line");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).expect("it runs");
+    let sent = Command::new("kill").args(["-ABRT", &child.id().to_string()]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "the signal can be sent");
+    (child.wait().expect("it ends"), limits)
+}
+
+/// Keys and events are in the memory of a running process, and a core file would hold them: there is none, also where the system
+/// wants one. The first process shows that it would have been noticed.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_crashes_leaves_no_core_file() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (status, limits) = crash("ulimit -c unlimited; echo up >&2; exec sleep 30", folder.path());
+    assert_eq!(status.signal(), Some(6));
+    assert!(limits.lines().any(|line| line.starts_with("Max core file size") && line.contains("unlimited")), "{limits}");
+    if !status.core_dumped() {
+        kit::absent("core files of a crash", "this system writes none for any process");
+    }
+
+    let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    file("policy.yaml", POLICY);
+    privet::keys::KeySet::generate().expect("keys").save_new(&folder.path().join("keys.json")).expect("saved");
+    // Nobody listens there: it waits for the brokers, keys in hand.
+    file(
+        "privet.yaml",
+        "policy: policy.yaml\nkeys: {provider: file, path: keys.json}\ngroup: g\ninstance: a\nkafka: {bootstrap.servers: \"127.0.0.1:1\"}\n",
+    );
+    let (status, limits) = crash(&format!("ulimit -c unlimited; exec '{PRIVET}' run --config privet.yaml"), folder.path());
+    assert_eq!(status.signal(), Some(6), "it was still running");
+    assert!(!status.core_dumped());
+    let line = limits.lines().find(|line| line.starts_with("Max core file size")).expect("the limit");
+    assert_eq!(line.split_whitespace().filter(|word| *word == "0").count(), 2, "soft and hard: {line}");
+    let cores = std::fs::read_dir(folder.path()).expect("the folder").flatten().filter(|entry| {
+        let name = entry.file_name();
+        name.to_string_lossy().starts_with("core") && entry.metadata().is_ok_and(|meta| meta.len() > 0)
+    });
+    // The sleeping one may have left one.
+    assert!(cores.count() <= 1);
+}
