@@ -5,7 +5,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 SKIPS := $(TARGET_DIR)/tmp/skipped
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-quick kill9 soak fuzz fmt lint bench bench-hostile bench-peers bench-kafka bench-delivery demo
+.PHONY: help build test test-quick test-kms kill9 soak fuzz fmt lint bench bench-hostile bench-peers bench-kafka bench-delivery demo
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,12 @@ test: ## Run every test, also against Apache Kafka (needs Java 17 and Maven, els
 
 test-quick: ## Run what needs neither Kafka nor a long time: unit tests and the house rules
 	$(CARGO) test --locked --lib --test architecture
+
+MOTO := $(TARGET_DIR)/tmp/moto
+
+test-kms: ## Keys in AWS KMS, against moto's server in a venv of its own (builds the AWS SDK: minutes)
+	@test -x "$(MOTO)/bin/moto_server" || { python3 -m venv "$(MOTO)" && "$(MOTO)/bin/pip" install --quiet 'moto[server]'; }
+	PRIVET_MOTO="$(abspath $(MOTO))/bin/moto_server" $(CARGO) test --locked --features aws-kms --test aws_kms
 
 kill9: ## 200,000 events through real Kafka with a kill -9 at a random moment, five times
 	PRIVET_KILL9_EVENTS=200000 PRIVET_KILL9_ROUNDS=5 $(CARGO) test --locked --release --test kafka kill_nine -- --nocapture

@@ -1,6 +1,6 @@
 //! Asks whoever keeps the root keys for them again and again, so that it is known whether this process may still have them.
 
-use crate::config::{self, Config, KeyProvider};
+use crate::config::{Config, KeyProvider};
 use crate::control::Status;
 use crate::keys::KeySet;
 use crate::keys::provider::{Keyring, Standing};
@@ -28,7 +28,7 @@ pub fn keyring(config: &Config) -> anyhow::Result<Keyring> {
         KeyProvider::Vault { vault, max_age } => {
             use crate::config::VaultToken;
             use crate::keys::provider::{Token, Vault, VaultSettings};
-            let config::Vault { address, key, mount, token, namespace, ca, timeout } = vault.clone();
+            let crate::config::Vault { address, key, mount, token, namespace, ca, timeout } = vault.clone();
             let token = match token {
                 VaultToken::Here(token) => Token::Fixed(token),
                 VaultToken::File(path) => Token::File(path),
@@ -41,7 +41,7 @@ pub fn keyring(config: &Config) -> anyhow::Result<Keyring> {
         #[cfg(feature = "aws-kms")]
         KeyProvider::AwsKms { kms, max_age } => {
             use crate::keys::provider::{AwsKms, AwsKmsSettings};
-            let config::AwsKms { key_id, region, endpoint, timeout } = kms.clone();
+            let crate::config::AwsKms { key_id, region, endpoint, timeout } = kms.clone();
             let settings = AwsKmsSettings { key_id, region, endpoint, timeout };
             Ok(Keyring::new(Box::new(AwsKms::new(settings)), Some(*max_age)))
         }

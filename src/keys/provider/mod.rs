@@ -1,16 +1,22 @@
 //! Who keeps the roots of a key set: the key file itself, or a service that has wrapped them under a key of its own and
 //! unwraps them for those whom it trusts.
 
+#[cfg(feature = "aws-kms")]
+mod aws_kms;
 #[cfg(feature = "vault")]
 mod vault;
 mod watch;
+#[cfg(any(feature = "vault", feature = "aws-kms"))]
+mod wrapping;
 
+#[cfg(feature = "aws-kms")]
+pub use aws_kms::{AwsKms, AwsKmsSettings};
 #[cfg(feature = "vault")]
 pub use vault::{Token, Vault, VaultSettings};
 pub use watch::{Keyring, Standing};
 
-use super::{Held, KeyError, ROOT_BYTES, Role, RootKey};
-use secrecy::{ExposeSecret, SecretSlice};
+use super::{Held, KeyError, RootKey};
+use secrecy::SecretSlice;
 use std::fmt;
 
 /// Keeps roots. Calls may take as long as the provider's time limit; none is made from the data plane.
@@ -81,6 +87,9 @@ pub enum ProviderError {
         /// The root's id.
         id: String,
     },
+    /// It says why not, in a word of its interface.
+    #[error("it answers {0}")]
+    Answers(&'static str),
     /// It failed.
     #[error("it failed ({0})")]
     Failed(u16),
@@ -111,6 +120,7 @@ impl ProviderError {
             | ProviderError::Throttled
             | ProviderError::Sealed
             | ProviderError::NoSuchKey(_)
+            | ProviderError::Answers(_)
             | ProviderError::Failed(_)
             | ProviderError::Answer
             | ProviderError::NoToken(_)
@@ -118,52 +128,4 @@ impl ProviderError {
             ProviderError::Refused { .. } | ProviderError::NoRoot { .. } => false,
         }
     }
-}
-
-/// What a wrapped root is tied to, so that nobody who can write the file makes one pass for another: `privet/v1|role|id`.
-fn bound_to(key: &RootKey) -> String {
-    let role = match key.role {
-        Role::Root => "root",
-        Role::Digests => "digests",
-    };
-    format!("privet/v1|{role}|{}", key.id)
-}
-
-/// Opens every root that is there, with what unwraps one text: (text, what it is bound to) → secret.
-fn open_each(
-    keys: &[RootKey],
-    mut unwrap: impl FnMut(&RootKey, &str, &str) -> Result<SecretSlice<u8>, ProviderError>,
-) -> Result<Vec<RootKey>, ProviderError> {
-    let mut opened = Vec::with_capacity(keys.len());
-    for key in keys {
-        let held = match &key.held {
-            Held::Nothing => Held::Nothing,
-            Held::Secret(_) => return Err(ProviderError::Answer),
-            Held::Wrapped(text) => {
-                let secret = unwrap(key, text, &bound_to(key))?;
-                if !(ROOT_BYTES..=64).contains(&secret.expose_secret().len()) {
-                    return Err(ProviderError::NoRoot { id: key.id.to_string() });
-                }
-                Held::Secret(secret)
-            }
-        };
-        opened.push(key.holding(held));
-    }
-    Ok(opened)
-}
-
-/// Closes every root that is there.
-fn close_each(
-    keys: Vec<RootKey>,
-    mut wrap: impl FnMut(&RootKey, &[u8], &str) -> Result<Box<str>, ProviderError>,
-) -> Result<Vec<RootKey>, ProviderError> {
-    let mut closed = Vec::with_capacity(keys.len());
-    for key in keys {
-        let held = match key.secret() {
-            None => Held::Nothing,
-            Some(secret) => Held::Wrapped(wrap(&key, secret, &bound_to(&key))?),
-        };
-        closed.push(key.holding(held));
-    }
-    Ok(closed)
 }

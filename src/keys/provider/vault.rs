@@ -3,7 +3,8 @@
 //! Each call makes a client of its own: calls are minutes apart, and a renewed token, certificate or address is taken up at once.
 
 use super::super::{KeyError, RootKey};
-use super::{Provider, ProviderError, close_each, open_each};
+use super::wrapping::{apart, close_each, open_each};
+use super::{Provider, ProviderError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustify::errors::ClientError as RestError;
@@ -60,8 +61,6 @@ impl Vault {
         Vault { settings }
     }
 
-    /// Runs the work of one call, on a thread of its own: whoever calls may be inside a runtime, and a client that panics must
-    /// not take the caller along.
     fn call<T: Send>(&self, work: impl FnOnce(&Session<'_>) -> Result<T, ProviderError> + Send) -> Result<T, KeyError> {
         let run = || {
             let session = Session::begin(&self.settings)?;
@@ -70,8 +69,7 @@ impl Vault {
             session.runtime.shutdown_background();
             done
         };
-        let outcome = std::thread::scope(|scope| scope.spawn(run).join()).unwrap_or(Err(ProviderError::Answer));
-        outcome.map_err(|cause| KeyError::Provider { provider: "vault", cause })
+        apart(run).map_err(|cause| KeyError::Provider { provider: "vault", cause })
     }
 }
 
