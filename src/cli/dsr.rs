@@ -10,7 +10,6 @@ use crate::control::dsr::{RequestType, Stage};
 use crate::event::SubjectDigest;
 use crate::kafka::follow::{Table, Topic};
 use crate::kafka::{Row, Settings};
-use crate::keys::KeySet;
 use crate::keys::subject::RowKey;
 use crate::ledger::{Change, ConsentRecord, Feed, HashBuffers, Ledger};
 use anyhow::Context;
@@ -192,7 +191,7 @@ fn access(config: &Config, who: &[String]) -> anyhow::Result<ExitCode> {
             Some(_) | None => return Err(Usage("who: expected `kind:value`, such as `user_id:97980cfea0067`".to_owned()).into()),
         }
     }
-    let keys = KeySet::load(&config.keys).with_context(|| format!("reading keys from {}", config.keys.display()))?;
+    let keys = crate::app::keys_of(config)?;
     let ledger = Arc::new(Ledger::new(&keys));
     let mut results = output::results();
     let rows = consent_rows(config, who)?;

@@ -67,6 +67,11 @@ fn vault(mut section: Section, at: Place, base: &Path, plaintext: bool, problems
             problems.push(Problem::new(place, format!("`{name}`: expected letters, digits, `.`, `_`, `-`, and `/` between")));
         }
     }
+    let namespace_at = section.place("namespace").unwrap_or(at);
+    let namespace = section.text("namespace");
+    if namespace.as_ref().is_some_and(|name| !name.bytes().all(|byte| byte.is_ascii_graphic())) {
+        problems.push(Problem::new(namespace_at, "`namespace`: expected ASCII without white space"));
+    }
     let token_at = section.place("token_file").unwrap_or(at);
     let token = match (section.text("token"), section.text("token_file")) {
         (Some(token), None) => Some(VaultToken::Here(token.into())),
@@ -81,7 +86,7 @@ fn vault(mut section: Section, at: Place, base: &Path, plaintext: bool, problems
         key: key?,
         mount,
         token: token?,
-        namespace: section.text("namespace"),
+        namespace,
         ca: section.text("ca").map(|path| base.join(path)),
         timeout: timeout(&mut section),
     })

@@ -234,6 +234,10 @@ fn providers_of_keys_are_read_with_their_sections_and_no_others() {
             "provider: vault, path: k, vault: {address: \"https://v\", key: k, mount: \"a//b\", token: a}",
             "`mount`: expected letters",
         ),
+        (
+            "provider: vault, path: k, vault: {address: \"https://v\", key: k, token: a, namespace: \"a b\"}",
+            "`namespace`: expected ASCII",
+        ),
         ("provider: aws-kms, path: k, max_age: 10ms, aws_kms: {key_id: x}", "`max_age`: must be from 1s to"),
     ];
     for (keys, expected) in wrong {

@@ -2,7 +2,7 @@
 
 use super::{Compiled, compile};
 use crate::keys::provider::Keyring;
-use crate::keys::{KeyError, KeyFile, KeySet};
+use crate::keys::{KeyError, KeyFile, KeySet, Role};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read};
@@ -91,6 +91,11 @@ impl Content {
     pub fn fingerprint(&self) -> Fingerprint {
         let digest = Sha256::new().chain_update(self.keys.fingerprint()).chain_update(&self.text);
         Fingerprint(digest.finalize().into())
+    }
+
+    /// Which root is the active one, counted from 1 in the order in which they were made.
+    pub fn key_epoch(&self) -> usize {
+        self.keys.keys().iter().filter(|key| key.role() == Role::Root).count()
     }
 
     /// A digest of the keys alone.

@@ -3,9 +3,9 @@
 use super::consent::ConsentMeters;
 use super::dsr::DsrMeters;
 use super::names::{
-    BUILD_INFO, DECISIONS, KEYS_AGE, LAG, LEDGER_FRESHNESS, MINIMISATION, POLICY_INFO, POLICY_PENDING, POLICY_RELOAD_OK,
-    POLICY_RELOAD_TIME, POLICY_RELOADS, PRODUCER_REBUILDS, QUARANTINED, READY, RECORD_BYTES, RELEASED_BYTES, SUBJECT_KEYS,
-    SUBJECT_KEYS_LIMIT, TRANSACTION_SECONDS, TRANSACTIONS, VENDOR_REVIEW_AGE,
+    BUILD_INFO, DECISIONS, KEY_EPOCH, KEYS_AGE, LAG, LEDGER_FRESHNESS, MINIMISATION, POLICY_INFO, POLICY_PENDING,
+    POLICY_RELOAD_OK, POLICY_RELOAD_TIME, POLICY_RELOADS, PRODUCER_REBUILDS, QUARANTINED, READY, RECORD_BYTES, RELEASED_BYTES,
+    SUBJECT_KEYS, SUBJECT_KEYS_LIMIT, TRANSACTION_SECONDS, TRANSACTIONS, VENDOR_REVIEW_AGE,
 };
 use super::series::{Histogram, Series, Values};
 use crate::event::Timestamp;
@@ -199,6 +199,11 @@ impl Telemetry {
     /// Says how to ask how old the last proof of the ledger's freshness is.
     pub fn ledger_age(&self, age: impl Fn() -> Duration + Send + 'static) {
         *self.freshness.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(age));
+    }
+
+    /// Which root of the key set is active, counted from 1.
+    pub fn key_epoch(&self, epoch: usize) {
+        self.series.gauge(&KEY_EPOCH, ["root"]).set(epoch as f64);
     }
 
     /// Says how to ask how long ago whoever keeps the root keys last gave them.

@@ -177,6 +177,11 @@ pub(super) static SUBJECT_KEYS_LIMIT: GaugeOf<0> = GaugeOf {
     help: "Most keys of subjects that may be held; at the limit records of new subjects are quarantined.",
     labels: [],
 };
+pub(super) static KEY_EPOCH: GaugeOf<1> = GaugeOf {
+    name: "privet_key_epoch",
+    help: "Which root of the key set is active, counted from 1; a rotation adds one.",
+    labels: ["key"],
+};
 pub(super) static KEYS_AGE: GaugeOf<0> = GaugeOf {
     name: "privet_keys_age_seconds",
     help: "How long ago whoever keeps the root keys last gave them; beyond `keys.max_age` what needs a key is quarantined.",
@@ -241,7 +246,7 @@ pub(super) static BUILD_INFO: GaugeOf<1> =
     GaugeOf { name: "privet_build_info", help: "1 for the build that runs.", labels: ["version"] };
 
 /// Every metric, in the order in which they are shown.
-pub static TABLE: [Metric; 35] = [
+pub static TABLE: [Metric; 36] = [
     RECORDS.row(),
     RECORD_BYTES.row(),
     DECISIONS.row(),
@@ -262,6 +267,7 @@ pub static TABLE: [Metric; 35] = [
     VENDOR_REVIEW_AGE.row(),
     SUBJECT_KEYS.row(),
     SUBJECT_KEYS_LIMIT.row(),
+    KEY_EPOCH.row(),
     KEYS_AGE.row(),
     LEDGER_SUBJECTS.row(),
     LEDGER_MEMORY.row(),
@@ -308,7 +314,7 @@ mod tests {
         ("privet_shadow_differences_total", &["sink", "from", "to"], false),
         ("privet_dsr_seconds", &["type"], true),
         ("privet_suppressed_subjects", &[], true),
-        ("privet_key_epoch", &["key"], false),
+        ("privet_key_epoch", &["key"], true),
         ("privet_vendor_review_age_seconds", &["vendor"], true),
         ("privet_minimisation_ratio", &["sink"], true),
         ("privet_build_info", &["version"], true),

@@ -192,6 +192,8 @@ fn a_token_of_ones_own_is_renewed_at_half_time_and_one_in_a_file_is_read_anew() 
     assert_eq!(vault.times("renew-self"), before, "whoever writes the file renews");
     std::fs::write(&path, "two words").expect("written");
     assert!(matches!(cause(&ring.open(&file).err().expect("no token")), ProviderError::NoToken(_)));
+    let ring = keyring(VaultSettings { token: Token::Fixed("canary\nline".to_owned().into()), ..settings(&vault) });
+    assert!(matches!(cause(&ring.open(&file).err().expect("no header")), ProviderError::NoToken(_)));
 }
 
 #[test]

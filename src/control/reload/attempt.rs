@@ -75,7 +75,7 @@ impl Attempts {
     ) -> Attempts {
         telemetry.policy().started(Timestamp::now());
         telemetry.policy().pending(false);
-        announce(&telemetry, &running.load().plan);
+        announce(&telemetry, &running.load());
         Attempts { files, live, running, admit, status, telemetry, last, refused: None, again: None }
     }
 
@@ -158,7 +158,7 @@ impl Attempts {
         let next = RunningPolicy::new(Arc::new(plan), opened.content(), &findings);
         let same = next.plan.hash == running.plan.hash && next.keys == running.keys;
         // Also where the meaning is the same: lines may have moved, and explanations point at them.
-        announce(&self.telemetry, &next.plan);
+        announce(&self.telemetry, &next);
         self.live.store(next.plan.clone());
         opened.adopt();
         self.running.store(Arc::new(next));
@@ -175,7 +175,9 @@ fn message(result: ReloadResult) -> &'static str {
 }
 
 /// Tells the metrics which policy runs.
-fn announce(telemetry: &Telemetry, plan: &Plan) {
+fn announce(telemetry: &Telemetry, running: &RunningPolicy) {
+    let plan = &running.plan;
+    telemetry.key_epoch(running.key_epoch);
     let reviewed = plan.vendors.iter().filter_map(|vendor| Some((vendor.name.clone(), vendor.reviewed?)));
     telemetry.policy_runs(&plan.hash.to_string(), LANGUAGE, reviewed.collect());
 }

@@ -55,6 +55,7 @@ pub struct RunningPolicy {
     pub since: Timestamp,
     fingerprint: Fingerprint,
     keys: Fingerprint,
+    key_epoch: usize,
 }
 
 impl RunningPolicy {
@@ -66,6 +67,7 @@ impl RunningPolicy {
             since: Timestamp::now(),
             fingerprint: content.fingerprint(),
             keys: content.keys_fingerprint(),
+            key_epoch: content.key_epoch(),
         }
     }
 }

@@ -293,12 +293,29 @@ fn keys_come_with_the_policy_or_not_at_all() {
     assert!(report.result == ReloadResult::Changed || running.metric(r#"privet_policy_reloads_total{result="changed"}"#) == 1.0);
     let new = running.live.load_full();
     assert!(!Arc::ptr_eq(&old, &new) && old.hash == new.hash, "the same policy under other keys is another plan");
+    assert_eq!(running.metric(r#"privet_key_epoch{key="root"}"#), 2.0);
 
     std::fs::write(&running.files.keys, "{}").unwrap();
     let report = running.reload();
     assert_eq!(report.result, ReloadResult::Failed);
     assert!(report.message.contains("keys.json"), "{}", report.message);
     running.keeps(&new);
+}
+
+/// People are known by digests of a root of its own; the ledger has read who is erased by the one that it began with.
+#[test]
+fn another_digests_root_takes_a_restart_where_values_are_encrypted() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = first().replacen("$.event: keep}", "$.event: {encrypt: {key: ids}}}", 1);
+    std::fs::write(folder.path().join("policy.yaml"), text).unwrap();
+    let running = Running::over(folder, Box::new(|_, _| Ok(())));
+    let old = running.live.load_full();
+    assert!(old.subject_keys.is_some());
+    KeySet::generate().unwrap().save(&running.files.keys).unwrap();
+    let report = running.reload();
+    assert_eq!(report.result, ReloadResult::Failed);
+    assert!(report.message.contains("digests root"), "{}", report.message);
+    running.keeps(&old);
 }
 
 #[test]

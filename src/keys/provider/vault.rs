@@ -212,7 +212,8 @@ impl Session<'_> {
 
 fn read_token(token: &Token) -> Result<SecretString, ProviderError> {
     let path = match token {
-        Token::Fixed(token) => return Ok(token.clone()),
+        Token::Fixed(token) if is_token(token.expose_secret()) => return Ok(token.clone()),
+        Token::Fixed(_) => return Err(ProviderError::NoToken("the configuration holds none".to_owned())),
         Token::File(path) => path,
     };
     let wrong = |why: String| ProviderError::NoToken(format!("{}: {why}", path.display()));
@@ -224,8 +225,13 @@ fn read_token(token: &Token) -> Result<SecretString, ProviderError> {
     };
     let text = read().map_err(|fault| wrong(fault.kind().to_string()))?;
     let token = text.trim();
-    if token.is_empty() || text.len() as u64 > MAX_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if text.len() as u64 > MAX_TOKEN || !is_token(token) {
         return Err(wrong("it holds no token".to_owned()));
     }
     Ok(token.to_owned().into())
+}
+
+/// Whether it can stand in a header; the client would not survive one that cannot.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
