@@ -9,7 +9,7 @@ use crate::event::SubjectDigest;
 use crate::kafka::append::Appender;
 use crate::kafka::follow::{Follow, Standing, Table, Topic, Watch};
 use crate::kafka::{Row, Settings};
-use crate::ledger::record::{Identity, Suppression};
+use crate::ledger::record::{Format, Identity, Suppression};
 use crate::ledger::{ConsentRecord, ErasedAs, Erasing, Ledger, learned};
 use crate::plan::{Named, Plan};
 use arc_swap::ArcSwap;
@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 
 /// How long what is written may take to be acknowledged before it is written again.
 const ACKNOWLEDGED: Duration = Duration::from_secs(10);
+/// Beyond the staleness that instances allow themselves: how far their clocks' pace and ours may differ.
+const MARGIN: Duration = Duration::from_millis(500);
 /// Between two looks at whether there is anything to do.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -31,6 +33,8 @@ pub(super) struct Leaving {
     /// How often something was asked for, and up to which of these it was done.
     asked: AtomicU64,
     done: AtomicU64,
+    /// Whether everything was read once. Before, rows are not looked at: who is erased says whose have to be looked for.
+    is_loaded: AtomicBool,
 }
 
 #[derive(Default)]
@@ -50,27 +54,32 @@ impl Wanted {
 
 impl Leaving {
     pub(super) fn new(ledger: Arc<Ledger>) -> Arc<Leaving> {
-        Arc::new(Leaving { ledger, wanted: Mutex::default(), asked: AtomicU64::new(0), done: AtomicU64::new(0) })
+        Arc::new(Leaving {
+            ledger,
+            wanted: Mutex::default(),
+            asked: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            is_loaded: AtomicBool::new(false),
+        })
     }
 
     /// Somebody was erased.
     pub(super) fn erased(&self, who: ErasedAs) {
         match who {
-            ErasedAs::Identity(subject) if self.ledger.has_row(subject) => drop(self.wanted().people.insert(subject)),
-            ErasedAs::Identity(_) => return,
+            ErasedAs::Identity(subject) => drop(self.wanted().people.insert(subject)),
             ErasedAs::Hash(_) => self.wanted().by_hash = true,
         }
         self.asked.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// A consent record was applied.
-    pub(super) fn applied(&self, key: &[u8], has_value: bool) {
-        if !has_value {
-            let subject = self.ledger.subject_of(key);
-            // What was learned about them may still be there.
-            if !self.ledger.has_row(subject) {
-                self.wanted().people.remove(&subject);
-            }
+    /// Both topics were read whole.
+    pub(super) fn loaded(&self) {
+        self.is_loaded.store(true, Ordering::Relaxed);
+    }
+
+    /// A consent record was applied: one that comes later for somebody erased goes as well.
+    pub(super) fn applied(&self, key: &[u8]) {
+        if !self.is_loaded.load(Ordering::Relaxed) {
             return;
         }
         let Some(erasing) = self.ledger.erasing(key) else { return };
@@ -157,9 +166,10 @@ impl Work {
             // Before, the tombstone or the end of the erasure may stand later in its topic.
             if self.watch.fresh_as_of().is_some() && self.leaving.done() < self.leaving.asked() {
                 let asked = self.leaving.asked();
-                let (people, by_hash) = self.leaving.wanted().take();
+                let (mut people, by_hash) = self.leaving.wanted().take();
+                people.retain(|subject| self.leaving.ledger.has_row(*subject));
                 let (begun, is_nobody) = (Instant::now(), people.is_empty() && !by_hash);
-                match if is_nobody { Ok(()) } else { self.forget() } {
+                match if is_nobody { Ok(()) } else { self.forget(by_hash) } {
                     Ok(()) => drop(self.leaving.done.fetch_max(asked, Ordering::AcqRel)),
                     Err(why) => {
                         tracing::error!("consent rows of somebody erased are not deleted yet: {why}");
@@ -170,15 +180,14 @@ impl Work {
                         std::thread::sleep(PAUSE * 10);
                     }
                 }
-                self.rest(begun.elapsed());
+                self.rest(begun + 2 * begun.elapsed());
             }
             std::thread::sleep(PAUSE);
         }
     }
 
     /// Whoever writes about somebody erased again and again must not have us read all the time: half of it at most.
-    fn rest(&self, took: Duration) {
-        let until = Instant::now() + took;
+    fn rest(&self, until: Instant) {
         while Instant::now() < until && !self.stop.load(Ordering::Relaxed) {
             std::thread::sleep(PAUSE);
         }
@@ -186,8 +195,9 @@ impl Work {
 
     /// Reads the topic again and deletes what has to go. Other names first become erased themselves: once the row is gone nobody
     /// knows any more whose they were.
-    fn forget(&mut self) -> Result<(), String> {
-        let rows = self.find()?;
+    fn forget(&mut self, by_hash: bool) -> Result<(), String> {
+        let mut known = Instant::now();
+        let rows = self.find(by_hash)?;
         if self.stop.load(Ordering::Relaxed) {
             return Err("asked to end".to_owned());
         }
@@ -209,6 +219,11 @@ impl Work {
             appender.append(&self.topics.erasures, None, key.as_bytes(), Some(&value), Instant::now() + ACKNOWLEDGED)?;
         }
         appender.settle(ACKNOWLEDGED)?;
+        if !erasures.is_empty() {
+            known = Instant::now();
+        }
+        self.await_everywhere(known)?;
+        let Some(appender) = &mut self.appender else { return Ok(()) };
         for (partition, key) in &rows {
             appender.append(&self.topics.consent, Some(*partition), key, None, Instant::now() + ACKNOWLEDGED)?;
         }
@@ -217,10 +232,23 @@ impl Work {
         Ok(())
     }
 
+    /// Waits until every instance has applied what was acknowledged before that moment, or judges nothing for being stale: else one
+    /// might read that a row is gone before it reads that its people are erased, and take that for silence.
+    fn await_everywhere(&self, known: Instant) -> Result<(), String> {
+        self.rest(known + self.watch.max_staleness() + MARGIN);
+        while self.watch.fresh_as_of().is_none_or(|fresh| fresh < known) {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err("asked to end".to_owned());
+            }
+            std::thread::sleep(PAUSE);
+        }
+        if self.stop.load(Ordering::Relaxed) { Err("asked to end".to_owned()) } else { Ok(()) }
+    }
+
     /// The rows that have to do with somebody erased.
-    fn find(&self) -> Result<Found, String> {
+    fn find(&self, by_hash: bool) -> Result<Found, String> {
         let found = Arc::new(Mutex::new(Found::new()));
-        let table = Box::new(Looking { ledger: self.leaving.ledger.clone(), found: found.clone() });
+        let table = Box::new(Looking { ledger: self.leaving.ledger.clone(), found: found.clone(), by_hash });
         let topics = vec![Topic { name: self.topics.consent.clone(), from: Vec::new(), table }];
         let follow = Follow::start(&self.settings, &self.properties, "rows of consent", topics, Watch::new(ACKNOWLEDGED))?;
         loop {
@@ -244,13 +272,23 @@ type Found = HashMap<(i32, Vec<u8>), Vec<u8>>;
 struct Looking {
     ledger: Arc<Ledger>,
     found: Arc<Mutex<Found>>,
+    /// Whether somebody was named by a hash: then other names are asked for by name, for the ledger has their digests only.
+    by_hash: bool,
+}
+
+impl Looking {
+    fn concerns(&self, key: &[u8], value: &[u8]) -> bool {
+        let by_hash =
+            |record: &ConsentRecord<'_>| record.aliases.iter().any(|alias| self.ledger.is_erased(&alias.kind, &alias.value));
+        self.ledger.erasing(key).is_some() || (self.by_hash && ConsentRecord::read(value).as_ref().is_ok_and(by_hash))
+    }
 }
 
 impl Table for Looking {
     fn apply(&mut self, row: &Row<'_>) -> Result<(), String> {
         let Some(key) = row.key else { return Ok(()) };
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        match row.value.filter(|_| self.ledger.erasing(key).is_some()) {
+        match row.value.filter(|value| self.concerns(key, value)) {
             Some(value) => drop(found.insert((row.partition, key.to_vec()), value.to_vec())),
             None if found.is_empty() => {}
             None => drop(found.remove(&(row.partition, key.to_vec()))),
@@ -280,21 +318,20 @@ fn decide(ledger: &Ledger, plan: &Plan, found: &Found) -> Going {
     for ((partition, key), value) in found {
         let about = learned::about(key);
         let text = std::str::from_utf8(about).unwrap_or_default();
-        let Some((kind, _)) = text.split_once(':') else { continue };
+        let Some((kind, name)) = text.split_once(':') else { continue };
         let record = ConsentRecord::read(value).ok().filter(|record| record.identity.is_key(key));
         let aliases: &[Identity<'_>] = record.as_ref().map_or(&[], |record| &record.aliases);
         let is_erased = |alias: &&Identity<'_>| ledger.is_erased(&alias.kind, &alias.value);
-        let covers_people = match ledger.erasing(key) {
-            None => continue,
-            Some(Erasing::Own) => is_person(kind),
-            Some(Erasing::Alias) => {
-                let mut erased = aliases.iter().filter(is_erased);
-                if !erased.any(|alias| is_person(&alias.kind) && ledger.is_of_one_row(&alias.kind, &alias.value)) {
-                    going.left.insert(ledger.subject_of(key));
-                    continue;
-                }
-                true
-            }
+        // A name that is written as a digest may be a device's.
+        let is_known = |alias: &Identity<'_>| alias.kind != Format::Digest.as_str() && is_person(&alias.kind);
+        let is_theirs = |alias: &Identity<'_>| is_known(alias) && ledger.is_of_one_row(&alias.kind, &alias.value);
+        let covers_people = if ledger.is_erased(kind, name) {
+            is_person(kind)
+        } else if aliases.iter().filter(is_erased).any(is_theirs) {
+            true
+        } else {
+            going.left.insert(ledger.subject_of(key));
+            continue;
         };
         let digest = |identity: &[u8]| format!("digest:{}", ledger.digests().of_key(identity).to_hex());
         let named = |alias: &Identity<'_>| format!("digest:{}", ledger.digests().of_alias(&alias.kind, &alias.value).to_hex());
@@ -347,7 +384,7 @@ sinks: {s: {topic: s, purposes: [operations], unlisted: keep}}
         let ledger = Arc::new(Ledger::new(&KeySet::demonstration()));
         let (mut looking, found) = {
             let found = Arc::new(Mutex::new(Found::new()));
-            (Looking { ledger: ledger.clone(), found: found.clone() }, found)
+            (Looking { ledger: ledger.clone(), found: found.clone(), by_hash: true }, found)
         };
         let identity = |text: &str| {
             let (kind, value) = text.split_once(':').unwrap();
@@ -411,6 +448,9 @@ sinks: {s: {topic: s, purposes: [operations], unlisted: keep}}
         let (going, erasures, left) = decided(table, &["email:ann@x"]);
         assert_eq!((going, left), (rows(&[(0, "user_id:ann")]), 0));
         assert_eq!(erasures, ["device:d1", "user_id:ann"]);
+        // By a hash of that name (`printf ann@x | sha256sum`).
+        let hash = "sha256:email:1910ee9900e5730f4b5c7244728fe9f790a4f1e65b8d702c6733aaf227e7419b";
+        assert_eq!(decided(table, &[hash]).0, rows(&[(0, "user_id:ann")]));
         let shared: &[(i32, &str, &[&str])] = &[(0, "user_id:ann", &["email:us@x"]), (1, "user_id:bob", &["email:us@x"])];
         assert_eq!(decided(shared, &["email:us@x"]), (Vec::new(), Vec::new(), 2), "it is nobody's alone");
     }
@@ -436,16 +476,20 @@ sinks: {s: {topic: s, purposes: [operations], unlisted: keep}}
         };
         apply(Feed::Erasures, b"user_id:ann", Some(b"{}"));
         leaving.erased(ledger.erasure(b"user_id:ann").0);
-        assert_eq!(leaving.asked(), 0, "nobody has a row of theirs");
+        assert_eq!((leaving.asked(), leaving.wanted().take().0.len()), (1, 1));
         let row = br#"{"identity":{"kind":"user_id","value":"ann"},"purposes":{"a":{"state":"denied"}}}"#;
         apply(Feed::Consent, b"user_id:ann", Some(row));
-        leaving.applied(b"user_id:ann", true);
-        assert_eq!((leaving.asked(), leaving.wanted().people.len()), (1, 1), "a row that comes later goes too");
+        leaving.applied(b"user_id:ann");
+        assert_eq!(leaving.asked(), 1, "while loading, who is erased is looked for, not every row looked at");
+        leaving.loaded();
+        leaving.applied(b"user_id:ann");
+        assert_eq!((leaving.asked(), leaving.wanted().take().0.len()), (2, 1), "a row that comes later goes too");
         apply(Feed::Consent, b"user_id:ann", None);
-        leaving.applied(b"user_id:ann", false);
-        assert_eq!(leaving.wanted().people.len(), 0, "it is deleted already, as a start finds it");
+        leaving.applied(b"user_id:ann");
+        assert_eq!(leaving.asked(), 3, "whether a row is left is asked when it is looked for");
+        assert!(leaving.wanted().take().0.into_iter().all(|subject| !ledger.has_row(subject)));
         leaving.erased(ledger.erasure(HASH.as_bytes()).0);
-        assert_eq!((leaving.asked(), leaving.wanted().by_hash), (2, true));
+        assert_eq!((leaving.asked(), leaving.wanted().by_hash), (4, true));
     }
 }
 
@@ -513,13 +557,13 @@ sinks:
         let who = ledger.subject_of(b"user_id:ann");
         leaving.erased(ErasedAs::Identity(who));
         apply(&ledger, Feed::Consent, "user_id:ann", None);
-        leaving.applied(b"user_id:ann", false);
-        assert!(leaving.wanted().people.contains(&who));
+        assert!(ledger.has_row(who));
         apply(&ledger, Feed::Consent, "learned:user_id:ann", None);
-        leaving.applied(b"learned:user_id:ann", false);
-        assert!(leaving.wanted().people.is_empty());
+        assert!(!ledger.has_row(who));
+        leaving.loaded();
+        drop(leaving.wanted().take());
         apply(&ledger, Feed::Consent, "learned:user_id:ann", Some(r#"{"identity":{"kind":"learned","value":"user_id:ann"}}"#));
-        leaving.applied(b"learned:user_id:ann", true);
+        leaving.applied(b"learned:user_id:ann");
         assert!(leaving.wanted().people.contains(&who), "one that is written late goes as well");
     }
 }

@@ -227,9 +227,9 @@ struct Fed {
 
 impl Fed {
     /// Says who is erased, and who is not any more. A record that cannot be read suppresses, and destroys nothing.
-    fn erase(&self, key: &[u8], has_value: bool) {
+    fn erase(&self, key: &[u8]) {
         if self.feed == Feed::Consent {
-            return self.leaving.iter().for_each(|leaving| leaving.applied(key, has_value));
+            return self.leaving.iter().for_each(|leaving| leaving.applied(key));
         }
         match self.ledger.erasure(key) {
             (named, true) => {
@@ -243,7 +243,7 @@ impl Fed {
     /// A row that denies because of a fault holds names as well.
     fn denied(&self, key: &[u8]) {
         if let (Feed::Consent, Some(leaving)) = (self.feed, &self.leaving) {
-            leaving.applied(key, true);
+            leaving.applied(key);
         }
     }
 
@@ -260,7 +260,7 @@ impl Table for Fed {
         let timestamp = row.timestamp.and_then(|millis| Timestamp::from_millisecond(millis).ok());
         let before = self.ledger.restrictions();
         match self.ledger.apply(&Change { feed: self.feed, partition, offset, key, value, timestamp }) {
-            Applied::Stored | Applied::Restricted | Applied::Removed => self.erase(key.unwrap_or_default(), value.is_some()),
+            Applied::Stored | Applied::Restricted | Applied::Removed => self.erase(key.unwrap_or_default()),
             Applied::Undecodable { why } => {
                 self.wrong(LedgerFault::Undecodable, row, why);
                 self.denied(key.unwrap_or_default());
@@ -304,6 +304,7 @@ impl Table for Fed {
 
     fn proved(&mut self, as_of: Instant) {
         self.ledger.set_fresh(as_of);
+        self.leaving.iter().for_each(|leaving| leaving.loaded());
         self.meters.holds(self.ledger.subjects(), self.ledger.suppressed(), self.ledger.bytes());
     }
 

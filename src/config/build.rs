@@ -73,6 +73,15 @@ pub(super) fn config(tree: Node, base: &Path, lookup: &dyn Lookup, problems: &mu
     if dsr.is_some() && erasures.is_none() {
         problems.push(Problem::new(dsr_at, "`dsr` needs `erasures`: the topic that suppresses whom a request erases"));
     }
+    if let Some(dsr) = &dsr {
+        let others =
+            [ledger.as_ref().map(|ledger| &ledger.topic), erasures.as_ref(), subject_keys.as_ref().map(|keys| &keys.topic)];
+        let mut used: Vec<&String> = others.into_iter().flatten().chain([&dsr.topic, &dsr.notices]).collect();
+        used.sort_unstable();
+        if used.windows(2).any(|pair| pair[0] == pair[1]) {
+            problems.push(Problem::new(dsr_at, "`dsr`: `topic` and `notices` are topics of their own"));
+        }
+    }
     let admin_at = place(&top, "admin");
     let admin = top.section("admin").and_then(|section| admin(section, admin_at, base, allow_plaintext, problems));
     if let Some(dsr) = &dsr {

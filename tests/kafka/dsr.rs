@@ -354,3 +354,44 @@ fn an_erasure_that_is_held_suppresses_and_can_be_taken_back() {
     assert_eq!(results["subjects"][0]["suppressed"], false);
     assert!(privet.terminate().0.success());
 }
+
+#[test]
+fn a_request_outlives_a_crash_and_one_that_is_refused_leaves_nothing() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let (scene, certificate) = scene(kafka, "dsrcrash", "");
+    let dora = granted("dora", r#"{"kind":"email","value":"dora@example.org"}"#, 1);
+    kafka.produce(&scene.topic("consent"), [input("user_id:dora", Some(&dora), None)]);
+    let mut first = scene.run();
+    let port = scene.admin;
+    first.wait_ready();
+    let id = "2b0f4c1a-3c39-4d6e-9d4c-0e4f5f6a7b8c";
+    // By an address that is another name in her row, and by its MD5 (`printf dora@example.org | md5sum`).
+    let body = erasure(id, "email", "463d327b725fab4505e546bd35b0bd35", "md5");
+    for wrong in [&body[1..], &body.replace("md5", "sha1"), &body.replace("email", "roku_publisher_id"), &body.replace(id, "x")] {
+        assert_eq!(call(&first, port, &certificate, "POST /opendsr/v3/requests", wrong).0, 400, "{wrong}");
+    }
+    assert_eq!(first.metric("privet_dsr_requests_total", &["result=\"refused\""]), 4.0);
+    for topic in ["requests", "erasures", "notices"] {
+        assert!(kafka.read(&scene.topic(topic), Isolation::Uncommitted).is_empty(), "{topic}");
+    }
+    assert_eq!(call(&first, port, &certificate, &format!("GET /opendsr/v3/requests/{id}"), "").0, 404);
+
+    assert_eq!(call(&first, port, &certificate, "POST /opendsr/v3/requests", &body).0, 201);
+    first.kill_nine();
+    let mut second = scene.run_with("one", port, &[]);
+    second.wait_ready();
+    wait_status(&second, port, &certificate, id, "completed");
+    assert_eq!(second.metric("privet_ledger_subjects", &[]), 0.0, "the row that has the address for another name was hers");
+    event(&scene, 1, &[("user", "dora")]);
+    event(&scene, 2, &[("email", "Dora@Example.org")]);
+    event(&scene, 3, &[("user", "emil")]);
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    assert_eq!(seqs(&scene, "warehouse").into_keys().collect::<Vec<_>>(), [3]);
+    let notices = kafka.read(&scene.topic("notices"), Isolation::Committed).into_iter();
+    let notices = notices.map(|row| serde_json::from_slice::<Value>(&row.value.expect("a value")).expect("JSON"));
+    for notice in notices {
+        assert_eq!(notice["unresolved"], json!([{"kind": "email", "why": "hashed"}]), "{notice}");
+        assert_eq!(notice["subjects"], json!([]));
+    }
+    assert!(second.terminate().0.success());
+}

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// The most requests kept, about a kilobyte each: years of them. Beyond it none is taken until old ones are deleted from the topic.
-const MOST_REQUESTS: usize = 1_000_000;
+/// The most requests kept, about a kilobyte each. Beyond it none is taken until old ones are deleted from the topic.
+const MOST_REQUESTS: usize = 200_000;
 
 /// The requests.
 #[derive(Default)]

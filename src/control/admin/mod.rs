@@ -65,8 +65,9 @@ impl Settings {
                 return Err(AdminError::NoTls(self.listen));
             }
         }
-        if token.is_some_and(|length| length < SHORT_TOKEN) {
-            tracing::warn!("the admin token has fewer than {SHORT_TOKEN} characters and can be guessed");
+        let dsr_token = self.dsr_token.as_ref().map(|token| token.expose_secret().trim().len());
+        if [token, dsr_token].into_iter().flatten().any(|length| length < SHORT_TOKEN) {
+            tracing::warn!("the admin token, or that of `dsr`, has fewer than {SHORT_TOKEN} characters and can be guessed");
         }
         Ok(())
     }
