@@ -25,7 +25,7 @@ enum Command {
     List(File),
     /// Add a new active root and retire the old one: pseudonyms change, and show so by the new id
     Rotate(Kept),
-    /// Have the roots of a key file wrapped by the provider of the configuration; the file is replaced
+    /// Have the roots of a key file wrapped by the provider of the configuration, also anew; the file is replaced
     Wrap(Kept),
     /// Erase the secret of a retired root for good
     Destroy(Destroy),
@@ -77,7 +77,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         Command::Wrap(Kept { file, config }) => {
             let keys = wrap(&file, &keyring(config.as_deref())?)?;
-            let rest = "copies and backups of it still hold the roots in the clear";
+            let rest = "copies and backups of the file before still hold the roots as it did";
             writeln!(results, "{}: {}{}; {rest}", file.display(), ids(&keys), wrapped(&keys))?;
         }
         Command::Destroy(Destroy { file, id }) => {
@@ -99,16 +99,22 @@ fn keyring(config: Option<&Path>) -> anyhow::Result<Keyring> {
     }
 }
 
-/// Replaces a file with roots in the clear by one with the same roots wrapped.
+/// Replaces a file by one with the same roots wrapped: those in the clear, or those that the same provider has wrapped before, which
+/// then are wrapped under the newest version of its key.
 fn wrap(file: &Path, keyring: &Keyring) -> anyhow::Result<KeyFile> {
     if !keyring.provider().wraps() {
         let why = "`keys wrap` needs --config with `keys.provider: vault` or `aws-kms`";
         return Err(super::Usage(why.to_owned()).into());
     }
-    let set = load(file)?.open(&Clear).with_context(|| format!("reading keys from {}", file.display()))?;
+    let before = load(file)?;
+    let opened = if before.wrapped_by().is_some() { keyring.open(&before) } else { before.open(&Clear) };
+    let set = opened.with_context(|| format!("reading keys from {}", file.display()))?;
+    let known = [set.pseudonym_key("", None, "").mac(b""), set.digest_key("").mac(b"")];
     let keys = KeyFile::close(set, keyring.provider()).with_context(|| format!("wrapping {}", file.display()))?;
     // What cannot be unwrapped again must not take the place of what can be read.
-    keyring.open(&keys).with_context(|| format!("unwrapping what was wrapped of {}", file.display()))?;
+    let again = keyring.open(&keys).with_context(|| format!("unwrapping what was wrapped of {}", file.display()))?;
+    let found = [again.pseudonym_key("", None, "").mac(b""), again.digest_key("").mac(b"")];
+    anyhow::ensure!(found == known, "the provider gives other roots than it was given; {} stays as it was", file.display());
     save(&keys, file)?;
     Ok(keys)
 }
