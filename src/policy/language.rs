@@ -226,7 +226,7 @@ static KEY: Object = Object {
 static OVERLAP: Object = Object {
     name: "overlap",
     keys: &[
-        need("for", &Shape::Text(Form::Duration), "How long after the rotation an event may be (ISO 8601)."),
+        need("for", &Shape::Text(Form::Duration), "How long after the rotation, by the clock (ISO 8601)."),
         need(
             "suffix",
             &Shape::Text(Form::Free),

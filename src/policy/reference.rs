@@ -7,7 +7,13 @@ use std::fmt::Write;
 
 /// The text of `docs/policy-reference.md`.
 pub fn reference() -> String {
-    let mut writer = Writer { text: String::new(), pending: vec![&language::POLICY], written: Vec::new(), later: Vec::new() };
+    let mut writer = Writer {
+        text: String::new(),
+        pending: vec![&language::POLICY],
+        written: Vec::new(),
+        later: Vec::new(),
+        place: String::new(),
+    };
     writer.text.push_str(
         "# Reference of the policy language\n\nMade from the table that `privet check` works with; a test holds that it is \
          up to date. `privet schema policy` prints the same as JSON Schema, so that editors complete it. Keys that begin \
@@ -27,6 +33,8 @@ struct Writer {
     pending: Vec<&'static Object>,
     written: Vec<&'static str>,
     later: Vec<String>,
+    /// The key whose value is described.
+    place: String,
 }
 
 impl Writer {
@@ -50,7 +58,10 @@ impl Writer {
         self.line(format_args!("\n## {}\n\n| key | value | |\n| --- | --- | --- |", object.name));
         for key in object.keys {
             match key.need {
-                Need::Required | Need::Optional => self.key(key),
+                Need::Required | Need::Optional => {
+                    self.place = format!("`{}` of {}", key.name, object.name);
+                    self.key(key);
+                }
                 Need::NotHere(_) => {}
             }
         }
@@ -100,7 +111,7 @@ impl Writer {
     }
 
     fn words(&mut self, words: &'static [Word]) -> String {
-        self.later.extend(words.iter().filter(|word| word.later).map(|word| format!("the word `{}`", word.word)));
+        self.later.extend(words.iter().filter(|word| word.later).map(|word| format!("`{}` as {}", word.word, self.place)));
         let explained = |word: &Word| match word.about {
             "" => format!("`{}`", word.word),
             about => format!("`{}` ({about})", word.word),
@@ -117,6 +128,7 @@ impl Writer {
                     let options: Vec<String> = object
                         .usable()
                         .map(|key| {
+                            self.place = format!("`{}` of `{}`", key.name, case.word);
                             let value = self.value(key.shape);
                             let may = if key.need == Need::Required { "" } else { "optional, " };
                             format!("`{}`: {} ({may}{value})", key.name, key.about.trim_end_matches('.'))
