@@ -76,17 +76,7 @@ impl Knowledge {
         let max_memory = config.ledger.as_ref().map_or(config::Ledger::MAX_MEMORY, |ledger| ledger.max_memory);
         let make = || Ledger::new(keys).within(max_memory);
         let meters = Arc::new(telemetry.consent(config.workers.count()));
-        let mut from = (Vec::new(), 0);
-        let (ledger, mut due, snapshots) =
-            match config.ledger.as_ref().and_then(|ledger| Some((ledger, ledger.snapshot.as_ref()?))) {
-                None => (Arc::new(make()), None, None),
-                Some((config::Ledger { topic, .. }, file)) => {
-                    let start = snapshots::start(make, settings, &properties, topic, file, &meters);
-                    let (due, snapshots) = Snapshots::begin(&start, topic, file, meters.clone())?.unzip();
-                    from = (start.from.clone(), start.topic_id());
-                    (start.ledger, due, snapshots)
-                }
-            };
+        let Begun { ledger, mut from, mut due, snapshots } = begin(config.ledger.as_ref(), settings, make, &meters)?;
         let (denials, queue) = channel();
         let shredder = subject_keys.map(|keys| keys.shredder(settings, watch.clone())).transpose()?.flatten();
         let erased = shredder.as_ref().map(|(erased, _)| erased.clone());
@@ -185,6 +175,31 @@ pub(super) fn failure(watch: &Watch) -> Option<String> {
         Standing::Failed(why) => Some(format!("ledger: {why}")),
         Standing::Loading | Standing::Fresh | Standing::Stale(_) => None,
     }
+}
+
+/// The ledger as it begins.
+struct Begun {
+    ledger: Arc<Ledger>,
+    /// Where the topic of consent is read on, and the id that it must have then.
+    from: (Vec<(i32, i64)>, u128),
+    due: Option<Due>,
+    snapshots: Option<Snapshots>,
+}
+
+/// An empty ledger, or one with the rows of its snapshot.
+fn begin(
+    section: Option<&config::Ledger>,
+    settings: &Settings,
+    make: impl Fn() -> Ledger,
+    meters: &Arc<ConsentMeters>,
+) -> std::io::Result<Begun> {
+    let Some((section, file)) = section.and_then(|section| Some((section, section.snapshot.as_ref()?))) else {
+        return Ok(Begun { ledger: Arc::new(make()), from: (Vec::new(), 0), due: None, snapshots: None });
+    };
+    let start = snapshots::start(make, settings, &section.kafka, &section.topic, file, meters);
+    let (due, snapshots) = Snapshots::begin(&start, &section.topic, file, meters.clone())?.unzip();
+    let from = (start.from.clone(), start.topic_id());
+    Ok(Begun { ledger: start.ledger, from, due, snapshots })
 }
 
 /// The topics that feed a ledger.

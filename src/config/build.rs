@@ -148,11 +148,14 @@ fn topic_of(top: &mut Section, name: &str, otherwise: Place, problems: &mut Vec<
     Some(topic)
 }
 
+/// Properties as they were written.
+type Written = BTreeMap<String, (Place, String)>;
+
 /// Its properties are changes to those of `kafka`; what holds for the whole is looked at as a whole.
 fn ledger_of(
     mut ledger: Section,
     at: Place,
-    (base, kafka_properties): (&Path, Option<&BTreeMap<String, (Place, String)>>),
+    (base, kafka_properties): (&Path, Option<&Written>),
     plaintext: bool,
     problems: &mut Vec<Problem>,
 ) -> Option<Ledger> {

@@ -133,6 +133,13 @@ struct Tables {
     vendors: HashSet<Arc<str>>,
 }
 
+/// What there is, each in the order of its numbers.
+pub(super) struct All {
+    pub(super) purposes: Vec<Arc<str>>,
+    pub(super) lists: Vec<Arc<[Arc<str>]>>,
+    pub(super) shapes: Vec<Arc<Shape>>,
+}
+
 struct Interned<T: ?Sized> {
     values: Vec<Arc<T>>,
     numbers: HashMap<Arc<T>, u32>,
@@ -234,10 +241,11 @@ impl Shapes {
         self.read().lists.values.get(list as usize).cloned()
     }
 
-    /// Everything as it stands: names of purposes, lists of vendors, shapes, each in the order of their numbers.
-    pub(super) fn all(&self) -> (Vec<Arc<str>>, Vec<Arc<[Arc<str>]>>, Vec<Arc<Shape>>) {
+    /// Everything as it stands.
+    pub(super) fn all(&self) -> All {
         let tables = self.read();
-        (tables.purposes.values.clone(), tables.lists.values.clone(), tables.shapes.values.clone())
+        let (purposes, lists) = (tables.purposes.values.clone(), tables.lists.values.clone());
+        All { purposes, lists, shapes: tables.shapes.values.clone() }
     }
 
     /// How many shapes, purposes and lists there are.

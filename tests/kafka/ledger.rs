@@ -54,7 +54,7 @@ pub(super) fn wait_on<F: Future>(future: F) -> F::Output {
 }
 
 /// A producer with an open transaction that has written one row.
-fn open_transaction(kafka: &Kafka, topic: &str, partition: i32, id: &str, person: &str) -> BaseProducer {
+pub(super) fn open_transaction(kafka: &Kafka, topic: &str, partition: i32, id: &str, person: &str) -> BaseProducer {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", &kafka.bootstrap)
         .set("transactional.id", format!("{topic}.{id}"))
@@ -74,7 +74,7 @@ pub(super) fn subjects(privet: &Privet) -> f64 {
     privet.metric("privet_ledger_subjects", &[])
 }
 
-fn written(scene: &Scene) -> i64 {
+pub(super) fn written(scene: &Scene) -> i64 {
     scene.kafka.ends(&scene.topic("warehouse")).values().sum()
 }
 

@@ -7,11 +7,13 @@ mod kit;
 #[allow(dead_code, reason = "shared with the scenarios of faults")]
 mod proxy;
 
+mod bound;
 mod crash;
 mod dsr;
 mod exact;
 mod learn;
 mod ledger;
+mod loading;
 mod reload;
 mod shred;
 mod snapshot;

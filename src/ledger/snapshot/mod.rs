@@ -10,6 +10,7 @@ mod sealed;
 mod tests;
 
 use super::apply::Row;
+use super::shapes::All;
 use super::store::{SHARDS, part_of};
 use super::{Digest, Full, Ledger, Scratch};
 use crate::event::Timestamp;
@@ -140,7 +141,7 @@ impl Ledger {
         put_u128(*id, &mut out);
         put_u32(next.len() as u32, &mut out);
         next.iter().for_each(|next| put_i64(*next, &mut out));
-        let (purposes, lists, shapes) = self.shapes.all();
+        let All { purposes, lists, shapes } = self.shapes.all();
         put_u32(purposes.len() as u32, &mut out);
         purposes.iter().for_each(|name| put_text(name, &mut out));
         put_u32(lists.len() as u32, &mut out);

@@ -331,3 +331,31 @@ fn a_batch_ends_only_once_what_it_teaches_is_acknowledged() {
     let fault = stage.judge.judge(&fetched, &mut |_| Ok(Sent::Taken)).expect_err("nobody writes any more");
     assert_eq!(fault.recovery, Recovery::Stop);
 }
+
+/// What a row that was not there before can change without taking anything away: the first row of an earlier identity stands in
+/// place of a later one's grants, and a row may say where somebody is. A grant that lands for somebody who has a row does neither.
+#[test]
+fn a_row_that_is_new_voids_the_batch_of_whom_it_is_about_and_of_nobody_else() {
+    let two = POLICY.replace("[{kind: user_id, path: $.user}]", "[{kind: email, path: $.event}, {kind: user_id, path: $.user}]");
+    let mut stage = stage_of(&two);
+    stage.says("ann", 1, "granted");
+    stage.says("bob", 1, "granted");
+    stage.judge.renew();
+    assert_eq!((stage.judge("ann"), stage.judge("bob")), (1, 1), "by the row of the second identity");
+    let row = |stage: &Stage, who: &str, place: &str| {
+        let (kind, value) = who.split_once(':').unwrap();
+        let text = format!(r#"{{"identity":{{"kind":"{kind}","value":"{value}"}}{place},"purposes":{{}}}}"#);
+        let (key, value) = (Some(who.as_bytes()), Some(text.as_bytes()));
+        stage.ledger.apply(&Change { feed: Feed::Consent, partition: 0, offset: 0, key, value, timestamp: None });
+    };
+    row(&stage, "email:stranger", "");
+    assert!(stage.judge.stands(), "nobody of this batch");
+    stage.says("bob", 2, "granted");
+    assert!(stage.judge.stands(), "a row that is there, confirmed");
+    row(&stage, "email:viewed", r#","jurisdiction":"US""#);
+    assert!(!stage.judge.stands(), "the first identity of both has a row now, and it grants nothing");
+    stage.judge.aborted();
+    stage.judge.renew();
+    assert_eq!((stage.judge("ann"), stage.judge("bob")), (0, 0));
+    assert!(stage.judge.stands());
+}
