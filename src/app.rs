@@ -117,8 +117,7 @@ impl Proxy {
         let requests = requests(config, &settings, start.create_topics, &telemetry, knowledge.as_ref(), &live)?;
         let admit = admit(settings.clone(), config.clone(), found.sources.clone(), start.create_topics);
         let reloader = Reloader::start(files, loaded, live.clone(), Box::new(admit), status.clone(), telemetry.clone())?;
-        let office = requests.as_ref().map(Requests::office);
-        let server = admin_server(config, &status, &telemetry, reloader.handle(), office)?;
+        let server = admin_server(config, &status, &telemetry, reloader.handle(), requests.as_ref().map(Requests::office))?;
 
         if let Some(keys) = &subject_keys {
             keys.await_whole()?;

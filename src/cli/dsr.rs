@@ -68,10 +68,16 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Partition and key → what is wanted of the record that stands there last.
+type Wanted<T> = BTreeMap<(i32, Vec<u8>), T>;
+
+/// What is wanted of a key and a value.
+type Wants<T> = Box<dyn Fn(&[u8], &[u8]) -> Option<T> + Send>;
+
 /// What stands last under each key of a topic, where a closure wants it.
 struct Last<T> {
-    rows: Arc<Mutex<BTreeMap<(i32, Vec<u8>), T>>>,
-    wants: Box<dyn Fn(&[u8], &[u8]) -> Option<T> + Send>,
+    rows: Arc<Mutex<Wanted<T>>>,
+    wants: Wants<T>,
 }
 
 impl<T: Send> Table for Last<T> {

@@ -358,7 +358,7 @@ fn an_erasure_that_is_held_suppresses_and_can_be_taken_back() {
 #[test]
 fn a_request_outlives_a_crash_and_one_that_is_refused_leaves_nothing() {
     let Some(kafka) = kafka("kafka") else { return };
-    let (scene, certificate) = scene(kafka, "dsrcrash", "");
+    let (scene, certificate) = scene(kafka, "dsrcrash", ", hold: 4s");
     let dora = granted("dora", r#"{"kind":"email","value":"dora@example.org"}"#, 1);
     kafka.produce(&scene.topic("consent"), [input("user_id:dora", Some(&dora), None)]);
     let mut first = scene.run();
@@ -377,7 +377,9 @@ fn a_request_outlives_a_crash_and_one_that_is_refused_leaves_nothing() {
     assert_eq!(call(&first, port, &certificate, &format!("GET /opendsr/v3/requests/{id}"), "").0, 404);
 
     assert_eq!(call(&first, port, &certificate, "POST /opendsr/v3/requests", &body).0, 201);
+    wait_status(&first, port, &certificate, id, "pending");
     first.kill_nine();
+    // Once nothing holds it back it is done, by whoever is there.
     let mut second = scene.run_with("one", port, &[]);
     second.wait_ready();
     wait_status(&second, port, &certificate, id, "completed");

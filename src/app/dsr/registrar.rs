@@ -125,6 +125,10 @@ impl Desk for Registrar {
         }
     }
 
+    fn standing(&self) -> (usize, usize) {
+        self.book.counts(Timestamp::now())
+    }
+
     fn identity_types(&self) -> Vec<&'static str> {
         let plan = self.live.load();
         let known = |kind: &str| {

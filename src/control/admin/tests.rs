@@ -403,6 +403,8 @@ fn a_data_subjects_request_is_answered_and_signed_over_http() {
         assert!(crate::control::dsr::verify_for_tests(office.signer.certificate(), body.as_bytes(), signature));
         assert_eq!(header(&again, "x-opendsr-processor-domain: "), Some("privacy.example"));
     }
+    let status: serde_json::Value = serde_json::from_str(&ask(&server, "GET /api/status", &[HOST]).2).unwrap();
+    assert_eq!(status["requests"], serde_json::json!({"open": 1, "overdue": 0}));
     let dsr = "Authorization: Bearer only-for-data-subjects";
     let path = "/opendsr/v3/requests/a7551968-d5d6-44b2-9831-815ac9017798";
     let (code, _, body) = ask(&server, &format!("GET {path}"), &[HOST, dsr]);

@@ -22,6 +22,9 @@ pub(super) fn status(sources: &Sources) -> Value {
             json!({"stream": one.stream, "sink": one.sink, "outcome": outcome, "reason": reason, "count": one.count})
         })
         .collect();
+    // Numbers only: who asks for the status need not be trusted.
+    let requests = sources.office.as_ref().map(|office| office.desk.standing());
+    let requests = requests.map(|(open, overdue)| json!({"open": open, "overdue": overdue}));
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "started": sources.status.started().to_string(),
@@ -29,6 +32,7 @@ pub(super) fn status(sources: &Sources) -> Value {
         "workers": sources.status.workers(),
         "policy": policy,
         "decisions": decisions,
+        "requests": requests,
     })
 }
 

@@ -130,6 +130,9 @@ pub trait Desk: Send + Sync {
     /// What is held of those whom an access request names; `None` where the request was for something else.
     fn results(&self, id: &str) -> Result<Option<serde_json::Value>, Declined>;
 
+    /// How many requests are open, and how many of these are late.
+    fn standing(&self) -> (usize, usize);
+
     /// The types of identity that are understood, as OpenDSR names them.
     fn identity_types(&self) -> Vec<&'static str>;
 }

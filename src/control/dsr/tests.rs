@@ -132,6 +132,10 @@ impl Desk for OneRequest {
         Ok(None)
     }
 
+    fn standing(&self) -> (usize, usize) {
+        (usize::from(self.0.lock().unwrap().is_some()), 0)
+    }
+
     fn identity_types(&self) -> Vec<&'static str> {
         vec!["email"]
     }
