@@ -3,7 +3,7 @@
 
 use super::record::{self, ConsentRecord, Identity, Unreadable};
 use super::row::{self, Refused};
-use super::shapes::{SPLIT, Shape};
+use super::shapes::{Choice, SPLIT, Shape};
 use super::{Applied, Digest, Full, Ledger, Scratch};
 use crate::event::Jurisdiction;
 use std::collections::{BTreeSet, HashMap};
@@ -97,7 +97,10 @@ impl Ledger {
     /// Kafka orders records, and compacts them, within a partition only. A key that has records in two, since partitions were added
     /// or two writers choose them differently, has no last record: the next start may read them the other way round.
     fn order(&self, partition: i32, digest: Digest, old: Option<&Shape>, version: Option<u64>, highest: u64) -> Order {
-        let Some(known) = old.map(|shape| shape.partition) else { return Order::Follows };
+        let Some(old) = old else { return Order::Follows };
+        let known = old.partition;
+        // What cannot be read may be later than any version that can.
+        let is_counted = highest > 0 && old.parts.iter().all(|part| part.choice != Choice::Broken);
         if known == SPLIT {
             let mut splits = self.splits();
             let places = splits.entry(digest).or_default();
@@ -110,8 +113,8 @@ impl Ledger {
         }
         match version {
             _ if known == partition => Order::Follows,
-            Some(version) if version > highest && highest > 0 => Order::Replaces,
-            Some(version) if version < highest && version > 0 => Order::Remains,
+            Some(version) if version > highest && is_counted => Order::Replaces,
+            Some(version) if version < highest && version > 0 && is_counted => Order::Remains,
             Some(_) | None => {
                 self.splits().insert(digest, BTreeSet::from([known, partition]));
                 Order::Unknown

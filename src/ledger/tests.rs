@@ -499,3 +499,55 @@ fn a_hold_suppresses_and_is_no_erasure_until_the_erasure_follows() {
     suppress(&ledger, key, Some("{no JSON"));
     assert_eq!((suppressed(&ledger, "email", "ann@example.org"), is_erased(&ledger)), (vec!["*".to_owned()], false));
 }
+
+/// One record of a key: its members, or bytes that are none.
+fn any_record() -> impl proptest::strategy::Strategy<Value = (u64, Option<String>)> {
+    use proptest::prelude::*;
+    (0..4u64, 0..8u8).prop_map(|(version, what)| {
+        let members = match what {
+            0 => return (version, None),
+            1..=4 => GRANTED,
+            _ => WITHDRAWN,
+        };
+        (version, Some(format!(r#","version":{version}{members}"#)))
+    })
+}
+
+proptest::proptest! {
+    /// However the records of two partitions meet: a running instance says what one says that starts later and finds the last
+    /// record of each, in either order, or it denies everything.
+    #[test]
+    fn partitions_that_are_read_in_any_order_come_to_the_same_or_to_a_denial(
+        mut one in proptest::collection::vec(any_record(), 1..4),
+        mut other in proptest::collection::vec(any_record(), 1..4),
+        order in proptest::collection::vec(proptest::bool::ANY, 8),
+    ) {
+        // Within a partition versions do not go back: that is another rule.
+        one.sort_by_key(|(version, _)| *version);
+        other.sort_by_key(|(version, _)| *version);
+        let apply = |ledger: &Ledger, partition: i32, record: &Option<String>| {
+            let value = match record {
+                None => "{nonsense".to_owned(),
+                Some(members) => format!(r#"{{"identity":{{"kind":"user_id","value":"u1"}}{members}}}"#),
+            };
+            let (key, value) = (Some(&b"user_id:u1"[..]), Some(value.as_bytes()));
+            ledger.apply(&Change { feed: Feed::Consent, partition, offset: 0, key, value, timestamp: None });
+        };
+        let denies = |said: &[(String, Choice)]| matches!(said, [(name, Choice::Denied | Choice::Broken)] if name == "*");
+        let [found, found_otherwise] = [[(0, &one), (1, &other)], [(1, &other), (0, &one)]].map(|partitions| {
+            let ledger = ledger();
+            partitions.into_iter().for_each(|(partition, records)| apply(&ledger, partition, &records.last().unwrap().1));
+            says(&ledger)
+        });
+        proptest::prop_assert!(found == found_otherwise || denies(&found) && denies(&found_otherwise));
+        let running = ledger();
+        let (mut left, mut right) = (one.iter(), other.iter());
+        for goes_left in order.into_iter().chain([true; 4]).chain([false; 4]) {
+            if let Some((partition, record)) = if goes_left { left.next().map(|record| (0, record)) } else { right.next().map(|record| (1, record)) } {
+                apply(&running, partition, &record.1);
+            }
+        }
+        let now = says(&running);
+        proptest::prop_assert!(now == found || denies(&now), "{:?} against {:?}", now, found);
+    }
+}
