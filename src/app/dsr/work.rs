@@ -9,7 +9,7 @@ use crate::app::shred::Erased;
 use crate::control::dsr::{RequestType, Stage};
 use crate::kafka::follow::Watch;
 use crate::telemetry::{ConsentMeters, DsrMeters};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,6 +58,14 @@ enum Step {
     Enforced(u64),
 }
 
+/// Whether whoever received a request has had time to go on with it, also since nothing holds it back any more.
+fn is_left_alone(entry: &Entry, now: Timestamp) -> bool {
+    let patience = SignedDuration::try_from(TAKE_OVER).unwrap_or(SignedDuration::ZERO);
+    let just_let_go = |until: Timestamp| until <= now && now.duration_since(until) < patience;
+    let is_just_let_go = entry.record.stage == Stage::Pending && entry.record.hold.is_some_and(just_let_go);
+    entry.since.elapsed() > TAKE_OVER && !is_just_let_go
+}
+
 /// Destroying a row erases its other names, whose rows and keys are destroyed in turn.
 const ROUNDS: u8 = 3;
 
@@ -70,7 +78,7 @@ impl Work {
             if registrar.watch.fresh_as_of().is_some() && self.knowledge.is_fresh(Instant::now()) {
                 let entries = registrar.book.open();
                 self.under_way.retain(|id, _| entries.iter().any(|entry| entry.record.id == *id));
-                for entry in entries.into_iter().filter(|entry| entry.is_own || entry.since.elapsed() > TAKE_OVER) {
+                for entry in entries.into_iter().filter(|entry| entry.is_own || is_left_alone(entry, Timestamp::now())) {
                     if let Err(why) = self.advance(&entry) {
                         tracing::error!(request = entry.record.id, "a data subject's request does not go on: {why}");
                         self.under_way(&entry.record.id).tried = Some(Instant::now());
