@@ -97,6 +97,8 @@ pub(super) mod code {
     pub(crate) const LOG_TRUNCATION: i32 = -139;
     pub(crate) const BAD_MSG: i32 = -199;
     pub(crate) const BAD_COMPRESSION: i32 = -198;
+    /// Of a stored batch: its format or its compression is one that the client does not know, and it goes on behind it.
+    pub(crate) const NOT_IMPLEMENTED: i32 = -170;
     pub(crate) const AUTHENTICATION: i32 = -169;
     pub(crate) const TOPIC_AUTHORIZATION_FAILED: i32 = 29;
     pub(crate) const GROUP_AUTHORIZATION_FAILED: i32 = 30;
@@ -148,7 +150,7 @@ pub(super) fn classify_read(code: i32) -> Option<Recovery> {
     match code {
         code::FATAL => Some(Recovery::Stop),
         // Going on would skip records in silence.
-        code::AUTO_OFFSET_RESET | code::BAD_MSG | code::BAD_COMPRESSION => Some(Recovery::Stop),
+        code::AUTO_OFFSET_RESET | code::BAD_MSG | code::BAD_COMPRESSION | code::NOT_IMPLEMENTED => Some(Recovery::Stop),
         _ => None,
     }
 }
@@ -172,7 +174,9 @@ fn hint(code: i32) -> &'static str {
             " (records were deleted before they were read, or the topic was made anew; look at what is missing, then reset the \
              group's offsets)"
         }
-        code::BAD_MSG | code::BAD_COMPRESSION => " (a stored batch is damaged; going on would skip its records)",
+        code::BAD_MSG | code::BAD_COMPRESSION | code::NOT_IMPLEMENTED => {
+            " (a stored batch is damaged or of an unknown format; going on would skip its records)"
+        }
         _ => "",
     }
 }
@@ -234,6 +238,7 @@ mod tests {
         let of = |code| classify_poll(&KafkaError::MessageConsumption(code));
         assert_eq!(of(RDKafkaErrorCode::AutoOffsetReset), Some(Recovery::Stop));
         assert_eq!(of(RDKafkaErrorCode::BadMessage), Some(Recovery::Stop));
+        assert_eq!(of(RDKafkaErrorCode::NotImplemented), Some(Recovery::Stop));
         assert_eq!(of(RDKafkaErrorCode::BrokerTransportFailure), None);
         assert_eq!(of(RDKafkaErrorCode::AllBrokersDown), None);
         assert_eq!(of(RDKafkaErrorCode::PollExceeded), None);
@@ -250,6 +255,7 @@ mod tests {
             (code::AUTO_OFFSET_RESET, RDKafkaErrorCode::AutoOffsetReset),
             (code::BAD_MSG, RDKafkaErrorCode::BadMessage),
             (code::BAD_COMPRESSION, RDKafkaErrorCode::BadCompression),
+            (code::NOT_IMPLEMENTED, RDKafkaErrorCode::NotImplemented),
             (code::AUTHENTICATION, RDKafkaErrorCode::Authentication),
             (code::TOPIC_AUTHORIZATION_FAILED, RDKafkaErrorCode::TopicAuthorizationFailed),
             (code::GROUP_AUTHORIZATION_FAILED, RDKafkaErrorCode::GroupAuthorizationFailed),

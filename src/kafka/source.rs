@@ -24,6 +24,9 @@ const SEEK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long records are waited for before looking whether the group changed.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// After so many bytes of records the same: a sink that takes little may take a long time for them.
+const LOOK_BYTES: usize = 256 << 10;
+
 /// A member of the group that reads the source topics.
 pub struct Consumer {
     runs: Runs,
@@ -33,6 +36,8 @@ pub struct Consumer {
     given: Option<TopicPartitionList>,
     owned: Vec<(Arc<str>, i32)>,
     is_paused: bool,
+    /// Bytes shown since it was last looked whether the group changed.
+    shown: usize,
 }
 
 /// A consumer that joins the group for these topics.
@@ -46,14 +51,15 @@ pub fn consumer(settings: &Settings, worker: usize, topics: &[Arc<str>], telemet
     let consumer = Arc::new(consumer);
     let none = || Fault::own(attempted, Recovery::Stop, "librdkafka makes no queue");
     let runs = Runs::new(&consumer).ok_or_else(none)?;
-    Ok(Consumer { runs, consumer, telemetry, given: None, owned: Vec::new(), is_paused: false })
+    Ok(Consumer { runs, consumer, telemetry, given: None, owned: Vec::new(), is_paused: false, shown: 0 })
 }
 
 impl Source for Consumer {
     type Membership = GroupMetadata;
 
     fn poll(&mut self, wait: Duration, take: &mut dyn FnMut(Fetched<'_>)) -> Result<Polled, Fault> {
-        if !self.runs.is_at_hand() {
+        if !self.runs.is_at_hand() || self.shown >= LOOK_BYTES {
+            self.shown = 0;
             // Without partitions only the group can bring anything.
             let events = if self.owned.is_empty() { wait } else { Duration::ZERO };
             let met = self.events(events)?;
@@ -63,6 +69,7 @@ impl Source for Consumer {
         }
         let Some(message) = self.runs.next(wait.min(LOOK)) else { return Ok(Polled::Idle) };
         if message.code() == 0 {
+            self.shown += message.value().map_or(0, <[u8]>::len);
             show(&message, take)?;
             return Ok(Polled::Record);
         }
@@ -135,7 +142,11 @@ impl Source for Consumer {
         let places = self.committed(self.places())?;
         // Before the seek, which then has the last word about where to read on.
         self.resume()?;
-        self.runs.forget();
+        let mut said = None;
+        self.runs.forget(|code| said = said.or(classify_read(code).map(|recovery| (code, recovery))));
+        if let Some((code, recovery)) = said {
+            return Err(Fault { recovery, ..Fault::refused("reading", code) });
+        }
         let attempted = "going back to the committed offsets";
         let sought = self.consumer.seek_partitions(places, SEEK_TIMEOUT).map_err(|error| Fault::passing(attempted, &error))?;
         match sought.elements().iter().find_map(|place| place.error().err()) {

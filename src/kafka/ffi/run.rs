@@ -13,7 +13,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Most records that are taken from the queue at once: less than a millisecond of work.
+/// Most records that are taken from the queue at once: less than a millisecond of work, where records are small.
 const RUN: usize = 128;
 
 /// How much of a record is asked for ahead.
@@ -98,9 +98,9 @@ impl Runs {
         true
     }
 
-    /// Forgets what was taken and not shown, and lets all partitions go.
+    /// Lets all partitions go, and forgets what was not shown, whether it was taken from the queue yet or not. What is not this
+    /// member's any more matters to nobody here, errors included.
     pub(in crate::kafka) fn part(&mut self) {
-        self.forget();
         for queue in self.joined.drain(..) {
             // SAFETY: the queue was given to us by `join`, and is given back once. Without a forward its records stay in it,
             // until the partition is given up.
@@ -109,13 +109,25 @@ impl Runs {
                 rd_kafka_queue_destroy(queue.as_ptr());
             }
         }
+        loop {
+            self.forget(|_| ());
+            self.take(Duration::ZERO);
+            if !self.is_at_hand() {
+                return;
+            }
+        }
     }
 
-    /// Forgets what was taken and not shown: it will be read again from another place.
-    pub(in crate::kafka) fn forget(&mut self) {
-        for message in self.run.drain(..).skip(std::mem::take(&mut self.next)) {
-            destroy(message);
+    /// Forgets what was taken and not shown: it will be read again from another place. What an error says is not said twice,
+    /// and so `error` hears its code.
+    pub(in crate::kafka) fn forget(&mut self, mut error: impl FnMut(i32)) {
+        for native in self.run.drain(std::mem::take(&mut self.next)..) {
+            let message = Message { native, _queue: PhantomData };
+            if message.code() != 0 {
+                error(message.code());
+            }
         }
+        self.run.clear();
     }
 
     /// Whether the next record is at hand without asking the library.

@@ -435,11 +435,13 @@ impl Follower {
 
 /// Codes after which nothing that was read can be relied on, or nothing more will come: what they mean.
 fn fatal(code: i32) -> Option<&'static str> {
-    use super::errors::code::{AUTO_OFFSET_RESET, BAD_COMPRESSION, BAD_MSG, FATAL, LOG_TRUNCATION, TOPIC_AUTHORIZATION_FAILED};
+    use super::errors::code::{
+        AUTO_OFFSET_RESET, BAD_COMPRESSION, BAD_MSG, FATAL, LOG_TRUNCATION, NOT_IMPLEMENTED, TOPIC_AUTHORIZATION_FAILED,
+    };
     match code {
         AUTO_OFFSET_RESET => Some("records were deleted before they were read, or the topic was made anew"),
         LOG_TRUNCATION => Some("the topic lost records that were read"),
-        BAD_MSG | BAD_COMPRESSION => Some("a stored batch is damaged"),
+        BAD_MSG | BAD_COMPRESSION | NOT_IMPLEMENTED => Some("a stored batch is damaged, or of an unknown format"),
         TOPIC_AUTHORIZATION_FAILED => Some("the right to read the topic is missing"),
         FATAL => Some("the client cannot go on"),
         _ => None,
