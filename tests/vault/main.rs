@@ -85,11 +85,11 @@ fn a_wrapped_root_is_tied_to_its_id_and_role_and_key() {
     let (first, second) = (tree["keys"][0]["wrapped"].clone(), tree["keys"][1]["wrapped"].clone());
     (tree["keys"][0]["wrapped"], tree["keys"][1]["wrapped"]) = (second, first);
     std::fs::write(&path, tree.to_string()).expect("written");
-    let fault = ring.open(&KeyFile::load(&path).expect("read")).err().expect("swapped");
+    let fault = ring.open(&KeyFile::load(&path).expect("read")).expect_err("swapped");
     assert!(matches!(cause(&fault), ProviderError::Refused { .. }) && !fault.passes(), "{fault}");
     std::fs::write(&path, &text).expect("written");
     let other = keyring(VaultSettings { key: "other".to_owned(), ..settings(&vault) });
-    let fault = other.open(&KeyFile::load(&path).expect("read")).err().expect("another key");
+    let fault = other.open(&KeyFile::load(&path).expect("read")).expect_err("another key");
     assert!(matches!(cause(&fault), ProviderError::Refused { .. }), "{fault}");
 }
 
@@ -127,11 +127,11 @@ fn every_failure_has_a_name_and_no_secret() {
     }
     vault.set(Mood::Well);
     vault.revoke(TOKEN);
-    let fault = ring.open(&file).err().expect("no token");
+    let fault = ring.open(&file).expect_err("no token");
     assert!(fault.to_string().contains("(403)") && fault.to_string().contains("transit/decrypt/privet"), "{fault}");
     let elsewhere = keyring(VaultSettings { mount: "nowhere".to_owned(), ..settings(&vault) });
     vault.permit(TOKEN, Lease { ttl: 0, creation_ttl: 0, renewable: false });
-    let fault = elsewhere.open(&file).err().expect("no such engine");
+    let fault = elsewhere.open(&file).expect_err("no such engine");
     assert!(fault.to_string().contains("(404)"), "{fault}");
 
     ring.open(&file).expect("it is well again");
@@ -181,19 +181,19 @@ fn a_token_of_ones_own_is_renewed_at_half_time_and_one_in_a_file_is_read_anew() 
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("token");
     let ring = keyring(VaultSettings { token: Token::File(path.clone()), ..settings(&vault) });
-    let fault = ring.open(&file).err().expect("no file");
+    let fault = ring.open(&file).expect_err("no file");
     assert!(matches!(cause(&fault), ProviderError::NoToken(_)) && fault.passes(), "{fault}");
     std::fs::write(&path, "hvs.canaryother\n").expect("written");
-    let fault = ring.open(&file).err().expect("a token that Vault does not know");
+    let fault = ring.open(&file).expect_err("a token that Vault does not know");
     assert!(matches!(cause(&fault), ProviderError::Denied(_)) && !fault.to_string().contains("canary"), "{fault}");
     vault.permit("hvs.canaryother", Lease { ttl: 1, creation_ttl: 120, renewable: true });
     let before = vault.times("renew-self");
     ring.open(&file).expect("the agent has written a good one");
     assert_eq!(vault.times("renew-self"), before, "whoever writes the file renews");
     std::fs::write(&path, "two words").expect("written");
-    assert!(matches!(cause(&ring.open(&file).err().expect("no token")), ProviderError::NoToken(_)));
+    assert!(matches!(cause(&ring.open(&file).expect_err("no token")), ProviderError::NoToken(_)));
     let ring = keyring(VaultSettings { token: Token::Fixed("canary\nline".to_owned().into()), ..settings(&vault) });
-    assert!(matches!(cause(&ring.open(&file).err().expect("no header")), ProviderError::NoToken(_)));
+    assert!(matches!(cause(&ring.open(&file).expect_err("no header")), ProviderError::NoToken(_)));
 }
 
 #[test]
@@ -205,10 +205,10 @@ fn over_tls_the_configured_roots_of_trust_decide() {
     let file = KeyFile::generate(trusting.provider()).expect("wrapped over TLS");
     trusting.open(&file).expect("unwrapped over TLS");
     let doubting = keyring(settings(&vault));
-    let fault = doubting.open(&file).err().expect("nobody has signed it");
+    let fault = doubting.open(&file).expect_err("nobody has signed it");
     assert!(matches!(cause(&fault), ProviderError::Unreachable(_)), "{fault}");
     let missing = keyring(VaultSettings { ca: Some(folder.path().join("nowhere.pem")), ..settings(&vault) });
-    assert!(matches!(cause(&missing.open(&file).err().expect("no file")), ProviderError::Settings(_)));
+    assert!(matches!(cause(&missing.open(&file).expect_err("no file")), ProviderError::Settings(_)));
 }
 
 /// A certificate for `localhost` and its key, by the command that everybody has who has OpenSSL: none; so by the library.
