@@ -3,6 +3,7 @@
 //! The decoders borrow the text, allocate nothing and do work in proportion to the input's length, which is bounded before
 //! anything else is looked at. What is not exactly what a format says is [`Broken`]: the caller denies. They decide nothing
 //! about an event; what they answer is what a string permits.
+#![forbid(unsafe_code)]
 
 mod bits;
 pub mod gcd;
