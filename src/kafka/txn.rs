@@ -28,8 +28,14 @@ const INIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// One attempt at it: a request to stop goes unseen for no longer.
 const INIT_SLICE_MS: i32 = 500;
 
-/// An abort only tells the coordinator; what was queued is purged.
+/// An abort only tells the coordinator; what is queued still is purged.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Before an abort what is queued is sent, for so long at most, as long as it becomes less within each of these slices.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// See [`DRAIN`].
+const DRAIN_SLICE: Duration = Duration::from_millis(100);
 
 /// A flush outside of transactions may take this long: a broker that is slower has a problem of its own.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
@@ -83,6 +89,27 @@ impl Producer {
     /// Whether an answer to what took so long may have crossed a second attempt.
     fn is_late(&self, took: Duration) -> bool {
         self.transactional() && took >= self.settings.request_timeout()
+    }
+
+    /// Sends what is queued, to be voided with the rest. librdkafka purges requests that were made and not sent yet, and forgets that their
+    /// sequence numbers were given: in a flood of withdrawals the next batch of such a partition is then refused
+    /// (OUT_OF_ORDER_SEQUENCE_NUMBER), and the next but one waits for a new epoch. False where not everything was sent.
+    fn drained(&self, deadline: Instant) -> bool {
+        let Some(Inner { client: producer, .. }) = &self.inner else { return true };
+        let until = deadline.min(Instant::now() + DRAIN);
+        let mut left = producer.in_flight_count();
+        while left > 0 {
+            let slice = until.saturating_duration_since(Instant::now()).min(DRAIN_SLICE);
+            if slice.is_zero() {
+                return false;
+            }
+            let is_done = ffi::flush(producer.client(), slice.as_millis() as i32);
+            let before = std::mem::replace(&mut left, producer.in_flight_count());
+            if !is_done && left >= before {
+                return false;
+            }
+        }
+        true
     }
 
     /// A broker that refused a size knows another limit than we do.
@@ -153,9 +180,11 @@ impl Sink<GroupMetadata> for Producer {
             // There is no transaction to void: what was queued is dropped, and read and written again.
             return self.rebuild();
         }
+        let deadline = Instant::now() + bound.unwrap_or(ABORT_TIMEOUT);
+        // Otherwise some partition may miss sequence numbers, which a new producer does not.
+        self.suspect |= !self.drained(deadline);
         let client = self.client()?;
         let (started, ended) = (Instant::now(), client.context().ended());
-        let deadline = started + bound.unwrap_or(ABORT_TIMEOUT);
         again(Attempt::Abort, Some(deadline), || ffi::abort_transaction(client, remaining(Some(deadline))))?;
         client.context().take_failed();
         let took = started.elapsed();
