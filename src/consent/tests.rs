@@ -61,6 +61,7 @@ impl Case {
             sinks: Vec::new(),
             rules: Vec::new(),
             subject_keys: None,
+            before_rotations: Vec::new(),
         };
         let stream = Stream {
             name: "web".into(),

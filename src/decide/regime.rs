@@ -67,6 +67,7 @@ mod tests {
             sinks: Vec::new(),
             rules: Vec::new(),
             subject_keys: None,
+            before_rotations: Vec::new(),
         };
         let lax = plan(vec![Regime { regions: everywhere, silence: Silence::Allow, gpc: false }]);
         let germany = Jurisdiction::from_event(Some("DE"), None).expect("a place");

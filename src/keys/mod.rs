@@ -121,6 +121,16 @@ impl RootKey {
         RootKey { id: self.id.clone(), role: self.role, state: self.state, created: self.created, held }
     }
 
+    /// A copy of the same key in another state.
+    fn in_state(&self, state: State) -> RootKey {
+        let held = match &self.held {
+            Held::Nothing => Held::Nothing,
+            Held::Secret(secret) => Held::Secret(SecretSlice::from(secret.expose_secret().to_vec())),
+            Held::Wrapped(text) => Held::Wrapped(text.clone()),
+        };
+        RootKey { state, ..self.holding(held) }
+    }
+
     fn fresh(role: Role, taken: &[RootKey]) -> Result<RootKey, KeyError> {
         let mut secret = Zeroizing::new(vec![0u8; ROOT_BYTES]);
         getrandom::fill(&mut secret).map_err(|_| KeyError::NoRandomness)?;
@@ -211,6 +221,26 @@ impl KeySet {
         // Roots stand in the order in which they were made: the one before, or none.
         let before = roots.next().filter(|key| key.state == State::Retired)?;
         Some(BeforeRotation { id: &before.id, secret: before.secret()?, at: active.created })
+    }
+
+    /// This set as it would be had each retired root stayed the active one, oldest first: whoever has to name somebody in the terms of
+    /// those who got values before a rotation needs them. Roots that were destroyed make nothing any more.
+    pub fn before_rotations(&self) -> Vec<KeySet> {
+        let is_retired = |key: &&RootKey| key.role == Role::Root && key.state == State::Retired && key.secret().is_some();
+        let active_instead = |chosen: &RootKey| KeySet {
+            keys: self
+                .keys
+                .iter()
+                .map(|key| {
+                    key.in_state(match (key.role, key.state) {
+                        (Role::Root, _) if key.id == chosen.id => State::Active,
+                        (Role::Root, State::Active) => State::Retired,
+                        (Role::Root | Role::Digests, state) => state,
+                    })
+                })
+                .collect(),
+        };
+        self.keys.iter().filter(is_retired).map(active_instead).collect()
     }
 
     /// The key of the digests by which the ledger and the suppression list know a subject.

@@ -51,6 +51,9 @@ pub struct Plan {
     pub rules: Vec<RuleInfo>,
     /// What `encrypt` needs; absent where no rule encrypts.
     pub subject_keys: Option<Arc<SubjectKeys>>,
+    /// The same policy under each root that was retired, oldest first: by it sinks are told of whom they know from before a rotation.
+    /// Nothing is judged by these, and only a policy that `run` loads has them.
+    pub before_rotations: Vec<Arc<Plan>>,
 }
 
 impl Plan {

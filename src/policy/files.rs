@@ -3,6 +3,7 @@
 use super::{Compiled, compile};
 use crate::keys::provider::Keyring;
 use crate::keys::{KeyError, KeyFile, KeySet, Role};
+use crate::plan::Plan;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read};
@@ -130,6 +131,12 @@ impl Opened {
     /// Compiles the policy with the keys.
     pub fn compile(&self) -> Compiled {
         compile(&self.content.text, &self.content.name, &self.keys)
+    }
+
+    /// The same policy under each root that was retired, oldest first: what sinks got before rotations.
+    pub fn before_rotations(&self) -> Vec<Arc<Plan>> {
+        let compiled = |keys: &KeySet| compile(&self.content.text, &self.content.name, keys).plan.map(Arc::new);
+        self.keys.before_rotations().iter().filter_map(compiled).collect()
     }
 
     /// It runs from now on: its keys are those that whoever keeps the roots is asked for again and again.

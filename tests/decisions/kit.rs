@@ -233,6 +233,7 @@ impl Setup {
             sinks: vec![sink],
             rules: Vec::new(),
             subject_keys: None,
+            before_rotations: Vec::new(),
         }
     }
 

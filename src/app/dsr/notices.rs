@@ -30,7 +30,12 @@ pub(super) fn notices(plan: &Plan, named: &[(&str, Option<&str>)], now: Timestam
                 unresolved.push(kind_of(Why::Hashed));
                 continue;
             };
-            let Seen { values, is_kept } = trial.seen(plan, (at, sink), kind, raw);
+            let mut seen = Seen::default();
+            // What the sink gets now stands first, then what it may have from before each rotation, the latest first.
+            for plan in [plan].into_iter().chain(plan.before_rotations.iter().rev().map(|plan| &**plan)) {
+                trial.see(plan, (at, sink), (kind, raw), &mut seen);
+            }
+            let Seen { values, is_kept } = seen;
             match values.is_empty() {
                 true => unresolved.push(kind_of(if is_kept { Why::Kept } else { Why::Absent })),
                 false => subjects.push(Told { kind: (*kind).to_owned(), values }),
@@ -106,10 +111,9 @@ impl Trial {
     }
 
     /// In every place where streams of the sink name people by that kind; as it is written, and trimmed and in lower case.
-    fn seen(&mut self, plan: &Plan, (at, sink): (usize, &Sink), kind: &str, raw: &str) -> Seen {
+    fn see(&mut self, plan: &Plan, (at, sink): (usize, &Sink), (kind, raw): (&str, &str), seen: &mut Seen) {
         let lower: String = raw.trim().chars().flat_map(char::to_lowercase).collect();
         let spellings: &[&str] = if lower == raw { &[raw] } else { &[raw, &lower] };
-        let mut seen = Seen::default();
         for stream in &plan.streams {
             let Some(route) = stream.routes.iter().find(|route| route.sink.index() == at) else { continue };
             for rule in stream.subject.iter().filter(|rule| rule.kinds.iter().any(|own| **own == *kind)) {
@@ -118,16 +122,15 @@ impl Trial {
                         Source::Slot(slot) => {
                             let paths = (0..stream.index.path_count()).map(|path| PathId(path as u16));
                             let paths = paths.filter(|path| stream.index.slots(*path).contains(slot));
-                            paths.for_each(|path| self.in_value(stream, route, path, value, &mut seen));
+                            paths.for_each(|path| self.in_value(stream, route, path, value, seen));
                         }
-                        Source::Key => self.in_key(route, value, &mut seen),
+                        Source::Key => self.in_key(route, value, seen),
                         Source::Header(name) => seen.is_kept |= sink.headers.contains(name),
                         Source::Ledger => {}
                     }
                 }
             }
         }
-        seen
     }
 
     fn in_value(&mut self, stream: &Stream, route: &Route, path: PathId, raw: &str, seen: &mut Seen) {
@@ -192,7 +195,7 @@ fn document(path: &Path, text: &str) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::KeySet;
+    use crate::keys::{KeySet, Role, State};
     use crate::policy;
 
     const POLICY: &str = "privet: 1
@@ -247,10 +250,54 @@ sinks:
         found.expect("it is released")
     }
 
+    fn plan_of(keys: &KeySet) -> Plan {
+        let compiled = policy::compile(POLICY, "policy.yaml", keys);
+        compiled.plan.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics))
+    }
+
+    /// Whatever a sink got before a rotation is in its notice after it; what was made under a destroyed root leads nowhere.
+    #[test]
+    fn sinks_are_told_by_what_they_got_before_rotations_too() {
+        let event = r#"{"batch":[{"user":"u7"}],"traits":{"email":"ann@example.org"}}"#;
+        let named = [("user_id", Some("u7")), ("email", Some("ann@example.org")), ("account", Some("a1"))];
+        let mut keys = KeySet::generate().unwrap();
+        let mut held: Vec<(Value, Value, String)> = Vec::new();
+        let mut roots = Vec::new();
+        for rotation in 0..3 {
+            if rotation > 0 {
+                keys.rotate().unwrap();
+            }
+            roots.extend(
+                keys.keys()
+                    .iter()
+                    .filter(|key| key.state() == State::Active && key.role() == Role::Root)
+                    .map(|key| key.id().to_owned()),
+            );
+            let plan = plan_of(&keys);
+            let (one, key) = released(&plan, "one", event, "a1");
+            held.push((one, released(&plan, "three", event, "a1").0, key.unwrap()));
+        }
+        let told = |keys: &KeySet, sink: &str| -> Vec<Vec<String>> {
+            let before = keys.before_rotations().iter().map(|keys| std::sync::Arc::new(plan_of(keys))).collect();
+            let plan = Plan { before_rotations: before, ..plan_of(keys) };
+            let notice = notices(&plan, &named, Timestamp::now()).into_iter().find(|notice| notice.sink == sink).unwrap();
+            notice.subjects.into_iter().map(|told| told.values).collect()
+        };
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let (one, three) = (told(&keys, "one"), told(&keys, "three"));
+        let expected = |of: &dyn Fn(&(Value, Value, String)) -> String| -> Vec<String> { held.iter().rev().map(of).collect() };
+        assert_eq!(one[0], expected(&|(one, _, _)| text(&one["batch"][0]["user"])));
+        assert_eq!(one[1], expected(&|(one, _, _)| text(&one["traits"]["email"])));
+        assert_eq!(one[2], expected(&|(_, _, key)| key.clone()));
+        assert_eq!(three[0], expected(&|(_, three, _)| text(&three["batch"][0]["user"])), "tokens too");
+
+        keys.destroy(&roots[0]).unwrap();
+        assert_eq!(told(&keys, "one")[0], one[0][..2], "nobody can make it again, here neither");
+    }
+
     #[test]
     fn sinks_are_told_by_what_they_got() {
-        let compiled = policy::compile(POLICY, "policy.yaml", &KeySet::demonstration());
-        let plan = compiled.plan.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+        let plan = plan_of(&KeySet::demonstration());
         let event = r#"{"batch":[{"user":"u7"}],"traits":{"email":"ann@example.org"}}"#;
         let named = [("user_id", Some("u7")), ("email", Some(" Ann@example.org")), ("account", Some("a1")), ("email", None)];
         let notices = notices(&plan, &named, Timestamp::now());

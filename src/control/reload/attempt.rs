@@ -142,7 +142,8 @@ impl Attempts {
             return Ok((ReloadResult::Unchanged, Findings::default()));
         }
         let opened = content.open().map_err(|fault| Refusal { passes: fault.passes(), ..Refusal::plain(fault.to_string()) })?;
-        let compiled = catch_unwind(AssertUnwindSafe(|| opened.compile())).map_err(|_| Refusal::plain(PANICKED.to_owned()))?;
+        let compiled = catch_unwind(AssertUnwindSafe(|| (opened.compile(), opened.before_rotations())));
+        let (compiled, before_rotations) = compiled.map_err(|_| Refusal::plain(PANICKED.to_owned()))?;
         let findings = Findings::of(&compiled);
         let Some(plan) = compiled.plan else {
             let errors = findings.faults.iter().filter(|fault| fault.severity == "error").count();
@@ -155,6 +156,7 @@ impl Attempts {
         if let Err(message) = (self.admit)(&running.plan, &plan) {
             return Err(Refusal { message, findings, passes: true });
         }
+        let plan = Plan { before_rotations, ..plan };
         let next = RunningPolicy::new(Arc::new(plan), opened.content(), &findings);
         let same = next.plan.hash == running.plan.hash && next.keys == running.keys;
         // Also where the meaning is the same: lines may have moved, and explanations point at them.

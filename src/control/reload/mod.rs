@@ -94,7 +94,10 @@ pub fn load(files: &Files) -> Result<(RunningPolicy, Opened), LoadError> {
     let compiled = opened.compile();
     let findings = Findings::of(&compiled);
     match compiled.plan {
-        Some(plan) => Ok((RunningPolicy::new(Arc::new(plan), opened.content(), &findings), opened)),
+        Some(plan) => {
+            let plan = Arc::new(Plan { before_rotations: opened.before_rotations(), ..plan });
+            Ok((RunningPolicy::new(plan, opened.content(), &findings), opened))
+        }
         None => Err(LoadError::Policy { file: files.policy.clone(), text: findings.text }),
     }
 }

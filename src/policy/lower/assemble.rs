@@ -158,6 +158,7 @@ pub(super) fn plan(draft: Draft<'_>, keys: &KeySet) -> Plan {
         streams,
         sinks: sinks.into_iter().map(freeze_sink).collect(),
         rules: rules.into_rules(),
+        before_rotations: Vec::new(),
     }
 }
 
