@@ -5,7 +5,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 SKIPS := $(TARGET_DIR)/tmp/skipped
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-quick test-kms kill9 soak fuzz fmt lint bench bench-hostile bench-peers bench-kafka bench-delivery demo
+.PHONY: help build test test-quick test-kms kill9 soak loading bound fuzz fmt lint bench bench-hostile bench-peers bench-kafka bench-delivery demo
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,15 @@ MINUTES ?= 60
 
 soak: ## Every fault that can be made, over and over, from a seed: make soak MINUTES=60 [PRIVET_FAULTS_SEED=1]
 	PRIVET_FAULTS_MINUTES=$(MINUTES) $(CARGO) test --locked --release --test faults soak -- --ignored --nocapture
+
+LEDGER_RECORDS ?= 5000000
+
+loading: ## A ledger of five million records read from real Kafka while its topic changes, and how fast it is read
+	PRIVET_LOADING_RECORDS=$(LEDGER_RECORDS) $(CARGO) test --locked --release --test kafka partitions_that_are_added_while -- --nocapture
+	PRIVET_LEDGER_RECORDS=$(LEDGER_RECORDS) $(CARGO) test --locked --release --test kafka how_fast -- --ignored --nocapture
+
+bound: ## How long withdrawals take, as the process says and as a reader of a sink sees, at a thousand a second (needs a quiet machine)
+	$(CARGO) test --locked --release --test kafka agrees_with -- --ignored --nocapture
 
 ITERATIONS ?= 1000000
 SEED ?= 1

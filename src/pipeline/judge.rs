@@ -96,14 +96,10 @@ impl Asked {
     }
 
     fn sound(&mut self, now: Instant) -> Result<(), Fault> {
-        let Knowledge { ledger, watch, meters, worker, learner: _ } = &self.known;
         if !self.is_closing {
-            let landed = ledger.restrictions();
-            if landed != self.told {
-                self.told = landed;
-                meters.enforced(*worker, landed, Timestamp::now);
-            }
+            self.tell();
         }
+        let watch = &self.known.watch;
         if watch.is_fresh(now) {
             return Ok(());
         }
@@ -112,6 +108,16 @@ impl Asked {
             Standing::Loading | Standing::Stale(_) | Standing::Fresh => Recovery::Abort,
         };
         Err(Fault::own("judging", recovery, format!("ledger: {}", watch.reason(now).unwrap_or_default())))
+    }
+
+    /// Nothing is on its way that was judged without what has landed so far: what is open is asked about it before it leaves.
+    fn tell(&mut self) {
+        let Knowledge { ledger, watch: _, meters, worker, learner: _ } = &self.known;
+        let landed = ledger.restrictions();
+        if landed != self.told {
+            self.told = landed;
+            meters.enforced(*worker, landed, Timestamp::now);
+        }
     }
 
     /// Among those that the batch releases something about nobody has withdrawn since it opened.
@@ -424,7 +430,9 @@ impl Judge for PlanJudge {
 
     fn committed(&mut self, at: Instant) {
         if let Some(asked) = &mut self.asked {
+            // At once, not with the next record: it has arrived, and nothing else is on its way.
             asked.is_closing = false;
+            asked.tell();
         }
         self.engine.sealing().committed();
         match self.before.take() {
