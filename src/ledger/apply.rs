@@ -76,7 +76,7 @@ impl Ledger {
         shape.partition = if matches!(order, Order::Unknown) { SPLIT } else { partition };
         let number = match &old {
             Some((number, old)) if **old == shape => *number,
-            Some(_) | None => self.shapes.shape(&shape)?,
+            Some(_) | None => scratch.near.shape(&self.shapes, &shape)?,
         };
         let restricts = self.store(digest, old.as_ref().map(|(_, shape)| &**shape), Row { number, shape: &shape }, scratch)?;
         Ok(applied.unwrap_or(if restricts { Applied::Restricted } else { Applied::Stored }))
@@ -163,7 +163,7 @@ impl Ledger {
         self.rows.put(digest, number, &packer.words)?;
         self.count_regressed(old, Some(shape));
         let restricts = row::takes_away(old.map(|old| (old, &old_words[..])), (shape, &packer.words));
-        let denies = row::takes_away(None, (shape, &packer.words));
+        let denies = row::denies(shape);
         // A row that is new may name a place, or speak in place of another identity's. Before the first event nobody asked.
         let displaces = old.is_none() && self.is_ready();
         let (mut lost, mut shared) = (Vec::new(), Vec::new());

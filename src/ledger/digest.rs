@@ -152,6 +152,9 @@ impl Digests {
 
     /// The digest of an identity trimmed and lower-cased, where that is another text.
     pub(super) fn of_lower_case(&self, kind: &str, value: &str, buffers: &mut HashBuffers) -> Option<Digest> {
+        if is_plain(value) {
+            return None;
+        }
         let lower = buffers.lower_case(value);
         (lower != value.as_bytes()).then(|| self.mac(&[kind.as_bytes(), b":", lower]))
     }
@@ -181,6 +184,11 @@ impl Digests {
         let (digest, _) = mac.split_first_chunk().expect("a MAC of 32 bytes has 16");
         Digest(u128::from_le_bytes(*digest))
     }
+}
+
+/// Whether trimming and lower-casing surely changes nothing, as with most ids: asked of every event.
+fn is_plain(value: &str) -> bool {
+    value.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase())
 }
 
 /// What follows the name of a hash and a colon.

@@ -8,6 +8,7 @@ use super::store::Store;
 use super::{Ledger, record};
 use crate::event::{Jurisdiction, Timestamp};
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 /// The rows that one identity leads to: copies, so that no lock is held while they are judged. Reused from look-up to
@@ -20,8 +21,26 @@ pub struct Rows {
     learned: Vec<(Found, Option<usize>)>,
     digests: Vec<Digest>,
     /// By number, as far as they were met: numbers are never given again.
-    shapes: HashMap<u32, Arc<Shape>>,
+    shapes: HashMap<u32, Arc<Shape>, BuildHasherDefault<ByNumber>>,
     is_crowd: bool,
+}
+
+/// Numbers are given in order by us: spreading them takes one multiplication, and nobody can choose them.
+#[derive(Default)]
+struct ByNumber(u64);
+
+impl Hasher for ByNumber {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// Shapes remembered at once. Where people choose vendor by vendor there are more, and each is fetched again at times.

@@ -34,7 +34,7 @@ use crate::keys::{KeySet, MacKey};
 use aliases::Aliases;
 use recent::Recent;
 use row::Packer;
-use shapes::Shapes;
+use shapes::{Near, Shapes};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -173,6 +173,8 @@ pub struct Ledger {
 #[derive(Default)]
 struct Scratch {
     packer: Packer,
+    /// Shapes that were met lately: records come in floods in which most have one of a few.
+    near: Near,
     old_words: Vec<u32>,
     old_aliases: Vec<Digest>,
     new_aliases: Vec<Digest>,

@@ -27,11 +27,12 @@ pub struct Said {
 pub(super) struct Packer {
     parts: Vec<(Part, [u32; 3], u32)>,
     pub(super) words: Vec<u32>,
-    /// The purposes met first: nearly every record names the same few.
+    /// The purposes and the places met first: nearly every record names the same few.
     known: Vec<(Box<str>, PurposeName)>,
+    places: Vec<(Box<str>, Jurisdiction)>,
 }
 
-/// How many purposes a packer knows by itself.
+/// How many purposes, and how many places, a packer knows by itself.
 const KNOWN: usize = 16;
 
 /// How a row came about that a record alone does not make.
@@ -55,8 +56,19 @@ impl Packer {
         }
         // In one order, so that rows that say the same are of one shape however they were written.
         self.parts.sort_unstable_by_key(|(part, _, _)| part.purpose);
-        let place = record.jurisdiction.as_deref().map(place);
+        let place = record.jurisdiction.as_deref().map(|text| self.place(text));
         Ok(self.finish(record.version, place, false))
+    }
+
+    fn place(&mut self, text: &str) -> Jurisdiction {
+        if let Some((_, place)) = self.places.iter().find(|(known, _)| **known == *text) {
+            return *place;
+        }
+        let place = place(text);
+        if self.places.len() < KNOWN {
+            self.places.push((text.into(), place));
+        }
+        place
     }
 
     fn purpose(&mut self, name: &str, shapes: &Shapes) -> Result<PurposeName, NoRoom> {
@@ -94,7 +106,7 @@ impl Packer {
     }
 
     fn finish(&mut self, version: u64, place: Option<Jurisdiction>, regressed: bool) -> Shape {
-        let Packer { parts, words, known: _ } = self;
+        let Packer { parts, words, known: _, places: _ } = self;
         words.clear();
         words.push(version as u32);
         let long_version = version > u64::from(u32::MAX);
@@ -234,8 +246,7 @@ fn instant(seconds: u32, millis: u32) -> Timestamp {
 
 /// Whether the new row takes away something that the old one, or silence, gave.
 pub(super) fn takes_away(old: Option<(&Shape, &[u32])>, new: (&Shape, &[u32])) -> bool {
-    let denies = |said: &Said| said.choice != Choice::Granted;
-    let Some((old_shape, old_words)) = old else { return said(new.0, new.1).any(|said| denies(&said)) };
+    let Some((old_shape, old_words)) = old else { return denies(new.0) };
     if old_shape.place != new.0.place {
         return true;
     }
@@ -243,7 +254,13 @@ pub(super) fn takes_away(old: Option<(&Shape, &[u32])>, new: (&Shape, &[u32])) -
         let kept = said(new.0, new.1).find(|new| new.purpose == old.purpose);
         old.choice == Choice::Granted && old.start.is_some() && !kept.is_some_and(|new| is_as_wide(&old, &new))
     });
-    lost || said(new.0, new.1).any(|new| denies(&new) && !said(old_shape, old_words).any(|old| old == new))
+    let is_news = |new: Said| new.choice != Choice::Granted && !said(old_shape, old_words).any(|old| old == new);
+    lost || (denies(new.0) && said(new.0, new.1).any(is_news))
+}
+
+/// Whether a row denies anything.
+pub(super) fn denies(shape: &Shape) -> bool {
+    shape.parts.iter().any(|part| part.choice != Choice::Granted)
 }
 
 /// Whether one grant is a grant wherever the other was.

@@ -140,6 +140,53 @@ pub(super) struct All {
     pub(super) shapes: Vec<Arc<Shape>>,
 }
 
+/// How many shapes are near: a power of two.
+const NEAR: usize = 64;
+
+/// The shapes that one who applies records has met lately, so that finding a shape's number mostly takes neither a lock nor a hash that
+/// strangers cannot steer: who steers this one makes it slow, and no more.
+pub(super) struct Near(Vec<Option<(Arc<Shape>, u32)>>);
+
+impl Default for Near {
+    fn default() -> Near {
+        Near(vec![None; NEAR])
+    }
+}
+
+impl Near {
+    /// The number of a shape, as [`Shapes::shape`] says it.
+    pub(super) fn shape(&mut self, shapes: &Shapes, shape: &Shape) -> Result<u32, NoRoom> {
+        let place = &mut self.0[place_of(shape)];
+        if let Some((_, number)) = place.as_ref().filter(|(known, _)| **known == *shape) {
+            return Ok(*number);
+        }
+        let number = shapes.shape(shape)?;
+        *place = shapes.get(number).map(|shape| (shape, number));
+        Ok(number)
+    }
+}
+
+/// Where a shape is kept among those that are near.
+fn place_of(shape: &Shape) -> usize {
+    let mut sum = shape.partition.cast_unsigned();
+    for part in &shape.parts {
+        let reach = match part.reach {
+            Reach::Processors => 0,
+            Reach::Nobody => 1,
+            Reach::Disclosed => 2,
+            Reach::Named(list) => list.wrapping_add(3),
+        };
+        let times = u32::from(part.has_at) << 1 | u32::from(part.has_since) << 2 | u32::from(part.has_expires) << 3;
+        let bits = times | u32::from(part.has_millis) | (part.choice as u32) << 4 | part.purpose.number() << 8;
+        sum = (sum ^ bits ^ reach.rotate_left(16)).wrapping_mul(0x9E37_79B1);
+    }
+    if let Some(Jurisdiction::Place { country, .. }) = &shape.place {
+        let [first, second, ..] = country.as_str().as_bytes() else { return 0 };
+        sum = (sum ^ u32::from(*first) << 8 ^ u32::from(*second)).wrapping_mul(0x9E37_79B1);
+    }
+    (sum >> 16) as usize % NEAR
+}
+
 struct Interned<T: ?Sized> {
     values: Vec<Arc<T>>,
     numbers: HashMap<Arc<T>, u32>,
