@@ -3,8 +3,8 @@
 use super::read::{Section, section};
 use super::yaml::{Kind, Node};
 use super::{
-    Admin, Commit, Config, Dsr, Guarantee, Ledger, LedgerSnapshot, Limits, Log, Lookup, Place, Problem, Properties, Quarantine,
-    SubjectKeys, Tls, Workers, grammar,
+    Admin, Callbacks, Commit, Config, Dsr, Guarantee, Ledger, LedgerSnapshot, Limits, Log, Lookup, Place, Problem, Properties,
+    Quarantine, SubjectKeys, Tls, Workers, grammar,
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -217,7 +217,9 @@ fn dsr(mut dsr: Section, at: Place, base: &Path, group: &str, problems: &mut Vec
             identities.insert(name.to_owned(), kinds);
         }
     }
+    let callbacks = dsr.section("callbacks").and_then(|section| callbacks(section, at, base, problems));
     Some(Dsr {
+        callbacks,
         certificate: base.join(dsr.text("certificate")?),
         key: base.join(dsr.text("key")?),
         certificate_url: dsr.text("certificate_url").unwrap_or_else(|| format!("https://{domain}/opendsr/v3/certificate")),
@@ -230,6 +232,22 @@ fn dsr(mut dsr: Section, at: Place, base: &Path, group: &str, problems: &mut Vec
         identities,
         domain,
     })
+}
+
+fn callbacks(mut section: Section, at: Place, base: &Path, problems: &mut Vec<Problem>) -> Option<Callbacks> {
+    let hosts_at = section.place("hosts").unwrap_or(at);
+    let hosts = section.text("hosts")?;
+    let hosts: Vec<String> = hosts.split(',').map(|host| host.trim().to_ascii_lowercase()).collect();
+    let is_host = |host: &String| {
+        let (name, port) = host.split_once(':').unwrap_or((host, "443"));
+        let is_name = |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        name.split('.').all(is_name) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    };
+    if !hosts.iter().all(is_host) {
+        let what = "`hosts`: expected names of hosts such as controller.example.com, or with a port, separated by commas";
+        problems.push(Problem::new(hosts_at, what));
+    }
+    Some(Callbacks { hosts, ca: section.text("ca").map(|path| base.join(path)) })
 }
 
 fn kafka(at: Place, written: BTreeMap<String, (Place, String)>, plaintext: bool, problems: &mut Vec<Problem>) -> Properties {

@@ -235,6 +235,20 @@ const DSR: &[Key] = &[
         Shape::Section(IDENTITIES),
         "Types of identity as OpenDSR names them → kinds of the policy, separated by commas.",
     ),
+    key(
+        "callbacks",
+        Shape::Section(CALLBACKS),
+        "Which controllers may have themselves called (`status_callback_urls`); without it such requests are refused.",
+    ),
+];
+
+const CALLBACKS: &[Key] = &[
+    must(
+        "hosts",
+        Shape::Text,
+        "Names of hosts, separated by commas; a port other than 443 behind a colon. Nobody else is called.",
+    ),
+    key("ca", Shape::Text, "PEM file with the authorities of their certificates. Default: those of the system."),
 ];
 
 /// OpenDSR, section 5.1.

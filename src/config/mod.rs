@@ -274,6 +274,17 @@ pub struct Dsr {
     pub hold: Duration,
     /// Type of identity as OpenDSR names it → kinds of the policy, where the configuration says so.
     pub identities: BTreeMap<String, Vec<String>>,
+    /// Which controllers may be told by a call that the status of a request has changed.
+    pub callbacks: Option<Callbacks>,
+}
+
+/// Whom requests may have called back.
+#[derive(Clone, Debug)]
+pub struct Callbacks {
+    /// Names of hosts, with a port where it is not that of HTTPS.
+    pub hosts: Vec<String>,
+    /// PEM file with the authorities whose certificates are believed; `None`: those of the system.
+    pub ca: Option<PathBuf>,
 }
 
 impl Dsr {

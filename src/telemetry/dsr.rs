@@ -1,6 +1,6 @@
 //! What is measured of data subjects' requests: how they were answered, how many are open or late, how long they took.
 
-use super::names::{DSR_OPEN, DSR_OVERDUE, DSR_REQUESTS, DSR_SECONDS};
+use super::names::{DSR_CALLBACKS, DSR_OPEN, DSR_OVERDUE, DSR_REQUESTS, DSR_SECONDS};
 use super::series::{Histogram, Series};
 use metrics::{Counter, Gauge};
 use std::time::Duration;
@@ -50,11 +50,37 @@ impl DsrResult {
     }
 }
 
+/// What became of a call to a controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallbackResult {
+    /// It was told.
+    Delivered,
+    /// It was not; it is tried again.
+    Failed,
+    /// It was not, for so long that it is not tried any more.
+    Abandoned,
+}
+
+impl CallbackResult {
+    /// Every result.
+    pub const ALL: [CallbackResult; 3] = [CallbackResult::Delivered, CallbackResult::Failed, CallbackResult::Abandoned];
+
+    /// The label's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CallbackResult::Delivered => "delivered",
+            CallbackResult::Failed => "failed",
+            CallbackResult::Abandoned => "abandoned",
+        }
+    }
+}
+
 /// The meters of one process.
 pub struct DsrMeters {
     /// By type, in the order of [`DsrMeters::TYPES`].
     seconds: [Histogram; 3],
     results: [Counter; 7],
+    callbacks: [Counter; 3],
     open: Gauge,
     overdue: Gauge,
 }
@@ -67,6 +93,7 @@ impl DsrMeters {
         DsrMeters {
             seconds: DsrMeters::TYPES.map(|kind| series.histogram(&DSR_SECONDS, [kind])),
             results: DsrResult::ALL.map(|result| series.counter(&DSR_REQUESTS, [result.as_str()])),
+            callbacks: CallbackResult::ALL.map(|result| series.counter(&DSR_CALLBACKS, [result.as_str()])),
             open: series.gauge(&DSR_OPEN, []),
             overdue: series.gauge(&DSR_OVERDUE, []),
         }
@@ -75,6 +102,11 @@ impl DsrMeters {
     /// One call was answered.
     pub fn answered(&self, result: DsrResult) {
         self.results[result as usize].increment(1);
+    }
+
+    /// A controller was called.
+    pub fn called(&self, result: CallbackResult) {
+        self.callbacks[result as usize].increment(1);
     }
 
     /// A request of one of [`DsrMeters::TYPES`] was completed, so long after it was received.

@@ -10,7 +10,7 @@ mod series;
 
 pub use consent::{ConsentMeters, LedgerFault, SnapshotResult};
 pub use counts::{LocalCounts, PlanNames};
-pub use dsr::{DsrMeters, DsrResult};
+pub use dsr::{CallbackResult, DsrMeters, DsrResult};
 pub use logging::{LogFormat, LogLevel, LoggingError, init_logging};
 pub use meters::{DecisionCount, PolicyMeters, ReloadResult, Telemetry, TransactionMeters, TransactionResult};
 pub use metrics::Gauge;

@@ -235,6 +235,11 @@ pub(super) static DSR_REQUESTS: CounterOf<1> = CounterOf {
     help: "Calls of the OpenDSR interface that ask to change something, by what became of them.",
     labels: ["result"],
 };
+pub(super) static DSR_CALLBACKS: CounterOf<1> = CounterOf {
+    name: "privet_dsr_callbacks_total",
+    help: "Calls that tell a controller of its request's new status, by what became of them.",
+    labels: ["result"],
+};
 pub(super) static DSR_OPEN: GaugeOf<0> =
     GaugeOf { name: "privet_dsr_open", help: "Requests of data subjects that are neither completed nor cancelled.", labels: [] };
 pub(super) static DSR_OVERDUE: GaugeOf<0> = GaugeOf {
@@ -248,7 +253,7 @@ pub(super) static BUILD_INFO: GaugeOf<1> =
     GaugeOf { name: "privet_build_info", help: "1 for the build that runs.", labels: ["version"] };
 
 /// Every metric, in the order in which they are shown.
-pub static TABLE: [Metric; 36] = [
+pub static TABLE: [Metric; 37] = [
     RECORDS.row(),
     RECORD_BYTES.row(),
     DECISIONS.row(),
@@ -281,6 +286,7 @@ pub static TABLE: [Metric; 36] = [
     SUPPRESSED.row(),
     DSR_SECONDS.row(),
     DSR_REQUESTS.row(),
+    DSR_CALLBACKS.row(),
     DSR_OPEN.row(),
     DSR_OVERDUE.row(),
     READY.row(),
@@ -337,6 +343,7 @@ mod tests {
         ("privet_ledger_faults_total", &["kind"], true),
         // Additions: a refused request is to be counted, and one that is late to be seen.
         ("privet_dsr_requests_total", &["result"], true),
+        ("privet_dsr_callbacks_total", &["result"], true),
         ("privet_dsr_open", &[], true),
         ("privet_dsr_overdue", &[], true),
     ];

@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 
 use openssl::asn1::Asn1Time;
 use openssl::hash::MessageDigest;
-use openssl::pkey::PKey;
+use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::sign::Verifier;
 use openssl::x509::extension::SubjectAlternativeName;
-use openssl::x509::{X509, X509Builder};
+use openssl::x509::{X509, X509Builder, X509NameBuilder};
 use serde_json::{Value, json};
 
 use super::SOON;
+use super::controller;
+use super::kit::absent;
 use super::kit::broker::{Kafka, kafka};
 use super::kit::client::{Input, Isolation};
 use super::kit::fixture::Scene;
@@ -62,18 +64,28 @@ sinks:
     )
 }
 
-/// A certificate for the domain and its key, in the scene's folder.
-fn write_certificate(scene: &Scene) -> X509 {
+/// A certificate for a name, and its key.
+fn certificate(name: &str) -> (X509, PKey<Private>) {
     let key = PKey::from_rsa(Rsa::generate(2048).expect("a key")).expect("a key");
     let mut builder = X509Builder::new().expect("a certificate");
     builder.set_version(2).expect("version 3");
     builder.set_pubkey(&key).expect("its key");
     builder.set_not_before(&Asn1Time::days_from_now(0).expect("now")).expect("from now");
     builder.set_not_after(&Asn1Time::days_from_now(2).expect("later")).expect("until later");
-    let names = SubjectAlternativeName::new().dns(DOMAIN).build(&builder.x509v3_context(None, None)).expect("a name");
+    let mut who = X509NameBuilder::new().expect("a name");
+    who.append_entry_by_text("CN", name).expect("a name");
+    let who = who.build();
+    builder.set_subject_name(&who).expect("its name");
+    builder.set_issuer_name(&who).expect("its own authority");
+    let names = SubjectAlternativeName::new().dns(name).build(&builder.x509v3_context(None, None)).expect("a name");
     builder.append_extension(names).expect("its name");
     builder.sign(&key, MessageDigest::sha256()).expect("signed");
-    let certificate = builder.build();
+    (builder.build(), key)
+}
+
+/// A certificate for the domain and its key, in the scene's folder.
+fn write_certificate(scene: &Scene) -> X509 {
+    let (certificate, key) = certificate(DOMAIN);
     std::fs::write(scene.path("dsr.crt"), certificate.to_pem().expect("PEM")).expect("written");
     std::fs::write(scene.path("dsr.key"), key.private_key_to_pem_pkcs8().expect("PEM")).expect("written");
     certificate
@@ -98,7 +110,7 @@ fn scene(kafka: &'static Kafka, test: &str, more: &str) -> (Scene, X509) {
     let [consent, erasures, requests, keys, notices] =
         ["consent", "erasures", "requests", "subject-keys", "notices"].map(|name| scene.topic(name));
     scene.more = format!(
-        "ledger: {{topic: {consent}}}\nerasures: {{topic: {erasures}}}\nsubject_keys: {{topic: {keys}}}\n\
+        "ledger: {{topic: {consent}, snapshot: {{path: ledger.snapshot}}}}\nerasures: {{topic: {erasures}}}\nsubject_keys: {{topic: {keys}}}\n\
          dsr: {{domain: {DOMAIN}, certificate: dsr.crt, key: dsr.key, token: {TOKEN}, topic: {requests}, notices: {notices}{more}}}\n"
     );
     let certificate = write_certificate(&scene);
@@ -143,11 +155,7 @@ fn call(privet: &Privet, port: u16, certificate: &X509, line: &str, body: &str) 
     let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
     let signature = head.lines().find_map(|line| line.strip_prefix("x-opendsr-signature: ")).expect("it is signed");
-    use base64::Engine as _;
-    let signature = base64::engine::general_purpose::STANDARD.decode(signature).expect("base64");
-    let key = certificate.public_key().expect("a key");
-    let mut verifier = Verifier::new(MessageDigest::sha256(), &key).expect("a verifier");
-    assert!(verifier.verify_oneshot(&signature, body.as_bytes()).expect("it can be verified"), "{line}: {answer}");
+    assert_signed(certificate, signature, body);
     (status, serde_json::from_str(body).expect("JSON"))
 }
 
@@ -166,6 +174,85 @@ fn wait_status(privet: &Privet, port: u16, certificate: &X509, id: &str, expecte
         assert!([200, 503].contains(&code), "{status}");
         (status["request_status"] == expected).then_some(status)
     })
+}
+
+/// The same request, whose controller wants to be called there.
+fn with_callback(body: &str, url: &str) -> String {
+    let mut tree: Value = serde_json::from_str(body).expect("JSON");
+    tree["status_callback_urls"] = json!([url]);
+    tree.to_string()
+}
+
+/// The controller refused the first call, and then was told of every change, in order, by whom it can verify.
+fn assert_told(told: &controller::Told, certificate: &X509, url: &str, id: &str) {
+    let stages = || -> Vec<String> {
+        let told = told.lock().expect("nobody panicked");
+        let bodies = told.iter().map(|(_, body)| serde_json::from_str::<Value>(body).expect("JSON"));
+        bodies.map(|body| body["request_status"].as_str().expect("a status").to_owned()).collect()
+    };
+    wait_for("the last call", SOON, || stages()[..].ends_with(&["completed".to_owned()]).then_some(()));
+    assert!(
+        stages().len() >= 2 && stages()[..].is_sorted_by(|one, other| one == other || *one == "in_progress"),
+        "{:?}",
+        stages()
+    );
+    for (head, body) in told.lock().expect("nobody panicked").iter() {
+        assert!(
+            head.starts_with("POST /told HTTP/1.1") && head.contains(&format!("X-OpenDSR-Processor-Domain: {DOMAIN}")),
+            "{head}"
+        );
+        let signature = head.lines().find_map(|line| line.strip_prefix("X-OpenDSR-Signature: ")).expect("it is signed");
+        assert_signed(certificate, signature, body);
+        let body: Value = serde_json::from_str(body).expect("JSON");
+        assert_eq!([&body["status_callback_url"], &body["subject_request_id"]], [url, id], "{body}");
+    }
+}
+
+fn assert_signed(certificate: &X509, signature: &str, body: &str) {
+    use base64::Engine as _;
+    let signature = base64::engine::general_purpose::STANDARD.decode(signature).expect("base64");
+    let key = certificate.public_key().expect("a key");
+    let mut verifier = Verifier::new(MessageDigest::sha256(), &key).expect("a verifier");
+    assert!(verifier.verify_oneshot(&signature, body.as_bytes()).expect("it can be verified"), "{body}");
+}
+
+/// Neither the files of the process, its snapshot among them, nor its memory hold a name.
+fn nothing_is_left_here(scene: &Scene, privet: &Privet) {
+    assert!(
+        std::fs::metadata(scene.path("ledger.snapshot")).is_ok_and(|file| file.len() > 0),
+        "a snapshot was written at the end"
+    );
+    for entry in std::fs::read_dir(&scene.dir).expect("the scene's folder is readable") {
+        let path = entry.expect("an entry is readable").path();
+        let bytes = std::fs::read(&path).expect("a file is readable");
+        assert!(GONE.iter().all(|gone| memchr::memmem::find(&bytes, gone.as_bytes()).is_none()), "{}", path.display());
+    }
+    let Some(memory) = memory(privet.id()) else {
+        return absent("kafka/memory", "the memory of a process that must not be dumped can be read by root only");
+    };
+    let is_there = |text: &str| memory.iter().any(|bytes| memchr::memmem::find(bytes, text.as_bytes()).is_some());
+    assert!(is_there(&scene.group()) && is_there("bob"), "what it works with is found");
+    for gone in GONE {
+        assert!(!is_there(gone), "a name is in memory");
+    }
+}
+
+/// Everything that a process can write to; `None` where it may not be looked at.
+fn memory(process: u32) -> Option<Vec<Vec<u8>>> {
+    use std::os::unix::fs::FileExt as _;
+    let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).ok()?;
+    let file = std::fs::File::open(format!("/proc/{process}/mem")).ok()?;
+    let place = |line: &str| {
+        let (range, rest) = line.split_once(' ')?;
+        let (start, end) = range.split_once('-')?;
+        let (start, end) = (u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?);
+        rest.starts_with("rw").then_some((start, end))
+    };
+    let read = |(start, end): (u64, u64)| {
+        let mut bytes = vec![0; usize::try_from(end - start).ok()?];
+        file.read_exact_at(&mut bytes, start).ok().map(|()| bytes)
+    };
+    Some(maps.lines().filter_map(place).filter_map(read).collect()).filter(|all: &Vec<Vec<u8>>| !all.is_empty())
 }
 
 /// Whether any key or value of a topic holds one of these texts.
@@ -209,7 +296,11 @@ fn ask_commands(scene: &Scene, id: &str) {
 #[test]
 fn of_who_asks_to_be_erased_nothing_but_the_digest_remains() {
     let Some(kafka) = kafka("kafka") else { return };
-    let (scene, certificate) = scene(kafka, "dsr", "");
+    let (named, key) = self::certificate("localhost");
+    let (port, told) = controller::listen(&named, &key);
+    let callbacks = format!(", callbacks: {{hosts: \"localhost:{port}\", ca: controller.pem}}");
+    let (scene, certificate) = scene(kafka, "dsr", &callbacks);
+    std::fs::write(scene.path("controller.pem"), named.to_pem().expect("PEM")).expect("written");
     let [ann, mail, device] = GONE;
     let aliases = format!(r#"{{"kind":"email","value":"{mail}"}},{{"kind":"anonymous_id","value":"{device}"}}"#);
     // The row stands in both partitions, as after a change of the partitioner: an older grant must not come back.
@@ -229,13 +320,21 @@ fn of_who_asks_to_be_erased_nothing_but_the_digest_remains() {
     assert_eq!(first.metric("privet_subject_keys", &[]), 4.0);
 
     let id = "a7551968-d5d6-44b2-9831-815ac9017798";
-    let body = erasure(id, "controller_customer_id", ann, "raw");
+    let url = format!("https://localhost:{port}/told");
+    let body = with_callback(&erasure(id, "controller_customer_id", ann, "raw"), &url);
     let port = scene.admin;
+    let (code, refused) =
+        call(&first, port, &certificate, "POST /opendsr/v3/requests", &with_callback(&body, "https://evil.example/"));
+    assert!(
+        code == 400 && refused.to_string().contains("status_callback_urls[0]") && !refused.to_string().contains("evil"),
+        "{refused}"
+    );
     let (code, taken) = call(&first, port, &certificate, "POST /opendsr/v3/requests", &body);
     assert_eq!(code, 201, "{taken}");
     let asked = Instant::now();
     let status = wait_status(&first, port, &certificate, id, "completed");
     eprintln!("completed after {:?}", asked.elapsed());
+    assert_told(&told, &certificate, &url, id);
     assert!(status["completed_time"].as_str() >= status["received_time"].as_str(), "{status}");
     // Again is the same, another one under its id is refused, and nothing can be taken back any more.
     let (code, again) = call(&first, port, &certificate, "POST /opendsr/v3/requests", &body);
@@ -286,6 +385,7 @@ fn of_who_asks_to_be_erased_nothing_but_the_digest_remains() {
         assert!(!holds(&scene, topic, &GONE), "{topic}");
     }
     assert!(holds(&scene, "erasures", &["digest:"]));
+    assert!(!holds(&scene, "requests", &[&url]), "whom to tell is forgotten once they know");
     assert_eq!(first.metric("privet_subject_keys", &[]), 2.0, "one for each of Bob's names that was with an address");
     ask_commands(&scene, id);
     assert!(first.terminate().0.success());
@@ -294,6 +394,7 @@ fn of_who_asks_to_be_erased_nothing_but_the_digest_remains() {
     second.wait_ready();
     let status = wait_status(&second, port, &certificate, id, "completed");
     assert_eq!(status["received_time"], taken["received_time"]);
+    nothing_is_left_here(&scene, &second);
     event(&scene, 8, &[("user", ann), ("email", mail), ("device", device)]);
     event(&scene, 9, &[("email", mail)]);
     event(&scene, 10, &[("device", device)]);

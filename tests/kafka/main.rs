@@ -8,6 +8,7 @@ mod kit;
 mod proxy;
 
 mod bound;
+mod controller;
 mod crash;
 mod dsr;
 mod exact;

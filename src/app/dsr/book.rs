@@ -70,6 +70,12 @@ impl Book {
         self.entries().values().filter(|entry| !entry.record.stage.is_final()).cloned().collect()
     }
 
+    /// Those of which somebody wants to be told what they do not know yet.
+    pub(super) fn untold(&self) -> Vec<Entry> {
+        let is_untold = |record: &Record| record.callbacks.iter().any(|callback| callback.told != record.stage);
+        self.entries().values().filter(|entry| is_untold(&entry.record)).cloned().collect()
+    }
+
     /// How many are not done, and how many of these are late.
     pub(super) fn counts(&self, now: Timestamp) -> (usize, usize) {
         let entries = self.entries();
@@ -134,6 +140,7 @@ mod tests {
             content: String::new(),
             subjects: vec![crate::app::Subject { kind: "user_id".to_owned(), key: key.to_owned(), prior: false }],
             notices: Vec::new(),
+            callbacks: Vec::new(),
         }
     }
 
@@ -163,6 +170,31 @@ mod tests {
         book.put(record("b", "digest:2", None).in_stage(Stage::Completed, at("2026-11-22T10:00:02Z")), true);
         assert_eq!(book.counts(at("2026-11-23T10:00:00Z")), (1, 0));
         assert_eq!(book.counts(at("2026-11-23T10:00:01Z")), (1, 1));
+    }
+
+    #[test]
+    fn whoever_wants_to_be_told_stands_there_until_they_know_the_end() {
+        use crate::app::dsr::record::Callback;
+        let now = at("2026-11-22T10:00:01Z");
+        let book = Book::default();
+        let callbacks = ["https://a", "https://b"].map(|url| Callback { url: url.to_owned(), told: Stage::Pending });
+        let first = Record { callbacks: callbacks.to_vec(), ..record("a", "digest:1", None) };
+        book.put(first.clone(), true);
+        assert!(book.untold().is_empty(), "the answer said so");
+        let second = first.in_stage(Stage::InProgress, now);
+        book.put(second.clone(), true);
+        assert_eq!(book.untold().len(), 1);
+        let one = second.told("https://a", Some(Stage::InProgress)).unwrap();
+        assert!(one.revision == 3 && one.told("https://c", Some(Stage::InProgress)).is_none());
+        // Of the other nothing was heard, and they are told the end only.
+        let last = one.in_stage(Stage::Completed, now);
+        book.put(last.clone(), true);
+        let nearly = last.told("https://b", Some(Stage::Completed)).unwrap();
+        assert_eq!(nearly.callbacks.iter().map(|callback| callback.url.as_str()).collect::<Vec<_>>(), ["https://a"]);
+        let done = nearly.told("https://a", None).unwrap();
+        book.put(done.clone(), true);
+        assert!(book.untold().is_empty() && done.callbacks.is_empty());
+        assert!(Record::read(&nearly.to_json()).unwrap() == nearly);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Requests of data subjects as the proxy runs them: taken over HTTP, written down in a topic, done, and answered for.
 
 mod book;
+mod callbacks;
 mod held;
 mod notices;
 mod record;
@@ -12,7 +13,7 @@ pub use record::{Record, Subject};
 use super::forget::Leaving;
 use super::shred::Erased;
 use crate::config::{Config, Properties};
-use crate::control::dsr::{Office, Signer};
+use crate::control::dsr::{Caller, Office, Signer};
 use crate::kafka::follow::{Follow, Topic, Watch};
 use crate::kafka::{Settings, compacted};
 use crate::ledger::Ledger;
@@ -21,6 +22,7 @@ use crate::telemetry::{ConsentMeters, Telemetry};
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
 use book::{Book, Pages};
+use callbacks::Callbacks;
 use registrar::{Pen, Registrar, Topics};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,7 +50,7 @@ pub(super) struct Parts {
 pub(super) struct Requests {
     office: Arc<Office>,
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
     /// Held for its thread.
     _follow: Follow,
 }
@@ -64,6 +66,7 @@ impl Requests {
     ) -> anyhow::Result<Option<Requests>> {
         let (Some(dsr), Some(erasures)) = (&config.dsr, &config.erasures) else { return Ok(None) };
         let signer = Signer::new(dsr).context("`dsr`")?;
+        let caller = dsr.callbacks.as_ref().map(Caller::new).transpose().context("`dsr.callbacks`")?.map(Arc::new);
         let Parts { ledger, watch: knowledge, enforced, leaving, erased, live, properties } = parts;
         compacted::ensure(settings, &properties, &dsr.topic, "`dsr`", create)?;
         let (book, watch) = (Arc::new(Book::default()), Watch::new(MAX_STALENESS));
@@ -78,6 +81,7 @@ impl Requests {
             book,
             watch,
             config: dsr.clone(),
+            caller: caller.clone(),
             pen: Mutex::new(Pen::default()),
         });
         let meters = Arc::new(telemetry.dsr());
@@ -92,10 +96,14 @@ impl Requests {
             stop: stop.clone(),
             under_way: HashMap::new(),
         };
-        let thread = std::thread::Builder::new().name("privet-requests".to_owned()).spawn(move || work.run())?;
+        let mut threads = vec![std::thread::Builder::new().name("privet-requests".to_owned()).spawn(move || work.run())?];
         let (controller_id, certificate_url) = (dsr.controller_id.clone(), dsr.certificate_url.clone());
-        let office = Arc::new(Office { desk: registrar, signer, controller_id, certificate_url, meters });
-        Ok(Some(Requests { office, stop, thread: Some(thread), _follow: follow }))
+        let office = Arc::new(Office { desk: registrar.clone(), signer, controller_id, certificate_url, meters });
+        if let Some(caller) = caller {
+            let mut callbacks = Callbacks::new(registrar, office.clone(), caller, stop.clone());
+            threads.push(std::thread::Builder::new().name("privet-callbacks".to_owned()).spawn(move || callbacks.run())?);
+        }
+        Ok(Some(Requests { office, stop, threads, _follow: follow }))
     }
 
     /// Where requests are answered.
@@ -107,7 +115,7 @@ impl Requests {
 impl Drop for Requests {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
+        for thread in self.threads.drain(..) {
             // Should it have panicked, that was reported; what it did not come to is found by the next start.
             let _ = thread.join();
         }

@@ -42,6 +42,19 @@ pub struct Record {
     /// What sinks are to be told, until they were: their own pseudonyms, and nothing else that names anybody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<Notice>,
+    /// Whom to call when the stage changes, until they were told the last one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callbacks: Vec<Callback>,
+}
+
+/// A controller that wants to be told.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Callback {
+    /// Where.
+    pub url: String,
+    /// What it knows.
+    pub told: Stage,
 }
 
 /// One identity of a request.
@@ -122,6 +135,18 @@ impl Record {
     /// Whether it is late.
     pub fn is_overdue(&self, now: Timestamp) -> bool {
         !self.stage.is_final() && now > self.expected
+    }
+
+    /// The next revision, once whoever stands at that address knows of a stage; who knows the last one, or gave no sign for too long, is
+    /// not kept. `None` where there is nothing to be noted.
+    pub fn told(&self, url: &str, told: Option<Stage>) -> Option<Record> {
+        let mut next = Record { revision: self.revision.saturating_add(1), ..self.clone() };
+        let at = next.callbacks.iter().position(|callback| callback.url == url)?;
+        match told {
+            Some(stage) if !stage.is_final() => next.callbacks[at].told = stage,
+            Some(_) | None => drop(next.callbacks.remove(at)),
+        }
+        Some(next)
     }
 
     /// The next revision, in another stage.

@@ -1,9 +1,9 @@
 //! The desk at which requests are taken: each is written down before it is acknowledged, and its people are suppressed at once.
 
 use super::book::{Book, check_cancellable};
-use super::record::{Notice, Record, Subject};
+use super::record::{Callback, Notice, Record, Subject};
 use crate::config::{self, Properties};
-use crate::control::dsr::{Account, Declined, Desk, Format, Identity, Request, RequestType, Stage, Taken};
+use crate::control::dsr::{Account, Caller, Declined, Desk, Format, Identity, Request, RequestType, Stage, Taken};
 use crate::kafka::Settings;
 use crate::kafka::append::Appender;
 use crate::kafka::follow::Watch;
@@ -30,6 +30,8 @@ pub(super) struct Registrar {
     /// Of the topic of requests.
     pub(super) watch: Arc<Watch>,
     pub(super) config: config::Dsr,
+    /// Who calls controllers, where any may be called.
+    pub(super) caller: Option<Arc<Caller>>,
     /// Held while something is decided about a request: what is known and what is written belong together.
     pub(super) pen: Mutex<Pen>,
 }
@@ -78,6 +80,7 @@ impl Desk for Registrar {
             content,
             subjects,
             notices: if is_erasure { self.notices(request) } else { Vec::new() },
+            callbacks: request.callbacks.iter().map(|url| Callback { url: url.clone(), told: Stage::Pending }).collect(),
         };
         let unavailable = |why: String| {
             tracing::error!("a data subject's request is not taken: {why}");
@@ -129,6 +132,10 @@ impl Desk for Registrar {
         self.book.counts(Timestamp::now())
     }
 
+    fn may_call(&self, url: &str) -> bool {
+        self.caller.as_ref().is_some_and(|caller| caller.may_call(url))
+    }
+
     fn identity_types(&self) -> Vec<&'static str> {
         let plan = self.live.load();
         let known = |kind: &str| {
@@ -164,7 +171,7 @@ impl Registrar {
 
     /// A keyed digest of everything that makes a request this one. The order of its identities does not.
     fn content(&self, request: &Request) -> String {
-        let Request { id, kind, regulation, submitted, identities } = request;
+        let Request { id, kind, regulation, submitted, identities, callbacks } = request;
         let line = |identity: &Identity| {
             let Identity { kind, format, value } = identity;
             zeroize::Zeroizing::new(format!("{kind}:{}:{}", format.as_str(), value.as_str()))
@@ -174,7 +181,7 @@ impl Registrar {
         lines.dedup();
         let mut text =
             zeroize::Zeroizing::new(format!("{id}\n{}\n{}\n{submitted}", kind.as_str(), regulation.unwrap_or_default()));
-        for line in &lines {
+        for line in lines.iter().map(|line| line.as_str()).chain(callbacks.iter().map(String::as_str)) {
             text.push('\n');
             text.push_str(line);
         }
@@ -224,6 +231,15 @@ impl Registrar {
         appender.settle(ACKNOWLEDGED)?;
         self.book.put(record, is_own);
         Ok(())
+    }
+
+    /// Notes what whoever stands at that address knows by now; nothing where the request has gone on, or nobody asks any more.
+    pub(super) fn note_told(&self, id: &str, url: &str, told: Option<Stage>) -> Result<(), String> {
+        let mut pen = self.pen();
+        match self.book.get(id).and_then(|entry| entry.record.told(url, told)) {
+            Some(next) => self.write(&mut pen, next, false),
+            None => Ok(()),
+        }
     }
 
     /// Suppresses everyone whom a request names, for good once nothing holds it back.

@@ -59,7 +59,7 @@ enum Step {
 }
 
 /// Whether whoever received a request has had time to go on with it, also since nothing holds it back any more.
-fn is_left_alone(entry: &Entry, now: Timestamp) -> bool {
+pub(super) fn is_left_alone(entry: &Entry, now: Timestamp) -> bool {
     let patience = SignedDuration::try_from(TAKE_OVER).unwrap_or(SignedDuration::ZERO);
     let just_let_go = |until: Timestamp| until <= now && now.duration_since(until) < patience;
     let is_just_let_go = entry.record.stage == Stage::Pending && entry.record.hold.is_some_and(just_let_go);

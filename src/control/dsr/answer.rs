@@ -39,7 +39,8 @@ pub struct Answer {
 impl Office {
     /// `POST requests` (section 7). May wait for Kafka.
     pub fn submit(&self, body: &[u8], now: Timestamp) -> Answer {
-        let request = match Request::read(body, &self.desk.identity_types(), self.signer.domain(), now) {
+        let may_call = |url: &str| self.desk.may_call(url);
+        let request = match Request::read(body, &self.desk.identity_types(), self.signer.domain(), &may_call, now) {
             Ok(request) => request,
             Err(faults) => {
                 self.meters.answered(DsrResult::Refused);
@@ -71,6 +72,18 @@ impl Office {
             Ok(account) => account,
             Err(answer) => return answer,
         };
+        self.answer(200, &self.told(id, &account))
+    }
+
+    /// The body of a call that tells a controller how its request stands (section 8.6), signed; `None` where it cannot be signed.
+    pub fn callback(&self, url: &str, id: &str, account: &Account) -> Option<Answer> {
+        let mut told = self.told(id, account);
+        told["status_callback_url"] = json!(url);
+        Some(self.answer(200, &told)).filter(|answer| answer.signature.is_some())
+    }
+
+    /// How a request stands.
+    fn told(&self, id: &str, account: &Account) -> Value {
         let Account { kind, stage, received, expected, ended } = account;
         let results = match (kind, stage) {
             (RequestType::Access | RequestType::Portability, super::Stage::Completed) => {
@@ -79,7 +92,7 @@ impl Office {
             (_, _) => None,
         };
         // The two times at the end are additions: a controller has to show how long it took.
-        let answer = json!({
+        json!({
             "controller_id": self.controller_id,
             "expected_completion_time": expected.to_string(),
             "subject_request_id": id,
@@ -88,8 +101,7 @@ impl Office {
             "results_url": results,
             "received_time": received.to_string(),
             "completed_time": ended.map(|at| at.to_string()),
-        });
-        self.answer(200, &answer)
+        })
     }
 
     /// `DELETE requests/{id}` (section 9). May wait for Kafka.

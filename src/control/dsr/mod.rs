@@ -3,12 +3,14 @@
 //! Who does the work is behind [`Desk`]: nothing here knows Kafka, and nothing here keeps an identity.
 
 mod answer;
+mod callback;
 mod request;
 mod sign;
 #[cfg(test)]
 mod tests;
 
 pub use answer::{Answer, Office, fault};
+pub use callback::{Address, CallError, Caller, CallerError};
 pub use request::{Fault, Format, Identity, MOST_IDENTITIES, Request};
 pub use sign::{SignError, Signer};
 
@@ -132,6 +134,9 @@ pub trait Desk: Send + Sync {
 
     /// How many requests are open, and how many of these are late.
     fn standing(&self) -> (usize, usize);
+
+    /// Whether a controller may have itself called at that address.
+    fn may_call(&self, url: &str) -> bool;
 
     /// The types of identity that are understood, as OpenDSR names them.
     fn identity_types(&self) -> Vec<&'static str>;

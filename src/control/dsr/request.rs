@@ -1,6 +1,7 @@
 //! A request as it comes over the wire → [`Request`], with every fault at once and no value in any of them.
 
 use super::RequestType;
+use super::callback::MOST_CALLBACKS;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -28,6 +29,8 @@ pub struct Request {
     pub submitted: Timestamp,
     /// Who asks.
     pub identities: Vec<Identity>,
+    /// Where the controller wants to be told of changes of its status, each once.
+    pub callbacks: Vec<String>,
 }
 
 /// One identity of a request.
@@ -121,17 +124,21 @@ struct WrittenIdentity {
 }
 
 impl Request {
-    /// Reads a body. `types` are the types of identity that are understood, `domain` is the processor's own.
-    pub fn read(body: &[u8], types: &[&str], domain: &str, now: Timestamp) -> Result<Request, Vec<Fault>> {
+    /// Reads a body. `types` are the types of identity that are understood, `domain` is the processor's own; `may_call` says which
+    /// addresses may be called back.
+    pub fn read(
+        body: &[u8],
+        types: &[&str],
+        domain: &str,
+        may_call: &dyn Fn(&str) -> bool,
+        now: Timestamp,
+    ) -> Result<Request, Vec<Fault>> {
         let written: Written = serde_json::from_slice(body).map_err(|error| vec![unreadable(&error)])?;
         let mut faults = Vec::new();
         if written.api_version.as_deref().is_some_and(|version| version != "3" && !version.starts_with("3.")) {
             faults.push(Fault::new("unsupported", "`api_version`: this is version 3"));
         }
-        if written.status_callback_urls.is_some_and(|urls| !urls.is_empty()) {
-            let message = "`status_callback_urls` are not supported yet: leave them out and ask for the status";
-            faults.push(Fault::new("unsupported", message));
-        }
+        let callbacks = callbacks(written.status_callback_urls.unwrap_or_default(), may_call, &mut faults);
         // The extensions of other processors are none of this one's business.
         if written.extensions.is_some_and(|extensions| extensions.keys().any(|name| name.eq_ignore_ascii_case(domain))) {
             faults.push(Fault::new("unsupported", "`extensions`: this processor has none"));
@@ -146,11 +153,25 @@ impl Request {
         let identities = identities(written.subject_identities.unwrap_or_default(), types, &mut faults);
         match (id, kind, submitted) {
             (Some(id), Some(kind), Some(submitted)) if faults.is_empty() => {
-                Ok(Request { id, kind, regulation, submitted, identities })
+                Ok(Request { id, kind, regulation, submitted, identities, callbacks })
             }
             _ => Err(faults),
         }
     }
+}
+
+fn callbacks(mut written: Vec<String>, may_call: &dyn Fn(&str) -> bool, faults: &mut Vec<Fault>) -> Vec<String> {
+    if written.len() > MOST_CALLBACKS {
+        faults.push(Fault::new("malformed", format!("`status_callback_urls` has more than {MOST_CALLBACKS}")));
+        return Vec::new();
+    }
+    for at in (0..written.len()).filter(|at| !may_call(&written[*at])) {
+        let what = "no `https` address of a host that may be called back here (`dsr.callbacks` of the configuration): leave it out and ask for the status";
+        faults.push(Fault::new("unsupported", format!("`status_callback_urls[{at}]`: {what}")));
+    }
+    written.sort_unstable();
+    written.dedup();
+    written
 }
 
 /// Whether a text is a UUID of version 4 in lower case (RFC 9562, section 5.4), as OpenDSR demands of request ids.

@@ -33,7 +33,8 @@ fn good() -> Value {
 }
 
 fn read(body: &str) -> Result<Request, Vec<String>> {
-    let read = Request::read(body.as_bytes(), &["email", "controller_customer_id"], DOMAIN, now());
+    let may_call = |url: &str| url.starts_with("https://controller.example/");
+    let read = Request::read(body.as_bytes(), &["email", "controller_customer_id"], DOMAIN, &may_call, now());
     read.map_err(|faults| faults.into_iter().map(|fault| fault.message).collect())
 }
 
@@ -44,6 +45,11 @@ fn the_example_of_the_specification_is_read() {
     assert_eq!(request.submitted.to_string(), "2026-11-20T15:00:00Z");
     let [identity] = &request.identities[..] else { panic!("one identity") };
     assert_eq!((identity.kind.as_str(), identity.format, identity.value.as_str()), ("email", Format::Raw, "johndoe@example.com"));
+    let mut called = good();
+    called["status_callback_urls"] =
+        json!(["https://controller.example/b", "https://controller.example/a", "https://controller.example/b"]);
+    let request = read(&called.to_string()).unwrap_or_else(|faults| panic!("{faults:?}"));
+    assert_eq!(request.callbacks, ["https://controller.example/a", "https://controller.example/b"], "each once");
     // What the specification calls optional may be left out; its own example has no regulation.
     let mut least = good();
     ["regulation", "api_version", "extensions"].iter().for_each(|name| drop(least.as_object_mut().unwrap().shift_remove(*name)));
@@ -66,7 +72,13 @@ fn every_fault_is_named_and_no_value_with_it() {
         ("submitted_time", json!("2026-11-22T10:06:00Z"), "in the future"),
         ("regulation", json!("secret"), "`gdpr` or `ccpa`"),
         ("api_version", json!("2.0"), "version 3"),
-        ("status_callback_urls", json!(["https://secret.example"]), "not supported yet"),
+        (
+            "status_callback_urls",
+            json!(["https://controller.example/a", "https://secret.example"]),
+            "`status_callback_urls[1]`: no `https`",
+        ),
+        ("status_callback_urls", json!(vec!["https://controller.example/secret"; 9]), "more than 8"),
+        ("status_callback_urls", json!("secret"), "of the wrong type"),
         ("extensions", json!({"Privacy.Example": {}}), "`extensions`"),
         ("subject_identities", json!([]), "`subject_identities` is required"),
         ("subject_identities", Value::Array(vec![json!({}); 101]), "more than 100"),
@@ -134,6 +146,10 @@ impl Desk for OneRequest {
 
     fn standing(&self) -> (usize, usize) {
         (usize::from(self.0.lock().unwrap().is_some()), 0)
+    }
+
+    fn may_call(&self, _: &str) -> bool {
+        false
     }
 
     fn identity_types(&self) -> Vec<&'static str> {
@@ -207,6 +223,12 @@ fn answers_have_the_members_of_the_specification_and_are_signed() {
     });
     assert_eq!(opened(&office, &answer), expected);
     assert_eq!(opened(&office, &office.submit(body.as_bytes(), now())), expected, "again");
+
+    let account = office.desk.account(ID).unwrap();
+    let told = opened(&office, &office.callback("https://controller.example/told", ID, &account).unwrap());
+    let named = ["controller_id", "subject_request_id", "request_status", "expected_completion_time", "status_callback_url"];
+    let expected = ["shop", ID, "pending", "2026-11-23T10:00:00Z", "https://controller.example/told"];
+    assert_eq!(named.map(|name| told[name].as_str().unwrap()), expected, "section 8.6");
 
     let status = opened(&office, &office.status(ID));
     assert_eq!(status["request_status"], "pending");
