@@ -58,6 +58,7 @@ fn partitions_that_are_added_while_it_is_read_are_read_before_anything_is_judged
     let began = Instant::now();
     let mut privet = scene.run();
     // While millions are read that is in the middle of it; while few are, soon behind their end.
+    wait_for("the admin server", SOON, || privet.log().contains("admin server listens").then_some(()));
     wait_for("the first rows", SOON, || (privet.log().contains("the ledger was read") || subjects(&privet) > 0.0).then_some(()));
     grow(kafka, &consent, 6);
     // Person 1 withdrew where the key would go now, with a version; of person 2 nobody can say which record is the last.
