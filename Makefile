@@ -5,10 +5,10 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 SKIPS := $(TARGET_DIR)/tmp/skipped
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-quick test-kms kill9 soak loading bound fuzz fmt lint bench bench-hostile bench-peers bench-kafka bench-delivery demo
+.PHONY: help build test test-quick test-kms kill9 soak soak-promised loading bound fuzz fmt lint bench bench-hostile bench-peers bench-kafka bench-delivery demo
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the release binary: target/release/privet
 	$(CARGO) build --release --locked
@@ -34,10 +34,16 @@ test-kms: ## Keys in AWS KMS, against moto's server in a venv of its own (builds
 kill9: ## 200,000 events through real Kafka with a kill -9 at a random moment, five times
 	PRIVET_KILL9_EVENTS=200000 PRIVET_KILL9_ROUNDS=5 $(CARGO) test --locked --release --test kafka kill_nine -- --nocapture
 
-MINUTES ?= 60
+SOAK = $(CARGO) test --locked --release --test faults soak -- --ignored --nocapture
 
-soak: ## Every fault that can be made, over and over, from a seed: make soak MINUTES=60 [PRIVET_FAULTS_SEED=1]
-	PRIVET_FAULTS_MINUTES=$(MINUTES) $(CARGO) test --locked --release --test faults soak -- --ignored --nocapture
+soak: ## Every fault that can be made: make soak [MINUTES=60] [ONLY=a,b or -a,-b] [TIMES=20] [LENGTH=5] [FROM=seed]
+	PRIVET_FAULTS_ONLY=$(ONLY) PRIVET_FAULTS_TIMES=$(TIMES) PRIVET_FAULTS_LENGTH=$(LENGTH) PRIVET_FAULTS_SEED=$(FROM) \
+	PRIVET_FAULTS_MINUTES=$(or $(MINUTES),$(if $(TIMES),,60)) $(SOAK)
+
+soak-promised: ## What docs/delivery.md promises: 100 kill -9 in a row, ten minutes of churn, each other scenario 20 times (two hours)
+	$(MAKE) --no-print-directory soak ONLY=kill_nine_loop TIMES=1 LENGTH=25
+	$(MAKE) --no-print-directory soak ONLY=members_come_and_go TIMES=1 LENGTH=67
+	$(MAKE) --no-print-directory soak ONLY=-kill_nine_loop,-members_come_and_go TIMES=20
 
 LEDGER_RECORDS ?= 5000000
 

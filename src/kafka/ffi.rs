@@ -19,6 +19,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 mod run;
+mod wait;
 
 pub(super) use run::{Message, Runs};
 

@@ -62,16 +62,7 @@ static int next(const struct timespec *until, struct timespec *slice) {
     return 1;
 }
 
-int pthread_cond_timedwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex, const struct timespec *restrict until) {
-    int (*real)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *) = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
-    struct timespec slice;
-    while (next(until, &slice)) {
-        int result = real(cond, mutex, &slice);
-        if (result != ETIMEDOUT) return result;
-    }
-    return ETIMEDOUT;
-}
-
+/* Only for programs whose own waits are the C library's: Privet brings this one, by a clock that runs forward. */
 int cnd_timedwait(cnd_t *restrict cond, mtx_t *restrict mutex, const struct timespec *restrict until) {
     int (*real)(cnd_t *, mtx_t *, const struct timespec *) = dlsym(RTLD_NEXT, "cnd_timedwait");
     struct timespec slice;

@@ -13,7 +13,14 @@ use super::kit::fixture::{Scene, input};
 pub(crate) struct Load<'scope> {
     stop: Arc<AtomicBool>,
     made: Arc<AtomicU64>,
-    thread: ScopedJoinHandle<'scope, ()>,
+    thread: Option<ScopedJoinHandle<'scope, ()>>,
+}
+
+/// A scenario that fails unwinds through the scope that waits for this thread: without an end it would wait for ever.
+impl Drop for Load<'_> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
 }
 
 impl<'scope> Load<'scope> {
@@ -45,7 +52,7 @@ impl<'scope> Load<'scope> {
             });
             scene.kafka.produce(&scene.topic("source"), counted);
         });
-        Load { stop, made, thread }
+        Load { stop, made, thread: Some(thread) }
     }
 
     /// Events made so far.
@@ -54,9 +61,9 @@ impl<'scope> Load<'scope> {
     }
 
     /// Stops, waits until the broker has all of them, and says which there are.
-    pub(crate) fn finish(self) -> Range<u64> {
+    pub(crate) fn finish(mut self) -> Range<u64> {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().expect("the load is written");
+        self.thread.take().expect("a load is finished once").join().expect("the load is written");
         0..self.made.load(Ordering::Relaxed)
     }
 }

@@ -1,22 +1,25 @@
 //! Every fault that can be made, against the built binary and Apache Kafka: processes killed, stopped and joined, the broker
 //! bounced, connections cut, requests held, doubled and answered falsely, a slow sink, a flood of broken records.
 //!
-//! Each scenario is a test in its short form; `make soak MINUTES=60` plays longer forms of all of them in turns. What is
-//! random comes from `PRIVET_FAULTS_SEED`, which is printed; `PRIVET_FAULTS_ONLY` names one scenario of the soak.
+//! Each scenario is a test in its short form; `make soak` plays longer forms of all of them in turns, or of those that are
+//! asked for (`campaign`). What is random comes from `PRIVET_FAULTS_SEED`, which is printed.
 
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod brokers;
+mod campaign;
 mod check;
 mod load;
 mod network;
 mod process;
 mod proxy;
 
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use kit::broker::{Kafka, kafka};
+use kit::broker::{Kafka, if_started, kafka, three_brokers};
 use kit::fixture::Scene;
 use proxy::Proxy;
 
@@ -28,6 +31,8 @@ pub(crate) struct Stage {
     pub(crate) dice: Dice,
     /// 1 in the short form, more in the soak.
     pub(crate) length: u64,
+    /// What the scenario has to tell beside that it went well.
+    pub(crate) tally: campaign::Tally,
     /// One at a time: scenarios bounce the broker.
     _turn: MutexGuard<'static, ()>,
 }
@@ -71,12 +76,46 @@ impl Stage {
             proxy.calm();
         }
         eprintln!("{name}: PRIVET_FAULTS_SEED={seed}");
-        Some(Stage { kafka, proxy, dice: Dice::new(seed), length, _turn: turn })
+        Some(Stage { kafka, proxy, dice: Dice::new(seed), length, tally: campaign::Tally::default(), _turn: turn })
+    }
+
+    /// Counts something that was done, for the table at the end of a soak.
+    pub(crate) fn count(&mut self, what: &'static str, times: u64) {
+        *self.tally.counts.entry(what).or_default() += times;
+    }
+
+    /// Counts the events of the load, which the check at the end is about.
+    pub(crate) fn count_events(&mut self, events: &Range<u64>) {
+        self.tally.events += events.end - events.start;
+    }
+
+    /// After a scenario that went well: what it wrote is no longer needed.
+    pub(crate) fn clear(&self) {
+        if self.proxy.is_some() {
+            self.kafka.delete_topics();
+        }
+    }
+
+    /// After one that failed: all is kept, and the next one meets a cluster that is whole.
+    pub(crate) fn keep_evidence(&self) {
+        for kafka in [Some(self.kafka), if_started()].into_iter().flatten() {
+            kafka.keep_evidence();
+        }
+    }
+
+    /// Three brokers of which one may be away; `None`, and noted, where there are none. One that failed to come up fails the scenario.
+    pub(crate) fn three_brokers(&self) -> Option<&'static Kafka> {
+        three_brokers("faults/three")
     }
 
     /// A world of its own, whose group notices within two seconds that a member is gone.
     pub(crate) fn scene(&self, name: &str) -> Scene {
-        let mut scene = Scene::new(self.kafka, name);
+        self.scene_of(self.kafka, name)
+    }
+
+    /// The same on another cluster.
+    pub(crate) fn scene_of(&self, kafka: &'static Kafka, name: &str) -> Scene {
+        let mut scene = Scene::new(kafka, name);
         for (key, value) in [("session.timeout.ms", "2000"), ("heartbeat.interval.ms", "400")] {
             scene.client_settings.push((key.to_owned(), value.to_owned()));
         }
@@ -97,7 +136,7 @@ impl Stage {
 
 /// A number from the environment.
 fn number(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
+    let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
@@ -133,28 +172,7 @@ scenarios!(
     network::forced_aborts,
     network::a_flood_of_broken_records,
     network::a_slow_sink_with_a_backlog,
-    network::a_broker_that_is_bounced,
+    brokers::a_broker_that_is_bounced,
+    brokers::a_broker_of_three_that_is_bounced,
+    brokers::coordinators_that_move,
 );
-
-/// All scenarios in turns, in forms that grow longer, for `PRIVET_FAULTS_MINUTES`.
-#[test]
-#[ignore = "`make soak MINUTES=…` runs it"]
-fn soak() {
-    let minutes = number("PRIVET_FAULTS_MINUTES").unwrap_or(10);
-    let only = std::env::var("PRIVET_FAULTS_ONLY").unwrap_or_default();
-    let until = Instant::now() + Duration::from_secs(60 * minutes);
-    let (first, mut round) = (seed(), 0);
-    let mut played = 0;
-    while Instant::now() < until {
-        for (name, play) in ALL.iter().filter(|(name, _)| only.is_empty() || only == *name) {
-            if Instant::now() >= until {
-                break;
-            }
-            let Some(mut stage) = Stage::new(name, first.wrapping_add(round), 1 + round.min(4)) else { return };
-            play(&mut stage);
-            played += 1;
-        }
-        round += 1;
-    }
-    eprintln!("{played} scenarios in {minutes} minutes, each as the oracle says");
-}

@@ -1,8 +1,7 @@
-//! What happens between Privet and the broker, and to the broker itself; and records that are no events.
+//! What happens between Privet and the broker; and records that are no events.
 
 use std::time::{Duration, Instant};
 
-use super::kit::broker::Bounce;
 use super::kit::client::Input;
 use super::kit::fixture::{event, input};
 use super::kit::process::Privet;
@@ -63,7 +62,9 @@ pub(crate) fn connections_cut(stage: &mut Stage) {
         assert!(privet.terminate().0.success());
         events
     });
+    stage.count("cuts", cuts);
     assert!(cuts >= 4 * stage.length, "only {cuts} connections were cut");
+    stage.count_events(&events);
     check::settled(&scene, events);
 }
 
@@ -95,8 +96,10 @@ pub(crate) fn late_ends_of_transactions(stage: &mut Stage) {
         assert!(privet.terminate().0.success());
         events
     });
+    stage.count("late ends", answers.len() as u64);
     eprintln!("late requests were answered with {answers:?}");
     assert!(answers.iter().all(|code| *code != 0), "a late request ended a transaction: {answers:?}");
+    stage.count_events(&events);
     check::settled(&scene, events);
 }
 
@@ -114,6 +117,7 @@ pub(crate) fn ends_that_time_out(stage: &mut Stage) {
             assert!(proxy.wait_met(api::END_TXN, 1, Duration::from_secs(20)), "no transaction ended:\n{}", privet.log());
             done = wait_further(&scene, done);
             proxy.calm();
+            stage.count("ends held", 1);
         }
         assert!(privet.metric("privet_producer_rebuilds_total", &[]) >= stage.length as f64, "nobody noticed");
         let events = load.finish();
@@ -121,6 +125,7 @@ pub(crate) fn ends_that_time_out(stage: &mut Stage) {
         assert!(privet.terminate().0.success());
         events
     });
+    stage.count_events(&events);
     check::settled(&scene, events);
 }
 
@@ -152,6 +157,7 @@ pub(crate) fn forced_aborts(stage: &mut Stage) {
         assert!(privet.terminate().0.success());
         events
     });
+    stage.count_events(&events);
     check::settled(&scene, events);
 }
 
@@ -164,6 +170,7 @@ const UNKNOWN: &[i16] = &[-1, 14, 999];
 fn answer(stage: &mut Stage, proxy: &Proxy, api: i16, code: i16, privet: &mut Privet) {
     proxy.rule(Rule { api, act: Act::Answer(code), after: stage.dice.below(4), times: 1 });
     let met = proxy.wait_met(api, 1, Duration::from_secs(20));
+    stage.count("false answers", 1);
     assert!(met && privet.is_running(), "with {code} for {api} it stood still:\n{}", privet.log());
     proxy.calm();
 }
@@ -177,6 +184,7 @@ pub(crate) fn a_flood_of_broken_records(stage: &mut Stage) {
         std::thread::sleep(Duration::from_secs(3 * stage.length));
         load.finish()
     });
+    stage.count_events(&events);
     check::drained(&scene);
     check::assert_input(&scene, &events);
     scene.assert_exactly(events.step_by(2));
@@ -198,40 +206,6 @@ fn flood(seq: u64) -> Input {
         _ => vec![0; 300],
     };
     Input { value: Some(if seq.is_multiple_of(2) { whole } else { broken }), ..input(seq) }
-}
-
-/// The broker ends in order, then at once, and comes back. Privet reaches it again once it leads its partitions: a broker
-/// alone that is asked to void a transaction sooner calls it voided without a marker in any partition that it does not know
-/// to be its own yet (seen on Kafka 4.3.1, in dumps of its logs), and the producer's next commit makes those records count.
-/// No client can see that or mend it, and where others know the leaders it does not happen.
-pub(crate) fn a_broker_that_is_bounced(stage: &mut Stage) {
-    let Some((mut scene, proxy)) = stage.detour("bounce") else { return };
-    // Nor may the coordinator void it of its own accord while it starts.
-    scene.client_settings.push(("transaction.timeout.ms".to_owned(), "60000".to_owned()));
-    let events = std::thread::scope(|scope| {
-        let load = Load::start(scope, &scene, 2_000);
-        let mut privet = scene.run();
-        let mut done = wait_further(&scene, 0);
-        for round in 0..2 * stage.length {
-            std::thread::sleep(stage.dice.time(0, 400));
-            let bounce = if round % 2 == 0 { Bounce::Hard } else { Bounce::Clean };
-            if !stage.kafka.stop(bounce) {
-                super::kit::absent("faults/bounce", "PRIVET_TEST_KAFKA names a cluster that is not ours to bounce");
-                break;
-            }
-            proxy.silence(true);
-            std::thread::sleep(stage.dice.time(200, 1_500));
-            stage.kafka.start_again();
-            proxy.silence(false);
-            done = wait_further(&scene, done);
-        }
-        assert!(done > 0 && privet.is_running(), "it gave up:\n{}", privet.log());
-        let events = load.finish();
-        check::drained(&scene);
-        assert!(privet.terminate().0.success());
-        events
-    });
-    check::settled(&scene, events);
 }
 
 /// A broker that takes records far more slowly than they are read, and a backlog larger than what a worker may hold.
@@ -280,6 +254,7 @@ pub(crate) fn a_slow_sink_with_a_backlog(stage: &mut Stage) {
     assert!(steps >= 2, "it stands still");
     proxy.throttle(0);
     check::settled(&scene, 0..events);
+    stage.count_events(&(0..events));
     let transactions = |result: &str| privet.metric("privet_transactions_total", &[result]);
     eprintln!("{} committed, {} aborted", transactions("result=\"committed\""), transactions("result=\"aborted\""));
     assert!(privet.terminate().0.success());

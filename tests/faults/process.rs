@@ -25,23 +25,41 @@ pub(crate) fn wait_further(scene: &Scene, than: i64) -> i64 {
     wait_for("another commit", SOON, || Some(committed(scene)).filter(|now| *now > than))
 }
 
-/// At 5,000 events a second, over and over: started, killed somewhere in the work.
+/// At 6,000 events a second, over and over: started, killed somewhere in the work, or before it has come to any.
 pub(crate) fn kill_nine_loop(stage: &mut Stage) {
     let mut scene = stage.scene("kills");
     scene.workers = 2;
-    let events = std::thread::scope(|scope| {
-        let load = Load::start(scope, &scene, 5_000);
+    let kills = 4 * stage.length;
+    let mut early = 0;
+    let (events, written, committed) = std::thread::scope(|scope| {
+        // More than the 5,000 that are promised, so that also what was committed before the last kill, seconds behind, is as many.
+        let (load, begun) = (Load::start(scope, &scene, 6_000), Instant::now());
         let mut done = 0;
-        for _ in 0..4 * stage.length {
+        for _ in 0..kills {
             let mut privet = scene.run();
-            done = wait_further(&scene, done);
-            std::thread::sleep(stage.dice.time(0, 600));
+            if stage.dice.below(4) == 0 {
+                std::thread::sleep(stage.dice.time(0, 2_500));
+                early += 1;
+            } else {
+                done = wait_further(&scene, done);
+                std::thread::sleep(stage.dice.time(0, 600));
+            }
             privet.kill_nine();
         }
-        load.finish()
+        let seconds = begun.elapsed().as_secs_f64();
+        let (written, committed) = (load.made() as f64 / seconds, done as f64 / seconds);
+        eprintln!(
+            "{kills} kills in {seconds:.0} s: {written:.0} events a second written, {committed:.0} committed before the last"
+        );
+        (load.finish(), written, committed)
     });
+    stage.count("kills", kills);
+    stage.count("of them at no certain moment of a start", early);
+    stage.tally.rates.insert("events a second written", written as u64);
+    stage.tally.rates.insert("events a second committed", committed as u64);
     let mut last = scene.run();
-    check::settled(&scene, events);
+    check::settled(&scene, events.clone());
+    stage.count_events(&events);
     assert!(last.terminate().0.success());
 }
 
@@ -62,6 +80,7 @@ pub(crate) fn stopped_beyond_the_session(stage: &mut Stage) {
             done = wait_further(&scene, done);
             one.signal("CONT");
             done = wait_further(&scene, done);
+            stage.count("sleeps", 1);
         }
         std::thread::sleep(Duration::from_secs(1));
         let events = load.finish();
@@ -69,6 +88,7 @@ pub(crate) fn stopped_beyond_the_session(stage: &mut Stage) {
         assert!(one.terminate().0.success() && two.terminate().0.success(), "both go on");
         events
     });
+    stage.count_events(&events);
     check::settled(&scene, events);
 }
 
@@ -87,6 +107,7 @@ pub(crate) fn members_come_and_go(stage: &mut Stage) {
             if comes {
                 all.push(scene.run_with(&format!("i{names}"), free_port(), FROM));
                 names += 1;
+                stage.count("joins", 1);
                 continue;
             }
             let at = usize::try_from(stage.dice.below(all.len() as u64)).expect("an index");
@@ -94,17 +115,26 @@ pub(crate) fn members_come_and_go(stage: &mut Stage) {
             assert!(one.is_running(), "an instance gave up:\n{}", one.log());
             if stage.dice.below(3) == 0 {
                 one.kill_nine();
+                stage.count("kills", 1);
             } else {
+                stage.count("leaves", 1);
                 // One that has not come as far as its signals yet may end of the signal itself.
                 let young = !one.log().contains("\"started\"");
                 let (status, took) = one.terminate();
-                assert!(status.success() || young, "{status}:\n{}", one.log());
+                // A broker that answers nothing for five seconds lets nobody drain: nothing is lost by it, but it is counted.
+                let is_late = one.log().contains("not drained in time");
+                stage.count("of them not drained in time", u64::from(is_late));
+                assert!(status.success() || young || is_late, "{status}:\n{}", one.log());
                 assert!(took < Duration::from_secs(8), "an instance took {took:?} to leave");
             }
         }
         load.finish()
     });
+    stage.count_events(&events);
     eprintln!("{names} instances in all, {} at the end", all.len());
+    let counted = |what: &str| stage.tally.counts.get(what).copied().unwrap_or(0);
+    let (leaves, late) = (counted("leaves"), counted("of them not drained in time"));
+    assert!(late <= 1 + leaves / 10, "{late} of {leaves} that were told to leave were not drained in time");
     check::settled(&scene, events);
     for one in &mut all {
         assert!(one.terminate().0.success(), "{}", one.log());
@@ -136,11 +166,13 @@ pub(crate) fn rolling_upgrade_with_another_policy(stage: &mut Stage) {
             both[at] = scene.run_with(name, ports[at], FROM);
             both[at].wait_ready();
             done = wait_further(&scene, done);
+            stage.count("replaced", 1);
         }
         let from = load.made();
         std::thread::sleep(Duration::from_millis(500));
         (load.finish(), from)
     });
+    stage.count_events(&events);
     check::drained(&scene);
     check::assert_input(&scene, &events);
     let new = by_seq(scene.filtered("warehouse", events.clone()));
@@ -165,9 +197,8 @@ fn by_seq(values: Vec<Vec<u8>>) -> BTreeMap<u64, Vec<u8>> {
     values.into_iter().map(|value| (seq_of(&value), value)).collect()
 }
 
-/// The wall clock of the proxy's machine is set: half an hour ahead, five seconds back, for which librdkafka's waits may
-/// last longer, and a day ahead, where the broker refuses what is set aside, since its time lies in the future. A clock
-/// that is set back by a day takes a restart: `/livez` asks for it after a minute.
+/// The wall clock of the proxy's machine is set: half an hour ahead, five seconds back, an hour back, and a day ahead, where the
+/// broker refuses what is set aside, since its time lies in the future; then that day back, and another one. Nothing waits for it.
 pub(crate) fn a_clock_that_jumps(stage: &mut Stage) {
     let Some(library) = clock_library() else { return };
     let mut scene = stage.scene("clock");
@@ -182,27 +213,25 @@ pub(crate) fn a_clock_that_jumps(stage: &mut Stage) {
         let mut privet = scene.run();
         let mut done = wait_further(&scene, 0);
         for _ in 0..stage.length {
-            for seconds in [1_800, 1_795, 1_790] {
+            for seconds in [1_800, 1_795, -1_800, 86_400, 0, -86_400, 0] {
                 set(seconds);
-                done = wait_further(&scene, done);
-                std::thread::sleep(stage.dice.time(300, 800));
-                wait_for("a commit by the clock that was set", SOON, || is_last_commit_by(&privet, seconds).then_some(()));
-                done = wait_further(&scene, done);
+                stage.count("jumps", 1);
+                std::thread::sleep(stage.dice.time(300, 1_800));
+                if seconds < 86_400 {
+                    done = wait_further(&scene, done);
+                    wait_for("a commit by the clock that was set", SOON, || is_last_commit_by(&privet, seconds).then_some(()));
+                    done = wait_further(&scene, done);
+                }
+                assert!(privet.is_running(), "it gave up:\n{}", privet.log());
             }
-            set(86_400);
-            std::thread::sleep(stage.dice.time(1_000, 2_000));
-            assert!(privet.is_running(), "it gave up:\n{}", privet.log());
-            privet.kill_nine();
-            set(0);
-            privet = scene.run();
-            done = wait_further(&scene, done);
         }
-        assert!(done > 0 && privet.is_running(), "it gave up:\n{}", privet.log());
+        assert!(done > 0);
         let events = load.finish();
         check::drained(&scene);
         assert!(privet.terminate().0.success());
         events
     });
+    stage.count_events(&events);
     check::settled(&scene, events);
 }
 

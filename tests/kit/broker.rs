@@ -1,4 +1,5 @@
-//! One Apache Kafka for the whole test binary: started from Maven's archives on free ports, killed when the binary ends.
+//! Apache Kafka for the whole test binary, one broker or three: started from Maven's archives on free ports, killed when the
+//! binary ends.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -25,8 +26,19 @@ pub struct Kafka {
     pub secure: Option<Secure>,
     /// A listener of its own that names another port to its clients, for a proxy between; none if the cluster was named.
     pub detour: Option<Detour>,
+    /// Replicas of each topic: 1, or 3 where there are as many brokers.
+    pub replicas: i32,
+    /// The brokers that are ours; none if the cluster was named.
+    nodes: Vec<Node>,
+}
+
+/// One broker of ours.
+struct Node {
+    /// Its listener in plain text.
+    address: String,
+    dir: PathBuf,
     /// Held so that the guard's standard input stays open: when this process ends, however it ends, the guard kills the broker.
-    guard: Option<Mutex<Child>>,
+    guard: Mutex<Child>,
 }
 
 /// A way to the broker with a place for a proxy.
@@ -48,32 +60,74 @@ pub enum Bounce {
 }
 
 impl Kafka {
-    /// Ends the broker and waits until it is gone; false where it is not ours to end.
+    /// How many brokers are ours; they are numbered from 1.
+    pub fn brokers(&self) -> i32 {
+        i32::try_from(self.nodes.len()).expect("few brokers")
+    }
+
+    /// Ends the first broker and waits until it is gone; false where it is not ours to end.
     pub fn stop(&self, bounce: Bounce) -> bool {
-        let word = match bounce {
-            Bounce::Clean => "stop",
-            Bounce::Hard => "kill",
-        };
-        self.tell(word) && {
-            super::wait_for("the broker to end", Duration::from_secs(60), || {
-                std::net::TcpStream::connect(&self.bootstrap).is_err().then_some(())
-            });
+        !self.nodes.is_empty() && {
+            self.stop_broker(1, bounce);
             true
         }
     }
 
-    /// Starts it again over the same data, and waits until it answers.
-    pub fn start_again(&self) {
-        assert!(self.tell("start"), "only a broker of ours is started again");
-        super::wait_for("the broker to come back", Duration::from_secs(90), || answers(&self.bootstrap).then_some(()));
+    /// Ends a broker by its number, and waits until it is gone.
+    pub fn stop_broker(&self, number: i32, bounce: Bounce) {
+        let node = self.node(number);
+        node.tell(match bounce {
+            Bounce::Clean => "stop",
+            Bounce::Hard => "kill",
+        });
+        super::wait_for("the broker to end", Duration::from_secs(60), || {
+            std::net::TcpStream::connect(&node.address).is_err().then_some(())
+        });
     }
 
-    fn tell(&self, word: &str) -> bool {
-        let Some(guard) = &self.guard else { return false };
-        let mut guard = guard.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Starts the first broker again over the same data, and waits until it leads its partitions.
+    pub fn start_again(&self) {
+        self.start_broker(1);
+        self.wait_whole();
+    }
+
+    /// Starts a broker again over the same data, and waits for nothing.
+    pub fn start_broker(&self, number: i32) {
+        self.node(number).tell("start");
+    }
+
+    /// Waits until every broker is there and every partition has its leader and all its replicas.
+    pub fn wait_whole(&self) {
+        super::wait_for("the brokers to come back", Duration::from_secs(120), || self.is_whole().then_some(()));
+    }
+
+    fn is_whole(&self) -> bool {
+        self.nodes.iter().all(|node| answers(&node.address, self.nodes.len()))
+    }
+
+    /// After a test that failed: brokers that are down come back, and the files of all stay when the binary ends.
+    pub fn keep_evidence(&self) {
+        for node in &self.nodes {
+            // Evidence that cannot be kept is no reason to hide the failure itself.
+            let _ = std::fs::write(node.dir.join("keep"), "");
+            if std::net::TcpStream::connect(&node.address).is_err() {
+                node.tell("start");
+            }
+        }
+        self.wait_whole();
+    }
+
+    fn node(&self, number: i32) -> &Node {
+        let at = usize::try_from(number - 1).expect("brokers are numbered from 1");
+        self.nodes.get(at).expect("only a broker of ours is bounced")
+    }
+}
+
+impl Node {
+    fn tell(&self, word: &str) {
+        let mut guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner);
         let input = guard.stdin.as_mut().expect("the guard's input is piped");
         writeln!(input, "{word}").expect("the guard listens");
-        true
     }
 }
 
@@ -88,7 +142,23 @@ pub struct Secure {
 /// The cluster, or `None` where there is none to be had; then `test` is noted as skipped.
 pub fn kafka(test: &str) -> Option<&'static Kafka> {
     static KAFKA: OnceLock<Result<Kafka, String>> = OnceLock::new();
-    match KAFKA.get_or_init(|| named().unwrap_or_else(start)) {
+    given(KAFKA.get_or_init(|| named().unwrap_or_else(start)), test)
+}
+
+static THREE: OnceLock<Result<Kafka, String>> = OnceLock::new();
+
+/// Three brokers of which one may be away: three replicas of everything, of which two must have a record. Never a cluster that was named.
+pub fn three_brokers(test: &str) -> Option<&'static Kafka> {
+    given(THREE.get_or_init(start_three), test)
+}
+
+/// The three brokers, where some test has asked for them.
+pub fn if_started() -> Option<&'static Kafka> {
+    THREE.get().and_then(|kafka| kafka.as_ref().ok())
+}
+
+fn given(kafka: &'static Result<Kafka, String>, test: &str) -> Option<&'static Kafka> {
+    match kafka {
         Ok(kafka) => Some(kafka),
         Err(why) => {
             skip(test, why);
@@ -99,36 +169,62 @@ pub fn kafka(test: &str) -> Option<&'static Kafka> {
 
 fn named() -> Option<Result<Kafka, String>> {
     let bootstrap = std::env::var("PRIVET_TEST_KAFKA").ok().filter(|value| !value.is_empty())?;
-    let kafka = Kafka { bootstrap, secure: None, detour: None, guard: None };
-    Some(if answers(&kafka.bootstrap) { Ok(kafka) } else { Err("PRIVET_TEST_KAFKA does not answer".to_owned()) })
+    let kafka = Kafka { bootstrap, secure: None, detour: None, replicas: 1, nodes: Vec::new() };
+    Some(if answers(&kafka.bootstrap, 1) { Ok(kafka) } else { Err("PRIVET_TEST_KAFKA does not answer".to_owned()) })
 }
 
 fn start() -> Result<Kafka, String> {
     let libs = archives()?;
-    let dir = tempfile::Builder::new().prefix("kafka-").tempdir_in(temp_root()).map_err(|e| e.to_string())?.keep();
+    let dir = new_dir()?;
     let detour = Detour { inner: free_port(), outer: free_port() };
-    let ports = Ports { plain: free_port(), secure: free_port(), controller: free_port(), detour };
+    let ports = Ports { plain: free_port(), controller: free_port(), outside: Some((free_port(), detour)) };
     make_certificate(&dir)?;
-    std::fs::write(dir.join("server.properties"), properties(&dir, &ports)).map_err(|e| e.to_string())?;
-    format_storage(&libs, &dir)?;
-    let guard = spawn(&libs, &dir)?;
-    let bootstrap = format!("127.0.0.1:{}", ports.plain);
-    let secure = Secure { bootstrap: format!("127.0.0.1:{}", ports.secure), ca: dir.join("ca.pem") };
-    let begun = Instant::now();
-    while !answers(&bootstrap) {
-        if begun.elapsed() > Duration::from_secs(90) {
-            let log = std::fs::read_to_string(dir.join("broker.log")).unwrap_or_default();
-            panic!("Apache Kafka did not come up in 90 s; its log:\n{log}");
-        }
-    }
-    Ok(Kafka { bootstrap, secure: Some(secure), detour: Some(detour), guard: Some(Mutex::new(guard)) })
+    let node = make_node(&libs, dir, 1, &[ports])?;
+    let outside = ports.outside.map(|(secure, _)| format!("127.0.0.1:{secure}"));
+    let secure = outside.map(|bootstrap| Secure { bootstrap, ca: node.dir.join("ca.pem") });
+    let bootstrap = node.address.clone();
+    Ok(come_up(Kafka { bootstrap, secure, detour: Some(detour), replicas: 1, nodes: vec![node] }))
 }
 
-/// Whether a broker answers, and leads every partition that there is.
-fn answers(bootstrap: &str) -> bool {
+fn start_three() -> Result<Kafka, String> {
+    let libs = archives()?;
+    let ports = [(); 3].map(|()| Ports { plain: free_port(), controller: free_port(), outside: None });
+    let nodes: Result<Vec<Node>, String> = (1..=3).map(|number| make_node(&libs, new_dir()?, number, &ports)).collect();
+    let nodes = nodes?;
+    let bootstrap = nodes.iter().map(|node| node.address.as_str()).collect::<Vec<_>>().join(",");
+    Ok(come_up(Kafka { bootstrap, secure: None, detour: None, replicas: 3, nodes }))
+}
+
+fn new_dir() -> Result<PathBuf, String> {
+    Ok(tempfile::Builder::new().prefix("kafka-").tempdir_in(temp_root()).map_err(|e| e.to_string())?.keep())
+}
+
+/// Formats and starts one of the brokers that have these ports.
+fn make_node(libs: &Path, dir: PathBuf, number: usize, all: &[Ports]) -> Result<Node, String> {
+    std::fs::write(dir.join("server.properties"), properties(&dir, number, all)).map_err(|e| e.to_string())?;
+    let heap = if all.len() == 1 { "-Xmx400m" } else { "-Xmx256m" };
+    format_storage(libs, &dir)?;
+    let guard = spawn(libs, &dir, heap)?;
+    Ok(Node { address: format!("127.0.0.1:{}", all[number - 1].plain), dir, guard: Mutex::new(guard) })
+}
+
+fn come_up(kafka: Kafka) -> Kafka {
+    let begun = Instant::now();
+    while !kafka.is_whole() {
+        if begun.elapsed() > Duration::from_secs(120) {
+            let log = |node: &Node| std::fs::read_to_string(node.dir.join("broker.log")).unwrap_or_default();
+            let logs: String = kafka.nodes.iter().map(log).collect();
+            panic!("Apache Kafka did not come up in two minutes; its log:\n{logs}");
+        }
+    }
+    kafka
+}
+
+/// Whether a broker answers, knows as many, and every partition that there is has a leader and all its replicas.
+fn answers(bootstrap: &str, brokers: usize) -> bool {
     let leads = |metadata: &Metadata| {
         let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
-        !metadata.brokers().is_empty() && partitions.all(|partition| partition.leader() >= 0)
+        metadata.brokers().len() >= brokers && partitions.all(|p| p.leader() >= 0 && p.isr().len() == p.replicas().len())
     };
     let client = ClientConfig::new()
         .set("bootstrap.servers", bootstrap)
@@ -138,11 +234,13 @@ fn answers(bootstrap: &str) -> bool {
     client.is_ok_and(|c| c.fetch_metadata(None, Duration::from_secs(2)).is_ok_and(|metadata| leads(&metadata)))
 }
 
+/// Where one broker listens.
+#[derive(Clone, Copy)]
 struct Ports {
     plain: u16,
-    secure: u16,
     controller: u16,
-    detour: Detour,
+    /// The listener with TLS and the one for a proxy: of a broker that is alone.
+    outside: Option<(u16, Detour)>,
 }
 
 /// The folder with Kafka's archives, resolved by Maven once.
@@ -194,32 +292,44 @@ fn make_certificate(dir: &Path) -> Result<(), String> {
     run(Command::new("keytool").current_dir(dir).args(["-exportcert", "-rfc", "-file", "ca.pem"]).args(store), "keytool")
 }
 
-/// One node that is broker and controller; small buffers, quick group joins, transactions without replicas.
-fn properties(dir: &Path, ports: &Ports) -> String {
-    let Ports { plain, secure, controller, detour: Detour { inner, outer } } = ports;
+/// A node that is broker and controller; small buffers, quick group joins. A broker alone has no replicas; of three one may be
+/// away, which is noticed within three seconds, and what it led goes back to it within one when it is there again.
+fn properties(dir: &Path, number: usize, all: &[Ports]) -> String {
+    let Ports { plain, controller, outside } = all[number - 1];
+    let voters: Vec<String> =
+        all.iter().enumerate().map(|(at, ports)| format!("{}@127.0.0.1:{}", at + 1, ports.controller)).collect();
+    let (voters, replicas, needed) = (voters.join(","), all.len(), all.len().div_ceil(2));
+    let listeners = outside.map(|(secure, detour)| (secure, detour.inner, detour.outer));
+    let (listeners, advertised) = listeners.map_or_else(Default::default, |(secure, inner, outer)| {
+        let secure = format!(",SECURE://127.0.0.1:{secure}");
+        (format!("{secure},DETOUR://127.0.0.1:{inner}"), format!("{secure},DETOUR://127.0.0.1:{outer}"))
+    });
+    let guarded = outside.map_or_else(String::new, |_| guarded(dir));
     let dir = dir.display();
     format!(
         "process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
+node.id={number}
+controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{plain},SECURE://127.0.0.1:{secure},DETOUR://127.0.0.1:{inner},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{plain},SECURE://127.0.0.1:{secure},DETOUR://127.0.0.1:{outer}
+listeners=PLAINTEXT://127.0.0.1:{plain}{listeners},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{plain}{advertised}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,DETOUR:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
-listener.name.secure.sasl.enabled.mechanisms=SCRAM-SHA-512
-listener.name.secure.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
-listener.name.secure.ssl.keystore.type=PKCS12
-listener.name.secure.ssl.keystore.location={dir}/server.p12
-listener.name.secure.ssl.keystore.password=changeit
-log.dirs={dir}/data
+{guarded}log.dirs={dir}/data
 auto.create.topics.enable=false
-offsets.topic.replication.factor=1
+min.insync.replicas={needed}
+offsets.topic.replication.factor={replicas}
 offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={needed}
 transaction.state.log.num.partitions=4
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
+replica.lag.time.max.ms=5000
+leader.imbalance.check.interval.seconds=1
+leader.imbalance.per.broker.percentage=0
+log.segment.delete.delay.ms=1000
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 log.cleaner.dedupe.buffer.size=8388608
@@ -229,22 +339,35 @@ num.io.threads=2
     )
 }
 
-fn java(libs: &Path) -> Vec<String> {
+/// What the listener with TLS and SASL needs.
+fn guarded(dir: &Path) -> String {
+    format!(
+        "listener.name.secure.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.secure.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.secure.ssl.keystore.type=PKCS12
+listener.name.secure.ssl.keystore.location={}/server.p12
+listener.name.secure.ssl.keystore.password=changeit
+",
+        dir.display()
+    )
+}
+
+fn java(libs: &Path, heap: &str) -> Vec<String> {
     let class_path = format!("{}/*", libs.display());
     let log = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn";
-    ["-Xmx400m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", log, "-cp", &class_path].map(str::to_owned).to_vec()
+    [heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", log, "-cp", &class_path].map(str::to_owned).to_vec()
 }
 
 fn format_storage(libs: &Path, dir: &Path) -> Result<(), String> {
     let scram = format!("SCRAM-SHA-512=[name={USER},password={PASSWORD}]");
     let mut format = Command::new("java");
-    format.args(java(libs)).args(["kafka.tools.StorageTool", "format", "-t", "cHJpdmV0LXRlc3Qta2l0LQ", "-c"]);
+    format.args(java(libs, "-Xmx256m")).args(["kafka.tools.StorageTool", "format", "-t", "cHJpdmV0LXRlc3Qta2l0LQ", "-c"]);
     run(format.arg(dir.join("server.properties")).args(["--add-scram", &scram]), "formatting Kafka's storage")
 }
 
 /// A shell that ends and starts the broker as it is told, and kills it at the end of its standard input, which is the end
-/// of this process.
-fn spawn(libs: &Path, dir: &Path) -> Result<Child, String> {
+/// of this process. Its files stay where a test that failed asks for them.
+fn spawn(libs: &Path, dir: &Path, heap: &str) -> Result<Child, String> {
     let script = r#"dir=$1; shift
 start() { java "$@" >>"$dir/broker.log" 2>&1 </dev/null & broker=$!; }
 end() { kill "-$1" $broker; wait $broker; }
@@ -252,11 +375,11 @@ start "$@"
 while read -r word; do
   case $word in start) start "$@" ;; stop) end TERM ;; kill) end KILL ;; esac
 done
-end KILL; rm -rf "$dir""#;
+end KILL; [ -e "$dir/keep" ] || rm -rf "$dir""#;
     Command::new("sh")
         .args(["-c", script, "sh"])
         .arg(dir)
-        .args(java(libs))
+        .args(java(libs, heap))
         .arg("kafka.Kafka")
         .arg(dir.join("server.properties"))
         .stdin(Stdio::piped())

@@ -65,7 +65,7 @@ impl Kafka {
         config
     }
 
-    /// Makes topics with this many partitions and one replica.
+    /// Makes topics with this many partitions, and as many replicas as the cluster has for each.
     pub fn create_topics(&self, names: &[&str], partitions: i32) {
         self.create_topics_with(names, partitions, &[]);
     }
@@ -74,7 +74,7 @@ impl Kafka {
     pub fn create_topics_with(&self, names: &[&str], partitions: i32, settings: &[(&str, &str)]) {
         let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client can be made");
         let topic = |name| {
-            let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+            let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(self.replicas));
             settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
         };
         let topics: Vec<NewTopic<'_>> = names.iter().copied().map(topic).collect();
@@ -87,6 +87,19 @@ impl Kafka {
             super::wait_for("the topic's leaders", PATIENCE, || {
                 (self.partitions(name).len() == partitions as usize).then_some(())
             });
+        }
+    }
+
+    /// Removes all topics of tests that are over.
+    pub fn delete_topics(&self) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client can be made");
+        let metadata = admin.inner().fetch_metadata(None, PATIENCE).expect("metadata can be read");
+        let names: Vec<&str> =
+            metadata.topics().iter().map(|topic| topic.name()).filter(|name| !name.starts_with("__")).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        for result in runtime.block_on(admin.delete_topics(&names, &options)).expect("topics can be removed") {
+            result.expect("the topic is there");
         }
     }
 
@@ -106,6 +119,14 @@ impl Kafka {
         let client: BaseConsumer = self.client().create().expect("a consumer can be made");
         let metadata = client.fetch_metadata(Some(topic), PATIENCE).expect("metadata can be read");
         metadata.topics().iter().flat_map(|t| t.partitions().iter().filter(|p| p.leader() >= 0).map(|p| p.id())).collect()
+    }
+
+    /// The number of the broker that leads a partition, while one does.
+    pub fn leader(&self, topic: &str, partition: i32) -> Option<i32> {
+        let client: BaseConsumer = self.client().create().expect("a consumer can be made");
+        let metadata = client.fetch_metadata(Some(topic), PATIENCE).expect("metadata can be read");
+        let mut partitions = metadata.topics().iter().flat_map(|t| t.partitions());
+        partitions.find(|p| p.id() == partition && p.leader() >= 0).map(|p| p.leader())
     }
 
     /// Writes records in order and waits until the broker has them all.
@@ -197,9 +218,19 @@ impl Kafka {
 
 fn is_passing(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{
-        CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator, OperationTimedOut, UnstableOffsetCommit,
+        AllBrokersDown, BrokerTransportFailure, CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator,
+        OperationTimedOut, RequestTimedOut, UnstableOffsetCommit,
     };
-    let passing = [CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator, OperationTimedOut, UnstableOffsetCommit];
+    let passing = [
+        AllBrokersDown,
+        BrokerTransportFailure,
+        CoordinatorLoadInProgress,
+        CoordinatorNotAvailable,
+        NotCoordinator,
+        OperationTimedOut,
+        RequestTimedOut,
+        UnstableOffsetCommit,
+    ];
     error.rdkafka_error_code().is_some_and(|code| passing.contains(&code))
 }
 

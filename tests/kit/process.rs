@@ -8,8 +8,13 @@ use std::time::{Duration, Instant};
 
 use super::wait_for;
 
-/// The binary under test.
+/// The binary that was built with the tests.
 pub const PRIVET: &str = env!("CARGO_BIN_EXE_privet");
+
+/// The binary under test: the one that `PRIVET_TEST_BINARY` names (one that is installed, another version), else [`PRIVET`].
+fn binary() -> PathBuf {
+    std::env::var_os("PRIVET_TEST_BINARY").map_or_else(|| PathBuf::from(PRIVET), PathBuf::from)
+}
 
 /// One running `privet run`; killed when dropped.
 pub struct Privet {
@@ -23,7 +28,7 @@ impl Privet {
     pub fn start(config: &Path, admin: u16, log: &Path, more: &[&str], environment: &[(String, String)]) -> Self {
         let out = std::fs::File::create(log).expect("the log file can be made");
         let err = out.try_clone().expect("a file handle can be cloned");
-        let mut command = Command::new(PRIVET);
+        let mut command = Command::new(binary());
         command.arg("run").arg("--config").arg(config).args(more).envs(environment.iter().cloned());
         let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().expect("privet starts");
         Self { child, log: log.to_owned(), admin }
@@ -151,7 +156,7 @@ fn sum_metric(body: &str, name: &str, labels: &[&str]) -> f64 {
 
 /// Runs `privet` with arguments and bytes on standard input; gives exit code, standard output, standard error.
 pub fn privet(args: &[&str], input: &[u8]) -> (i32, Vec<u8>, String) {
-    let mut command = Command::new(PRIVET);
+    let mut command = Command::new(binary());
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("privet starts");
     let mut stdin = child.stdin.take().expect("standard input is piped");
