@@ -56,11 +56,12 @@ pub(crate) fn a_broker_of_three_that_is_bounced(stage: &mut Stage) {
         let load = Load::start(scope, &scene, 2_000);
         let mut privet = scene.run();
         let mut done = wait_further(&scene, 0);
-        for round in 0..4 * stage.length {
+        let (first, first_is_hard) = (stage.dice.below(4), stage.dice.below(2));
+        for round in 0..2 * stage.length {
             std::thread::sleep(stage.dice.time(0, 600));
-            let (role, number) = victim(stage, &scene, round);
-            // As many of each, and over the rounds each role meets both.
-            let is_hard = (round + round / 4) % 2 == 0;
+            let (role, number) = victim(stage, &scene, first + round);
+            // As many of each; over the seeds each role meets both.
+            let is_hard = (first_is_hard + round + round / 4).is_multiple_of(2);
             kafka.stop_broker(number, if is_hard { Bounce::Hard } else { Bounce::Clean });
             stage.count(if is_hard { "killed" } else { "ended" }, 1);
             stage.count(role, 1);
@@ -86,7 +87,7 @@ pub(crate) fn a_broker_of_three_that_is_bounced(stage: &mut Stage) {
     kafka.delete_topics();
 }
 
-/// The broker that has a role, by round: all four in turns.
+/// The broker that has a role: all four in turns.
 fn victim(stage: &mut Stage, scene: &Scene, round: u64) -> (&'static str, i32) {
     let partition = i32::try_from(stage.dice.below(4)).expect("one of four");
     let leader = |topic: &str| {

@@ -96,6 +96,9 @@ impl Kafka {
         let metadata = admin.inner().fetch_metadata(None, PATIENCE).expect("metadata can be read");
         let names: Vec<&str> =
             metadata.topics().iter().map(|topic| topic.name()).filter(|name| !name.starts_with("__")).collect();
+        if names.is_empty() {
+            return;
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
         for result in runtime.block_on(admin.delete_topics(&names, &options)).expect("topics can be removed") {
