@@ -90,7 +90,7 @@ impl Store {
     /// Shows every row of one part.
     pub(super) fn each_of_part(&self, part: usize, mut each: impl FnMut(Digest, u32, &[u32])) {
         let shard = self.shards[part].read().unwrap_or_else(|poisoned| poisoned.into_inner());
-        for entry in shard.slots.filled() {
+        for entry in shard.slots.iter().filter(|entry| **entry != 0) {
             let at = (entry & MOST_TAG) - 1;
             let (tag, words) = shard.row(at);
             each(shard.digest(at), tag, words);
@@ -101,46 +101,14 @@ impl Store {
 /// One part: the rows of the digests with the same first bits.
 #[derive(Default)]
 struct Shard {
-    /// A slot is 0, or 8 bits of the digest above 24 bits: the row's place plus one.
-    slots: Slots,
+    /// A power of two, or none. A slot is 0, or 8 bits of the digest above 24 bits: the row's place plus one.
+    slots: Vec<u32>,
     rows: usize,
     chunks: Vec<Box<[u32]>>,
     /// The words used of all chunks, unused ends of full ones included.
     filled: usize,
     /// Removed rows by their length: the place of the last, whose first word leads to the one before.
     free: Vec<(usize, u32)>,
-}
-
-/// The slots of a shard, a power of two of them, or none. In pieces as large as chunks: those that a growing shard gives up are what another
-/// one takes next, where pieces of all sizes would leave a tenth of the memory lying about.
-#[derive(Default)]
-struct Slots {
-    pieces: Vec<Box<[u32]>>,
-    len: usize,
-}
-
-impl Slots {
-    fn new(len: usize) -> Slots {
-        let pieces = (0..len.div_ceil(CHUNK)).map(|_| vec![0; len.min(CHUNK)].into()).collect();
-        Slots { pieces, len }
-    }
-
-    fn len(&self) -> usize {
-        self.len
-    }
-
-    fn get(&self, slot: usize) -> u32 {
-        self.pieces[slot / CHUNK][slot % CHUNK]
-    }
-
-    fn set(&mut self, slot: usize, entry: u32) {
-        self.pieces[slot / CHUNK][slot % CHUNK] = entry;
-    }
-
-    /// What stands in those that are not empty.
-    fn filled(&self) -> impl Iterator<Item = u32> {
-        self.pieces.iter().flat_map(|piece| piece.iter().copied()).filter(|entry| *entry != 0)
-    }
 }
 
 /// The end of a list of removed rows.
@@ -156,7 +124,7 @@ impl Shard {
         let mask = self.slots.len().checked_sub(1)?;
         let mut slot = first_slot(digest) & mask;
         loop {
-            let entry = self.slots.get(slot);
+            let entry = self.slots[slot];
             if entry == 0 {
                 return None;
             }
@@ -199,7 +167,7 @@ impl Shard {
             }
             let fresh = self.allocate(words.len())?;
             self.write(fresh, digest, tag, words);
-            self.slots.set(slot, mark(digest) << 24 | (fresh + 1));
+            self.slots[slot] = mark(digest) << 24 | (fresh + 1);
             self.release(at, old);
             return Ok(false);
         }
@@ -226,8 +194,8 @@ impl Shard {
             return;
         }
         let size = (self.slots.len() * 2).max(8);
-        let old = std::mem::replace(&mut self.slots, Slots::new(size));
-        for entry in old.filled() {
+        let old = std::mem::replace(&mut self.slots, vec![0; size]);
+        for entry in old.into_iter().filter(|entry| *entry != 0) {
             let at = (entry & MOST_TAG) - 1;
             self.settle(self.digest(at), at);
         }
@@ -237,10 +205,10 @@ impl Shard {
     fn settle(&mut self, digest: Digest, at: u32) {
         let mask = self.slots.len() - 1;
         let mut slot = first_slot(digest) & mask;
-        while self.slots.get(slot) != 0 {
+        while self.slots[slot] != 0 {
             slot = (slot + 1) & mask;
         }
-        self.slots.set(slot, mark(digest) << 24 | (at + 1));
+        self.slots[slot] = mark(digest) << 24 | (at + 1);
     }
 
     fn remove(&mut self, digest: Digest) -> bool {
@@ -258,18 +226,18 @@ impl Shard {
         let mut slot = gap;
         loop {
             slot = (slot + 1) & mask;
-            let entry = self.slots.get(slot);
+            let entry = self.slots[slot];
             if entry == 0 {
                 break;
             }
             let wanted = first_slot(self.digest((entry & MOST_TAG) - 1)) & mask;
             // How far it stands from where it wants to be; it may move to the gap if that is not before its first slot.
             if (slot.wrapping_sub(wanted) & mask) >= (slot.wrapping_sub(gap) & mask) {
-                self.slots.set(gap, entry);
+                self.slots[gap] = entry;
                 gap = slot;
             }
         }
-        self.slots.set(gap, 0);
+        self.slots[gap] = 0;
     }
 
     fn allocate(&mut self, words: usize) -> Result<u32, NoRoom> {
