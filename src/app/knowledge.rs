@@ -68,51 +68,37 @@ impl Knowledge {
             return Ok(None);
         }
         let properties = config.ledger.as_ref().map(|ledger| ledger.kafka.clone()).unwrap_or_default();
-        for (feed, name) in &named {
-            compacted::ensure(settings, &properties, name, section(*feed), create)?;
-        }
-        let staleness = config.ledger.as_ref().map_or(config::Ledger::MAX_STALENESS, |ledger| ledger.max_staleness);
-        let watch = Watch::new(staleness);
+        named.iter().try_for_each(|(feed, name)| compacted::ensure(settings, &properties, name, section(*feed), create))?;
+        let watch = Watch::new(config.ledger.as_ref().map_or(config::Ledger::MAX_STALENESS, |ledger| ledger.max_staleness));
         let max_memory = config.ledger.as_ref().map_or(config::Ledger::MAX_MEMORY, |ledger| ledger.max_memory);
         let make = || Ledger::new(keys).within(max_memory);
         let meters = Arc::new(telemetry.consent(config.workers.count()));
         let Begun { ledger, mut from, mut due, snapshots } = begin(config.ledger.as_ref(), settings, make, &meters)?;
-        let (denials, queue) = channel();
         let shredder = subject_keys.map(|keys| keys.shredder(settings, watch.clone())).transpose()?.flatten();
         let erased = shredder.as_ref().map(|(erased, _)| erased.clone());
         let forgotten = forgotten(config);
         let leaving = forgotten.is_some().then(|| Leaving::new(ledger.clone()));
-        let followed = named.iter().map(|(feed, name)| {
+        let (denials, queue) = channel();
+        let mut fed = |feed: Feed, name: &str| {
             // What is erased and suppressed is never taken from a file.
             let (due, (from, topic_id)) = match feed {
                 Feed::Consent => (due.take(), std::mem::take(&mut from)),
                 Feed::Erasures => (None, (Vec::new(), 0)),
             };
-            let (erased, leaving) = (erased.clone(), leaving.clone());
+            let (erased, leaving, topic) = (erased.clone(), leaving.clone(), name.into());
             let (ledger, watch, meters, denials) = (ledger.clone(), watch.clone(), meters.clone(), denials.clone());
-            let topic = (*name).into();
-            let fed = Fed { feed: *feed, topic, topic_id, ledger, watch, meters, denials, erased, leaving, due, rows: 0 };
-            Topic { name: (*name).to_owned(), from, table: Box::new(fed) }
-        });
-        let learning = config
-            .ledger
-            .as_ref()
-            .map(|section| Learning::start(settings, &properties, &section.topic, ledger.clone(), meters.clone()));
-        let learning = learning.transpose()?;
+            let fed = Fed { feed, topic, topic_id, ledger, watch, meters, denials, erased, leaving, due, rows: 0 };
+            Topic { name: name.to_owned(), from, table: Box::new(fed) }
+        };
+        let followed = named.into_iter().map(|(feed, name)| fed(feed, name)).collect();
+        let learn =
+            |section: &config::Ledger| Learning::start(settings, &properties, &section.topic, ledger.clone(), meters.clone());
+        let learning = config.ledger.as_ref().map(learn).transpose()?;
         let writer = Writer::start(settings, &properties, queue, ledger.clone(), watch.clone())?;
-        let followed = followed.collect();
-        let follow = Follow::start(settings, &properties, "ledger", followed, watch.clone());
-        let follow = follow.map_err(|why| anyhow!(why))?;
-
-        let forgetter = forgotten
-            .zip(leaving.clone())
-            .map(|(topics, leaving)| Forgetter::start(settings, &properties, topics, leaving, watch.clone(), live.clone()));
-        let forgetter = forgetter.transpose()?;
-
-        let asked = watch.clone();
-        telemetry.ledger_age(move || asked.age(Instant::now()));
-        let asked = watch.clone();
-        status.needs(move || asked.reason(Instant::now()).map(|why| format!("ledger: {why}")));
+        let follow = Follow::start(settings, &properties, "ledger", followed, watch.clone()).map_err(|why| anyhow!(why))?;
+        let forget = |(topics, leaving)| Forgetter::start(settings, &properties, topics, leaving, watch.clone(), live.clone());
+        let forgetter = forgotten.zip(leaving.clone()).map(forget).transpose()?;
+        tell(&watch, status, telemetry);
         Ok(Some(Knowledge {
             ledger,
             watch,
@@ -167,6 +153,14 @@ impl Knowledge {
         let learner = self.learning.as_ref().map(|(learner, _)| learner.clone());
         pipeline::Knowledge { ledger, watch, meters, worker, learner }
     }
+}
+
+/// Shows how fresh the ledger is, and why nothing is judged where it is not.
+fn tell(watch: &Arc<Watch>, status: &Status, telemetry: &Telemetry) {
+    let asked = watch.clone();
+    telemetry.ledger_age(move || asked.age(Instant::now()));
+    let asked = watch.clone();
+    status.needs(move || asked.reason(Instant::now()).map(|why| format!("ledger: {why}")));
 }
 
 /// Why a ledger can no longer be relied on, if so: the process cannot go on.

@@ -430,6 +430,9 @@ impl Problem {
 /// Why a configuration cannot be used; its text is one line a fault.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    /// There is no such file.
+    #[error("there is no configuration {}: name the file with `--config FILE`", .0.display())]
+    Missing(PathBuf),
     /// The file cannot be read.
     #[error("{}: {}", .0.display(), .1)]
     Unreadable(PathBuf, std::io::ErrorKind),
@@ -447,7 +450,11 @@ fn list(file: &Path, problems: &[Problem]) -> String {
 impl Config {
     /// Reads a file; paths in it are relative to it.
     pub fn load(path: &Path, lookup: &dyn Lookup) -> Result<Config, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|fault| ConfigError::Unreadable(path.to_owned(), fault.kind()))?;
+        let unread = |fault: std::io::Error| match fault.kind() {
+            std::io::ErrorKind::NotFound => ConfigError::Missing(path.to_owned()),
+            kind => ConfigError::Unreadable(path.to_owned(), kind),
+        };
+        let text = std::fs::read_to_string(path).map_err(unread)?;
         Config::parse(&text, path, lookup)
     }
 
