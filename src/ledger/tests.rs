@@ -551,3 +551,39 @@ proptest::proptest! {
         proptest::prop_assert!(now == found || denies(&now), "{:?} against {:?}", now, found);
     }
 }
+
+/// Whoever is erased stays so, whatever comes first: the erasure, or a rotation of the keys, or a root that is destroyed after it.
+#[test]
+fn rotating_keys_brings_nobody_back_in_either_order() {
+    let mut keys = KeySet::generate().unwrap();
+    let first = keys.keys().iter().find(|key| key.role() == crate::keys::Role::Root).unwrap().id().to_owned();
+    // As they stand in the topic: by name, by a hash, and by the digest alone, which is all that stays of most.
+    let hash = format!("sha256:email:{}", "b4".repeat(32));
+    let named = |ledger: &Ledger, who: &str| String::from_utf8(ledger.digests().anonymous_key(who.as_bytes())).unwrap();
+    let before = Ledger::new(&keys);
+    let erased_before = [named(&before, "user_id:ann"), named(&before, &hash), "user_id:cleo".to_owned()];
+    keys.rotate().unwrap();
+    let between = Ledger::new(&keys);
+    let erased_between = [named(&between, "user_id:bob"), "user_id:dora".to_owned()];
+    keys.rotate().unwrap();
+    keys.destroy(&first).unwrap();
+    assert!(keys.keys().iter().filter(|key| key.role() == crate::keys::Role::Digests).count() == 1);
+
+    let after = Ledger::new(&keys);
+    for key in erased_before.iter().chain(&erased_between) {
+        assert!(matches!(suppress(&after, key, Some("{}")), Applied::Restricted));
+    }
+    put(&after, "user_id:ann", Some(r#"{"identity":{"kind":"user_id","value":"ann"},"purposes":{}}"#));
+    for who in ["ann", "bob", "cleo", "dora"] {
+        assert_eq!(suppressed(&after, "user_id", who), ["*"], "{who}");
+        assert!(after.is_erased("user_id", who), "{who}");
+    }
+    assert!(after.is_suppressed(hash.as_bytes()));
+    assert!(suppressed(&after, "user_id", "emma").is_empty());
+    assert!(
+        before.digests().of("user_id", "ann") == after.digests().of("user_id", "ann"),
+        "what the topics hold still means them"
+    );
+    let digests = keys.keys().iter().find(|key| key.role() == crate::keys::Role::Digests).unwrap().id().to_owned();
+    assert!(keys.destroy(&digests).is_err(), "it is never taken away");
+}

@@ -87,3 +87,68 @@ fn what_events_deny_is_learned_without_transactions_and_lifted_by_a_later_grant_
     assert_eq!(privet.log().matches("is not in the ledger's topic yet").count(), 0);
     scene.assert_nothing_leaked();
 }
+
+/// A self-describing event of Snowplow's, inside its envelope.
+fn snowplow(schema: &str, data: &str) -> String {
+    let vendor = "iglu:com.snowplowanalytics.snowplow";
+    format!(
+        r#"{{"schema":"{vendor}/unstruct_event/jsonschema/1-0-0","data":{{"schema":"{vendor}/{schema}/jsonschema/1-0-0","data":{data}}}}}"#
+    )
+}
+
+/// What people choose in Snowplow's consent events holds for their page views; with `learn_when` other events teach nothing.
+#[test]
+fn snowplow_consent_events_speak_for_the_page_views_that_follow() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let scene = scene(kafka, "ledger-snowplow", 2, "");
+    compact(&scene);
+    let consent = scene.topic("consent");
+    let segment = "{signal: segment, path: $.context.consent.categoryPreferences, purposes: {advertising: Advertising}}";
+    let learning = "{signal: snowplow, path: $.unstruct_event, purposes: {advertising: advertising}}\n      \
+                    - {signal: ledger, learn: all, learn_when: {path: $.event_name, in: [consent_preferences, consent_withdrawn]}}";
+    assert!(scene.policy().contains(segment), "the policy of scenes has changed");
+    scene.write_policy(&scene.policy().replace(segment, learning));
+    let mut seq = 0;
+    let mut event = |user: &str, name: &str, spoken: Option<String>| -> u64 {
+        seq += 1;
+        let spoken = spoken.map(|json| format!(r#","unstruct_event":{json}"#)).unwrap_or_default();
+        let value = format!(r#"{{"seq":{seq},"userId":"{user}","event_name":"{name}"{spoken}}}"#).into_bytes();
+        kafka.produce(&scene.topic("source"), [Input { key: Some(user.into()), value: Some(value), ..Input::default() }]);
+        kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+        // What was learned is applied by then.
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        seq
+    };
+    let chosen = |kind: &str| {
+        Some(snowplow(
+            "consent_preferences",
+            &format!(
+                r#"{{"eventType":"{kind}","basisForProcessing":"consent","consentScopes":[],"consentUrl":"https://shop.example/privacy","consentVersion":"1","domainsApplied":["shop.example"]}}"#
+            ),
+        ))
+    };
+    let mut privet = scene.run();
+    let silent = event("ann", "page_view", None);
+    let allows = event("ann", "consent_preferences", chosen("allow_all"));
+    let granted = event("ann", "page_view", None);
+    let bob_denies = event("bob", "consent_preferences", chosen("deny_all"));
+    let bob_views = event("bob", "page_view", None);
+    // Anybody can send an event in another's name: it takes no denial back.
+    let bob_allows = event("bob", "consent_preferences", chosen("allow_all"));
+    let bob_again = event("bob", "page_view", None);
+    // An event of another name speaks for itself only.
+    let carl = event("carl", "something_else", chosen("allow_all"));
+    let carl_views = event("carl", "page_view", None);
+    let withdraws = event("ann", "consent_withdrawn", Some(snowplow("consent_withdrawn", r#"{"all":true}"#)));
+    let after = event("ann", "page_view", None);
+    let rows = kafka.read(&scene.topic("ads"), Isolation::Committed);
+    let reached: BTreeSet<u64> = rows.iter().map(|row| seq_of(row.value.as_deref().expect("a value"))).collect();
+    assert_eq!(reached, BTreeSet::from([allows, granted, carl]));
+    for withheld in [silent, bob_denies, bob_views, bob_allows, bob_again, carl_views, withdraws, after] {
+        assert!(!reached.contains(&withheld), "event {withheld}");
+    }
+    let keys: BTreeSet<Vec<u8>> =
+        kafka.read(&consent, Isolation::Committed).into_iter().map(|row| row.key.expect("a key")).collect();
+    assert_eq!(keys, ["learned:user_id:ann", "learned:user_id:bob"].map(|key| key.as_bytes().to_vec()).into());
+    assert!(privet.terminate().0.success());
+}

@@ -417,6 +417,30 @@ pub(super) fn millis_now() -> i64 {
     i64::try_from(now.as_millis()).expect("the clock is sane")
 }
 
+/// What does not fit must not be left out: the process stops and says why, at the start and later, and lets nothing through.
+#[test]
+fn a_ledger_that_does_not_fit_stops_the_process() {
+    let Some(kafka) = kafka("kafka") else { return };
+    let scene = scene(kafka, "ledger-cap", 2, ", max_memory: 16MiB");
+    compact(&scene);
+    scene.produce(0..50);
+    let people = |from: u64, to: u64| (from..to).map(|number| row(&format!("p{number}"), 1, "granted"));
+    kafka.produce(&scene.topic("consent"), people(0, 5_000));
+    let mut privet = scene.run();
+    kafka.wait_drained(&scene.group(), &scene.topic("source"), SOON);
+    let used = privet.metric("privet_ledger_memory_bytes", &[]);
+    assert!(used > 0.0 && used < 16e6, "{used}");
+    let before = written(&scene);
+    kafka.produce(&scene.topic("consent"), people(5_000, 400_000));
+    assert_eq!(privet.wait_exit(SOON).code(), Some(1));
+    assert!(privet.log().contains("ledger.max_memory"), "{}", privet.log());
+    scene.produce(50..100);
+    let mut again = scene.run_with("two", scene.admin, &["--from", "earliest"]);
+    assert_eq!(again.wait_exit(SOON).code(), Some(1));
+    assert!(again.log().contains("ledger.max_memory") && !again.log().contains("assigned"), "{}", again.log());
+    assert_eq!(written(&scene), before, "nothing is judged by a part of it");
+}
+
 /// How fast a ledger is read from a broker on this machine; `PRIVET_LEDGER_RECORDS` says of how many people. The figure is
 /// in `benches/RESULTS.md`.
 #[test]
