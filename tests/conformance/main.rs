@@ -137,16 +137,27 @@ fn pii_corpus() {
     if Command::new("python3").arg("--version").output().is_err() {
         return kit::skip("conformance/pii", "python3 is not installed");
     }
+    let held_out = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/detect_holdout");
+    // The fourth was not tuned on, and misses some limits: docs/pseudonymisation.md has its figures.
+    for corpus in
+        [dir.join("corpus.jsonl"), held_out.join("holdout.jsonl"), held_out.join("second.jsonl"), held_out.join("third.jsonl")]
+    {
+        holds_the_limits(&dir, &corpus);
+    }
+}
+
+/// Scores what `privet filter` leaves of a labelled corpus.
+fn holds_the_limits(dir: &Path, corpus: &Path) {
     let scratch = scratch("pii-");
-    let (corpus, scorer) = (dir.join("corpus.jsonl"), dir.join("score_pii.py"));
-    let texts = Command::new("python3").arg(&scorer).arg("--texts").arg(&corpus).output().expect("python3 starts");
+    let scorer = dir.join("score_pii.py");
+    let texts = Command::new("python3").arg(&scorer).arg("--texts").arg(corpus).output().expect("python3 starts");
     let policy = dir.join("policy.yaml");
     let policy = policy.to_str().expect("the folder has a plain name");
     let (code, redacted, said) = privet(&["filter", "--policy", policy, "--sink", "clean"], &texts.stdout);
     assert_eq!(code, 0, "{said}");
     let output = scratch.path().join("redacted.jsonl");
     std::fs::write(&output, redacted).expect("a file can be written");
-    let scored = Command::new("python3").arg(&scorer).arg(&corpus).arg(&output).output().expect("python3 starts");
+    let scored = Command::new("python3").arg(&scorer).arg(corpus).arg(&output).output().expect("python3 starts");
     let printed = String::from_utf8_lossy(&scored.stdout).into_owned();
     let score: serde_json::Value = serde_json::from_str(printed.lines().last().unwrap_or_default()).expect("the score is JSON");
     let figure = |name: &str| score[name].as_f64().unwrap_or_else(|| panic!("the score has no {name}:\n{printed}"));

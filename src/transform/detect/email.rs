@@ -51,7 +51,11 @@ impl Scan<'_> {
             }
             let Some(letter) = self.text[least..start].chars().next_back() else { break };
             let wide = is_unspaced(letter);
-            let fits = if letter.is_ascii() { is_atom(letter as u8) } else { letter.is_alphanumeric() || is_mark(letter) };
+            let fits = if letter.is_ascii() {
+                is_atom(letter as u8) || self.is_inner_atom(start - 1, at)
+            } else {
+                letter.is_alphanumeric() || is_mark(letter)
+            };
             // Words of scripts without spaces run into the address; one of such letters only is followed back.
             if !fits || (wide && is_wide == Some(false)) {
                 break;
@@ -59,7 +63,7 @@ impl Scan<'_> {
             is_wide.get_or_insert(wide);
             start -= letter.len_utf8();
         }
-        let start = self.behind_json_escape(least, start);
+        let start = self.behind_article(self.behind_json_escape(least, start), at);
         let edge = self.bytes[start..at].iter().take_while(|byte| matches!(byte, b'\'' | b'.' | b'!' | b'-' | b'`')).count();
         (start + edge < at).then_some(start + edge)
     }
@@ -83,6 +87,25 @@ impl Scan<'_> {
         let inner = &self.bytes[least..at - 1];
         let open = inner.iter().rposition(|byte| matches!(byte, b'"' | b'\n' | b'{' | b':' | b','))?;
         (inner[open] == b'"' && open + 1 < inner.len()).then_some(least + open)
+    }
+
+    /// `#`, `$`, `*` and `^` are legal too, and belong to the address where letters or digits stand on both sides.
+    fn is_inner_atom(&self, sign: usize, at: usize) -> bool {
+        let is_letter = |place: Option<usize>| place.is_some_and(|place| self.bytes[place].is_ascii_alphanumeric());
+        matches!(self.bytes[sign], b'#' | b'$' | b'*' | b'^')
+            && is_letter(sign.checked_sub(1))
+            && is_letter(Some(sign + 1).filter(|next| *next < at))
+    }
+
+    /// One letter of another script and a hyphen are a preposition: `ל-ann@example.org`.
+    fn behind_article(&self, start: usize, at: usize) -> usize {
+        let mut letters = self.text[start..at].chars();
+        match (letters.next(), letters.next(), letters.next()) {
+            (Some(first), Some('-'), Some(next)) if !first.is_ascii() && first.is_alphabetic() && next.is_ascii() => {
+                start + first.len_utf8() + 1
+            }
+            _ => start,
+        }
     }
 
     /// In JSON text inside the text, `\n` and `\u003c` end before the address begins.
@@ -178,7 +201,8 @@ fn top_level(label: &str) -> Option<usize> {
         return is_name.then_some(label.len());
     }
     let next = label[letters..].chars().next();
-    let is_whole = next.is_none_or(|letter| is_unspaced(letter) || letter == '%');
+    // No top-level domain mixes scripts: what follows at once is the next word, or an ending of this one.
+    let is_whole = next.is_none_or(|letter| letter > '\u{024F}' || letter == '%');
     let is_file = FILES.iter().any(|file| label[..letters].eq_ignore_ascii_case(file));
     (is_whole && (2..=24).contains(&letters) && !is_file).then_some(letters)
 }

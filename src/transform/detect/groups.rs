@@ -41,6 +41,8 @@ pub(super) const BRACKET: u8 = 8;
 pub(super) const SLASH: u8 = 16;
 /// A plus.
 pub(super) const PLUS: u8 = 32;
+/// An underscore.
+pub(super) const UNDERSCORE: u8 = 64;
 
 /// More separators than this end a row of runs.
 const MOST_SEPARATORS: u8 = 3;
@@ -90,7 +92,9 @@ pub(super) fn separator(bytes: &[u8]) -> Option<(u8, usize)> {
         [b'(' | b')', ..] => (BRACKET, 1),
         [b'/', ..] => (SLASH, 1),
         [b'+', ..] => (PLUS, 1),
+        [b'_', ..] => (UNDERSCORE, 1),
         [b'%', b'2', b'0', ..] => (BLANK, 3),
+        [b'&', b'n', b'b', b's', b'p', b';', ..] | [b'&', b'#', b'1', b'6', b'0', b';', ..] => (BLANK, 6),
         // No-break space.
         [0xC2, 0xA0, ..] => (BLANK, 2),
         // Spaces of General Punctuation, narrow no-break space.

@@ -130,6 +130,7 @@ impl Scan<'_> {
         for slot in &mut account[..length] {
             if !self.bytes.get(end)?.is_ascii_alphanumeric() {
                 end += separator(&self.bytes[end..])?.1;
+                end += separator(&self.bytes[end..]).map_or(0, |(_, length)| length);
             }
             *slot = *self.bytes.get(end).filter(|byte| byte.is_ascii_alphanumeric())?;
             end += 1;
@@ -142,8 +143,7 @@ impl Scan<'_> {
     pub(super) fn nino(&mut self, start: usize) -> Option<usize> {
         let [first, second] = *self.bytes.get(start..start + 2)? else { return None };
         let prefix = [first.to_ascii_uppercase(), second.to_ascii_uppercase()];
-        if !self.wants(Label::UkNino) || !is_nino_prefix(prefix) || start.checked_sub(1).is_some_and(|at| is_word(self.bytes[at]))
-        {
+        if !self.wants(Label::UkNino) || !is_nino_prefix(prefix) || self.touches(start) {
             return None;
         }
         let mut end = start + 2;

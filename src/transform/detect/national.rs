@@ -1,14 +1,14 @@
 //! National identifiers with check digits. What is told by digits alone needs a word in front that says so.
 
 use super::context::{Context, Near};
-use super::groups::{BLANK, DASH, DOT, Digits, Group, SLASH};
+use super::groups::{BLANK, DASH, DOT, Digits, Group, SLASH, UNDERSCORE};
 use super::numbers::is_luhn;
 use super::scan::Scan;
 
 /// The end of an identifier that begins with the group at `at`; `word_end` is the end of the word there.
 pub(super) fn find(scan: &Scan<'_>, groups: &[Group], at: usize, word_end: usize, context: &mut Context) -> Option<usize> {
     let group = groups[at];
-    if at > 0 && group.gap.length == 1 && group.gap.kinds & (DASH | DOT) != 0 {
+    if at > 0 && group.gap.length == 1 && group.gap.kinds & (DASH | DOT | UNDERSCORE) != 0 {
         return None;
     }
     if (word_end > group.end || scan.bytes.get(group.end) == Some(&b'-'))
@@ -43,11 +43,16 @@ fn plain(scan: &Scan<'_>, groups: &[Group], context: &mut Context) -> Option<usi
         }
         let digits = Digits::of(scan.bytes, &groups[..=position])?;
         let digits = digits.as_slice();
-        if is_unmistakable(digits) || (is_plain(digits) && context.near(scan) == Near::National) {
+        if is_unmistakable(digits) || (is_plain(digits) && is_official(context.near(scan), length)) {
             best = Some(group.end);
         }
     }
     best
+}
+
+/// Whether a word calls the number one of a person; a tax number is in some countries the social security number.
+fn is_official(near: Near, length: usize) -> bool {
+    near == Near::National || (near == Near::SocialSecurity && length > 9)
 }
 
 /// Digits with a form of their own: the form and the check together are no chance.

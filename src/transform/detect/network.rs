@@ -1,7 +1,7 @@
 //! Addresses of the network: IPv4, IPv6, hardware addresses.
 
-use super::context::{Context, Near};
-use super::scan::{Scan, is_word};
+use super::context::{self, Context, Near};
+use super::scan::{Scan, is_word, prefix};
 use crate::plan::Label;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -29,7 +29,10 @@ impl Scan<'_> {
     /// A colon: of a URL, or of an address whose first digits are letters.
     pub(super) fn colon(&mut self, at: usize) -> usize {
         if self.bytes[at..].starts_with(b"://") {
-            return self.authority(at);
+            return self.authority(at, at + 3);
+        }
+        if self.bytes[at..].starts_with(b":\\/\\/") {
+            return self.authority(at, at + 5);
         }
         let letters = self.bytes[self.floor.min(at)..at].iter().rev().take(5).take_while(|byte| byte.is_ascii_hexdigit()).count();
         let follows = self.bytes.get(at + 1).is_some_and(|next| next.is_ascii_hexdigit() || *next == b':');
@@ -47,10 +50,18 @@ impl Scan<'_> {
         let is_part = |byte: &&u8| byte.is_ascii_hexdigit() || matches!(**byte, b':' | b'.');
         let run = self.bytes[start..].iter().take_while(is_part).count();
         self.colons_until = start + run;
-        let before = start.checked_sub(1).map(|before| self.bytes[before]);
-        if run > LONGEST_ADDRESS || before.is_some_and(is_word) {
+        if run > LONGEST_ADDRESS + 5 {
             return None;
         }
+        // `src:2001:db8::1`: the letters in front of the first colon may be the end of a name.
+        let name = self.bytes[start..start + run].iter().position(|byte| *byte == b':').map(|colon| colon + 1);
+        let name = name.filter(|name| *name < run && self.bytes[start..start + name - 1].iter().all(u8::is_ascii_alphabetic));
+        let whole = if self.touches(start) { None } else { self.colons_within(start, run) };
+        whole.or_else(|| name.and_then(|name| self.colons_within(start + name, run - name)))
+    }
+
+    /// An address that takes the whole run, which no word touches.
+    fn colons_within(&mut self, start: usize, run: usize) -> Option<usize> {
         if run >= 17
             && let Some(end) = self.hardware(start, b':')
         {
@@ -59,12 +70,17 @@ impl Scan<'_> {
         let text = self.text[start..start + run].trim_end_matches('.');
         let text = if text.ends_with("::") { text } else { text.trim_end_matches(':') };
         let end = start + text.len();
-        let is_address = |text: &str| text.parse::<Ipv6Addr>().is_ok_and(|address| names_somebody(address, text));
-        if !self.wants(Label::IpAddress) || self.bytes.get(end).copied().is_some_and(is_word) || !is_address(text) {
+        if run > LONGEST_ADDRESS || !self.wants(Label::IpAddress) || self.bytes.get(end).copied().is_some_and(is_word) {
             return None;
         }
-        let end = self.zone_end(end);
-        Some(self.found(start, end, Label::IpAddress))
+        let is_address = |text: &str| text.parse::<Ipv6Addr>().is_ok_and(|address| names_somebody(address, text));
+        if is_address(text) {
+            let end = self.zone_end(end);
+            return Some(self.found(start, end, Label::IpAddress));
+        }
+        // Eight groups and a port.
+        let port = text.rfind(':').filter(|at| text[..*at].matches(':').count() == 7 && is_address(&text[..*at]))?;
+        Some(self.found(start, start + port, Label::IpAddress))
     }
 
     /// `%eth0` behind an address.
@@ -90,14 +106,20 @@ impl Scan<'_> {
             [next, ..] => is_word(*next),
             [] => false,
         };
-        if goes_on || address.is_unspecified() || self.is_version(start, context) {
+        if goes_on || address.octets()[0] == 0 {
+            return None;
+        }
+        let is_small = is_like_version(address);
+        let is_version = self.is_version(start, is_small, context);
+        if is_version || (is_small && (self.is_version_behind(end) || self.is_next_version(start))) {
+            self.version_until = end;
             return None;
         }
         Some(self.found(start, end, Label::IpAddress))
     }
 
     /// `Chrome/120.0.0.0`, `lib-1.2.3.4`, `version 1.2.3.4`.
-    fn is_version(&self, start: usize, context: &mut Context) -> bool {
+    fn is_version(&self, start: usize, is_small: bool, context: &mut Context) -> bool {
         let before = &self.bytes[self.floor.min(start)..start];
         if let [.., last, mark @ (b'/' | b'-' | b'_')] = before
             && last.is_ascii_alphanumeric()
@@ -105,11 +127,43 @@ impl Scan<'_> {
             let name =
                 before.iter().rev().skip(1).take(48).take_while(|byte| is_word(**byte) || matches!(byte, b'.' | b'-')).count();
             let front = before.len().checked_sub(name + 2).map(|at| before[at]);
-            // A step of a path is no product: it stands behind another slash.
-            return *mark != b'/' || !matches!(front, Some(b'/'));
+            // A step of a path is no product: it stands behind another slash. Nor is `ip-203.0.113.9`.
+            let is_step = *mark == b'/' && (matches!(front, Some(b'/')) || (!is_small && name_starts_small(before, name)));
+            return !is_step && !context::is_host(&self.text[..start - 1]);
         }
-        let front = self.text[self.floor.min(start)..start].trim_end_matches(' ');
-        front.ends_with(['§', '^', '~']) || front.ends_with("==") || front.ends_with(">=") || context.near(self) == Near::Version
+        let front = self.text[self.floor.min(start)..start].trim_end_matches([' ', ')']);
+        if front.ends_with(['§', '^', '~']) || front.ends_with("==") || front.ends_with(">=") {
+            return true;
+        }
+        if is_small && front.len() < start - self.floor.min(start) && context::is_program(front) {
+            return true;
+        }
+        // `firmware update from 203.0.113.9` has an address, `upgrade from 1.2.3.4` none.
+        match context.near(self) {
+            Near::Version => is_small || !context::is_host(front),
+            Near::Release => is_small,
+            Near::Nothing
+            | Near::Phone
+            | Near::Reach
+            | Near::Device
+            | Near::SocialSecurity
+            | Near::Mac
+            | Near::National
+            | Near::Other => false,
+        }
+    }
+
+    /// `1.2.3.4 installed`.
+    fn is_version_behind(&self, end: usize) -> bool {
+        let Some(rest) = self.text[end..].strip_prefix(' ') else { return false };
+        context::is_version_word(prefix(rest, 40))
+    }
+
+    /// `1.2.3.4 -> 1.2.3.5`: what a version is changed to.
+    fn is_next_version(&self, start: usize) -> bool {
+        let between = self.version_until.max(self.floor)..start;
+        (between.start == self.version_until && self.version_until > 0 && between.len() <= 8)
+            && matches!(self.text[between].trim(), "->" | "=>" | "→" | "to" | "nach" | "auf" | "à" | "a" | "naar" | "til" | "на")
     }
 
     /// Six pairs of hexadecimal digits.
@@ -120,12 +174,10 @@ impl Scan<'_> {
         // Letters alone are no candidate: the pairs in front of the first digit were passed by.
         let mut start = start;
         for _ in 0..5 {
-            match start.checked_sub(3).filter(|at| *at >= self.floor).map(|at| &self.bytes[at..start]) {
-                Some([high, low, between]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() && *between == mark => {
-                    start -= 3
-                }
-                _ => break,
+            if !self.is_pair_before(start, mark) {
+                break;
             }
+            start -= 3;
         }
         let end = start + 17;
         let text = self.bytes.get(start..end)?;
@@ -137,8 +189,18 @@ impl Scan<'_> {
             [next, digit, ..] => *next == mark && digit.is_ascii_hexdigit(),
             _ => false,
         };
-        let goes_on = before.is_some_and(|before| is_word(before) || before == mark) || is_longer;
+        // `mac:00:00:5e:…`: a name, and no pair, stands before the colon.
+        let is_named = mark == b':' && !self.is_pair_before(start, mark);
+        let goes_on = self.touches(start) || (before == Some(mark) && !is_named) || is_longer;
         (!goes_on && text.iter().enumerate().all(is_right)).then(|| self.found(start, end, Label::Mac))
+    }
+
+    /// Whether two hexadecimal digits that no word touches, and the mark, stand before `start`.
+    fn is_pair_before(&self, start: usize, mark: u8) -> bool {
+        let Some(at) = start.checked_sub(3).filter(|at| *at >= self.floor) else { return false };
+        let is_alone = !self.touches(at);
+        let [high, low, between] = [self.bytes[at], self.bytes[at + 1], self.bytes[at + 2]];
+        is_alone && high.is_ascii_hexdigit() && low.is_ascii_hexdigit() && between == mark
     }
 
     /// `0123.4567.89ab`, begun by any of its parts.
@@ -151,7 +213,8 @@ impl Scan<'_> {
             let Some(text) = self.bytes.get(start..start + 14) else { continue };
             let is_right = |(at, byte): (usize, &u8)| if at % 5 == 4 { *byte == b'.' } else { byte.is_ascii_hexdigit() };
             let before = start.checked_sub(1).map(|at| self.bytes[at]);
-            let goes_on = before.is_some_and(|before| is_word(before) || before == b'.')
+            let goes_on = self.touches(start)
+                || before == Some(b'.')
                 || matches!(self.bytes.get(start + 14..), Some([next, ..]) if is_word(*next))
                 || matches!(self.bytes.get(start + 14..), Some([b'.', next, ..]) if next.is_ascii_hexdigit());
             // `2019.2020.2021` are years.
@@ -170,7 +233,24 @@ impl Scan<'_> {
     }
 }
 
-/// Not `::`, `::1` and what is only written like an address: `add::fade` has no digit.
+/// Whether the name of `length` and one letters before the mark that ends the text begins with a small letter.
+fn name_starts_small(before: &[u8], length: usize) -> bool {
+    before[before.len() - length - 1].is_ascii_lowercase()
+}
+
+/// Whether the numbers are as versions have them: small ones first, or nothing but one. One address in sixteen is so.
+fn is_like_version(address: Ipv4Addr) -> bool {
+    let [first, second, third, _] = address.octets();
+    (first < 40 && second < 100) || (second == 0 && third == 0)
+}
+
+/// Not `::`, `::1` and what is only written like an address: `add::fade` has no digit, `12:30::45` has no letter, few
+/// groups and a beginning of which nothing was ever given out (RFC 4291, section 2.4).
 fn names_somebody(address: Ipv6Addr, text: &str) -> bool {
-    !address.is_unspecified() && !address.is_loopback() && text.bytes().any(|byte| byte.is_ascii_digit())
+    let is_given = matches!(address.segments()[0], 0x2000..=0x3FFF | 0xFC00..) || address.segments()[..5] == [0; 5];
+    let is_telling = text.bytes().any(|byte| byte.is_ascii_alphabetic()) || text.matches(':').count() > 3;
+    !address.is_unspecified()
+        && !address.is_loopback()
+        && text.bytes().any(|byte| byte.is_ascii_digit())
+        && (is_given && text.len() > 4 || is_telling)
 }

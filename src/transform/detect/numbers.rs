@@ -1,7 +1,7 @@
 //! Numbers told by their check digits and by their makers: payment cards, devices, social security.
 
 use super::context::{Context, Near};
-use super::groups::{BLANK, DASH, DOT, Digits, Group, PLUS, SLASH};
+use super::groups::{BLANK, DASH, DOT, Digits, Gap, Group, PLUS, SLASH, UNDERSCORE};
 use super::national;
 use super::scan::{Scan, is_word};
 use crate::plan::Label;
@@ -47,10 +47,12 @@ impl Scan<'_> {
         let mut best = None;
         let mut digits = Digits::of(self.bytes, &groups[..0])?;
         let mut gap = None;
+        let mut is_printed = first.len() == 4;
         for (position, group) in groups.iter().take(CARD_GROUPS).enumerate() {
             if position > 0 {
-                let joins = group.gap.length == 1 && group.gap.kinds & (BLANK | DASH | DOT | PLUS) != 0;
-                if !joins || *gap.get_or_insert(group.gap.kinds) != group.gap.kinds || group.len() > 6 {
+                is_printed &= matches!((position, group.len()), (_, 4) | (1, 6) | (2, 5) | (4, 1..=3));
+                if !joins_card(group.gap, is_printed) || *gap.get_or_insert(group.gap.kinds) != group.gap.kinds || group.len() > 6
+                {
                     break;
                 }
             }
@@ -96,7 +98,7 @@ impl Scan<'_> {
         let grouped = match &groups[at..] {
             [a, b, c, d, ..] if matches!((a.len(), b.len(), c.len(), d.len()), (2, 6, 6, 1) | (6, 2, 6, 1)) => 4,
             [a, b, c, ..] if (a.len(), b.len(), c.len()) == (8, 6, 1) => 3,
-            [a, ..] if matches!(a.len(), 15 | 16) && context.near(self) == Near::Device => 1,
+            [a, ..] if matches!(a.len(), 15 | 16) && self.calls_device(*a, context) => 1,
             _ => return None,
         };
         let parts = &groups[at..at + grouped];
@@ -106,6 +108,15 @@ impl Scan<'_> {
         // Sixteen digits carry the version of the software in place of the check digit.
         let checked = digits.as_slice().len() == 16 || is_luhn(digits.as_slice());
         (joined && last.clean && checked).then(|| self.found(group.start, last.end, Label::Imei))
+    }
+
+    /// Whether fifteen or sixteen digits in one are a device's: a word says so, or the body that gave them out does and
+    /// no word says that they are something else. One such number in ten has the check digit by chance.
+    fn calls_device(&self, group: Group, context: &mut Context) -> bool {
+        let near = context.near(self);
+        let body = &self.bytes[group.start..group.start + 2];
+        let is_given = group.len() == 15 && matches!(body, b"01" | b"35" | b"45" | b"86" | b"91" | b"98" | b"99");
+        near == Near::Device || (is_given && near != Near::Other)
     }
 
     /// The letters of a national insurance number stand before its digits, a separator between.
@@ -121,6 +132,14 @@ impl Scan<'_> {
         let alone = !letters.checked_sub(3).is_some_and(|at| is_word(self.bytes[at]));
         if is_begun && alone { self.nino(letters - 2) } else { None }
     }
+}
+
+/// What may stand between the groups of a card. What people rarely write is taken between groups as cards print them.
+fn joins_card(gap: Gap, is_printed: bool) -> bool {
+    const USUAL: u8 = BLANK | DASH | DOT | PLUS;
+    let is_usual = gap.length == 1 && gap.kinds & USUAL != 0;
+    let is_rare = gap.length <= 3 && gap.kinds & !(USUAL | UNDERSCORE | SLASH) == 0;
+    is_usual || (is_printed && is_rare)
 }
 
 /// Issuer ranges (ISO/IEC 7812) with the lengths that each network gives out.

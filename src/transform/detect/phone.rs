@@ -1,12 +1,14 @@
 //! Telephone numbers: international ones by their calling code and length, national ones by the words in front of them.
 
 use super::context::{Context, Near};
-use super::groups::{BLANK, BRACKET, DOT, Digits, Gap, Group, PLUS, SLASH};
+use super::groups::{BLANK, BRACKET, DOT, Digits, Gap, Group, PLUS, SLASH, UNDERSCORE};
 use super::scan::{Scan, is_word};
 use crate::plan::Label;
 
 /// E.164 numbers have at most 15 digits; a national prefix may come on top.
 const MOST: usize = 16;
+/// Without a prefix they are shorter; a card has fifteen and more.
+const MOST_BARE: usize = 14;
 /// Numbers of fewer digits reach services, not people.
 const LEAST: usize = 7;
 /// Numbers are written in at most so many groups.
@@ -111,9 +113,14 @@ impl Scan<'_> {
         let is_one = match near {
             Near::Phone => total >= LEAST - 1,
             Near::Reach => total >= LEAST && (total >= 9 || count > 1 || self.bytes[group.start] == b'0'),
-            Near::Nothing | Near::Device | Near::SocialSecurity | Near::Mac | Near::National | Near::Version | Near::Other => {
-                false
-            }
+            Near::Nothing
+            | Near::Device
+            | Near::SocialSecurity
+            | Near::Mac
+            | Near::National
+            | Near::Version
+            | Near::Release
+            | Near::Other => false,
         };
         if !is_one || self.is_glued(start, near) || self.is_date(parts) || self.goes_on(end) {
             return None;
@@ -131,8 +138,11 @@ impl Scan<'_> {
                 break;
             }
             total += group.len();
-            if total > MOST {
-                break;
+            let most = if self.bytes[groups[0].start] == b'0' { MOST } else { MOST_BARE };
+            if total > most {
+                // What goes on in the same setting is one longer number: a card, an account.
+                let goes_on = position == 0 || position == 1 || group.gap == groups[position - 1].gap;
+                return best.filter(|_| !goes_on);
             }
             shape.add(group, position);
             if group.clean {
@@ -247,5 +257,5 @@ impl Shape {
 /// What may stand inside a number.
 fn joins(gap: Gap) -> bool {
     let bracketed = gap.has(BRACKET) && gap.length <= 3 && gap.kinds & !(BRACKET | BLANK | super::groups::DASH | DOT) == 0;
-    !gap.has(PLUS) && (bracketed || gap.length == 1 || (gap.length == 3 && gap.kinds == BLANK | SLASH))
+    !gap.has(PLUS | UNDERSCORE) && (bracketed || gap.length == 1 || (gap.length == 3 && gap.kinds == BLANK | SLASH))
 }

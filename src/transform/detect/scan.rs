@@ -1,6 +1,6 @@
 //! The one pass: skips what can begin nothing, and asks the validators about the rest.
 
-use super::context::Context;
+use super::context::{Context, Table};
 use super::groups::{self, Group};
 use super::{Find, What};
 use crate::plan::{DetectRule, Label};
@@ -14,6 +14,10 @@ pub(super) struct Scan<'a> {
     pub(super) floor: usize,
     /// The end of a run of hexadecimal digits and colons that was looked at.
     pub(super) colons_until: usize,
+    /// The end of the last thing that was written like an address and is a version.
+    pub(super) version_until: usize,
+    /// The headings of a table, if the text is one.
+    pub(super) table: Table,
     finds: &'a mut Vec<Find>,
 }
 
@@ -56,7 +60,8 @@ const CLASSES: [Class; 256] = {
 
 /// Searches the whole text.
 pub(super) fn run(text: &str, rule: &DetectRule, finds: &mut Vec<Find>, groups: &mut Vec<Group>) {
-    let mut scan = Scan { text, bytes: text.as_bytes(), rule, floor: 0, colons_until: 0, finds };
+    let mut scan =
+        Scan { text, bytes: text.as_bytes(), rule, floor: 0, colons_until: 0, version_until: 0, table: Table::default(), finds };
     let mut at = 0;
     while let Some(next) = next_candidate(scan.bytes, at) {
         at = scan.candidate(next, groups).max(next + 1);
@@ -113,13 +118,20 @@ impl Scan<'_> {
 
     /// A digit: the word that it stands in, or the groups of digits that it begins.
     fn digits(&mut self, at: usize, groups: &mut Vec<Group>) -> usize {
-        let start = self.word_start(at);
+        let start = self.behind_backslash(self.word_start(at), at);
+        if start > at && !self.bytes.get(start).is_some_and(u8::is_ascii_digit) {
+            return start;
+        }
+        let at = at.max(start);
         if start < at {
-            let end = self.word_end(at);
-            return self.word(start, end).unwrap_or(end);
+            match self.named_word(start, at) {
+                Some(next) => return next,
+                // `file_4111111111111111`: the underscore parts a name from a number.
+                None => debug_assert!(self.bytes[at - 1] == b'_'),
+            }
         }
         groups.clear();
-        let end = groups::read(self.bytes, start, groups);
+        let end = groups::read(self.bytes, at, groups);
         let mut context = Context::new(start);
         let mut next = 0;
         while next < groups.len() {
@@ -137,6 +149,42 @@ impl Scan<'_> {
         self.word_end(end)
     }
 
+    /// A word that begins with letters, a digit in it at `at`. `None` where a number of its own begins there.
+    fn named_word(&mut self, start: usize, at: usize) -> Option<usize> {
+        let end = at + self.bytes[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        if let Some(found) = self.word(start, end) {
+            return Some(found);
+        }
+        if let Some(name) = memchr::memrchr(b'_', &self.bytes[start..at]) {
+            let start = start + name + 1;
+            if start == at {
+                return None;
+            }
+            if let Some(found) = self.word(start, end) {
+                return Some(found);
+            }
+        }
+        // What an underscore parts from here is looked at on its own.
+        if self.bytes.get(end) == Some(&b'_') {
+            self.floor = self.floor.max(end + 1);
+        }
+        Some(end)
+    }
+
+    /// In JSON text inside the text, `\n` and `\u003e` end before a word begins.
+    fn behind_backslash(&mut self, start: usize, at: usize) -> usize {
+        if start == at || start == 0 || self.bytes[start - 1] != b'\\' {
+            return start;
+        }
+        let behind = match &self.bytes[start..] {
+            [b'u', code @ ..] if code.iter().take(4).filter(|byte| byte.is_ascii_hexdigit()).count() == 4 => start + 5,
+            [b'n' | b'r' | b't' | b'b' | b'f', ..] => start + 1,
+            _ => start,
+        };
+        self.floor = self.floor.max(behind);
+        behind
+    }
+
     /// The first byte of the word in which `at` stands, not before the floor.
     pub(super) fn word_start(&self, at: usize) -> usize {
         let before = self.bytes[self.floor.min(at)..at].iter().rev();
@@ -146,6 +194,11 @@ impl Scan<'_> {
     /// The byte behind the word in which `at` stands.
     pub(super) fn word_end(&self, at: usize) -> usize {
         at + self.bytes[at..].iter().take_while(|byte| is_word(**byte)).count()
+    }
+
+    /// Whether a letter or digit of the same word stands before `start`; the last one of an escape is none.
+    pub(super) fn touches(&self, start: usize) -> bool {
+        start > self.floor && is_word(self.bytes[start - 1])
     }
 
     /// Whether it is asked for.
@@ -166,6 +219,12 @@ impl Scan<'_> {
     pub(super) fn last(&self) -> Option<&Find> {
         self.finds.last()
     }
+}
+
+/// The first bytes of a text, at most so many, up to the border of a character.
+pub(super) fn prefix(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }
 
 /// A letter, digit or underscore: what makes one word with a digit beside it.

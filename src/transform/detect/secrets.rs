@@ -5,6 +5,8 @@ use crate::plan::Label;
 
 /// The shortest text behind `Bearer` that is taken for a token.
 const SHORTEST_TOKEN: usize = 12;
+/// No word behind `Bearer` that is none of a token is so long.
+const LONGEST_SCHEME: usize = 24;
 /// The shortest header and payload of a token: `{"alg":"x"}` in base64.
 const SHORTEST_PART: usize = 8;
 /// How far the authority of a URL is followed, in bytes.
@@ -27,7 +29,9 @@ impl Scan<'_> {
         let token = &self.bytes[start..start + length];
         let trailing = token.iter().rev().take_while(|byte| matches!(byte, b'.' | b'/')).count();
         let token = &token[..length - trailing];
-        let is_telling = token.iter().any(|byte| !byte.is_ascii_lowercase());
+        // `Bearer Authentication` is two words.
+        let is_long = token.len() >= LONGEST_SCHEME;
+        let is_telling = is_long || token.iter().skip(1).any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
         if token.len() < SHORTEST_TOKEN || !is_telling {
             return start;
         }
@@ -39,7 +43,7 @@ impl Scan<'_> {
         let mut at = behind;
         loop {
             at += match &self.bytes[at..] {
-                [b' ' | b'\t' | b'"' | b'\'' | b':' | b'=' | b'\\' | b'+', ..] => 1,
+                [b' ' | b'\t' | b'"' | b'\'' | b':' | b'=' | b'\\' | b'+' | b'<' | b'`' | b'[' | b'{', ..] => 1,
                 [b'%', b'2', b'0', ..] | [b'%', b'3', b'A' | b'D' | b'a' | b'd', ..] => 3,
                 _ => break,
             };
@@ -74,9 +78,8 @@ impl Scan<'_> {
         self.found(start, end, Label::BearerToken)
     }
 
-    /// `://`: user name and password up to the last `@` of the authority (RFC 3986, section 3.2.1).
-    pub(super) fn authority(&mut self, at: usize) -> usize {
-        let start = at + 3;
+    /// `://`, in JSON also `:\/\/`, from `at` to `start`: user name and password up to the last `@` of the authority (RFC 3986, section 3.2.1).
+    pub(super) fn authority(&mut self, at: usize, start: usize) -> usize {
         let is_scheme = at.checked_sub(1).is_some_and(|before| self.bytes[before].is_ascii_alphanumeric());
         if !is_scheme || !self.wants(Label::UrlCredentials) {
             return start;

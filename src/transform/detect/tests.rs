@@ -316,3 +316,76 @@ proptest! {
         prop_assert_eq!(finder.search(&text, &rule()), found.as_slice());
     }
 }
+
+/// Where the name of a number stands, when it does not stand right before it.
+#[test]
+fn numbers_named_from_elsewhere() {
+    check(&[
+        // A heading, a cell, a line above, a word behind.
+        (
+            "id,telefon,city\n58074,40 68 73 80,Hagen\n58075,40 68 73 81,Ås",
+            "id,telefon,city\n58074,[phone],Hagen\n58075,[phone],Ås",
+        ),
+        ("name\tfax\n\"Lee\tAnn\"\t0301234567", "name\tfax\n\"Lee\tAnn\"\t[phone]"),
+        ("| id | msisdn |\n|---|---|\n| 7 | 6912343020 |", "| id | msisdn |\n|---|---|\n| 7 | [phone] |"),
+        ("17;tel;0301234567;Ostrava", "17;tel;[phone];Ostrava"),
+        ("Your mobile?\n> sure, 0412345678", "Your mobile?\n> sure, [phone]"),
+        ("Bana (0212) 345-68-90 numaralı telefondan ulaşın", "Bana [phone] numaralı telefondan ulaşın"),
+        ("0412 345 678 (mobile)", "[phone] (mobile)"),
+        // Elements of layout name nothing.
+        ("<p>tel: <b>0301234567</b></p>", "<p>tel: <b>[phone]</b></p>"),
+        ("<td>Handy</td><td>0301234567</td>", "<td>Handy</td><td>[phone]</td>"),
+        ("&lt;mobile&gt;0301234567&lt;/mobile&gt;", "&lt;mobile&gt;[phone]&lt;/mobile&gt;"),
+        ("<phone><![CDATA[0301234567]]></phone>", "<phone><![CDATA[[phone]]]></phone>"),
+        (r#"{"telephone":{"home":"0301234567"}}"#, r#"{"telephone":{"home":"[phone]"}}"#),
+        ("name%22%3A%22Ann%22%2C%22mobile%22%3A%220301234567%22", "name%22%3A%22Ann%22%2C%22mobile%22%3A%22[phone]%22"),
+        ("رقم هاتفي 02 34591162 شكرا", "رقم هاتفي [phone] شكرا"),
+        ("workphone 0301234567", "workphone [phone]"),
+    ]);
+    check_nothing(&[
+        "phone,order\n,4155552671",
+        "<phone/><qty>12345678</qty>",
+        "phone;4711\norder;4155552671",
+        "4155552671 phones sold",
+        "Order 4155552671 (express)",
+        "GET /reach 404 610047",
+        r#"{"telephone":{"home":"x"},"orders":{"last":"4155552671"}}"#,
+    ]);
+}
+
+#[test]
+fn borders_of_values() {
+    check(&[
+        (r"Card:\n4111111111111111\n", r"Card:\n[credit_card]\n"),
+        (r"\u003e4111111111111111\u003c", r"\u003e[credit_card]\u003c"),
+        ("scan_4111111111111111.pdf", "scan_[credit_card].pdf"),
+        ("v2_DE89370400440532013000", "v2_[iban]"),
+        ("4242  4242  4242  4242", "[credit_card]"),
+        ("4000_0566_5566_5556", "[credit_card]"),
+        ("4111&nbsp;1111&nbsp;1111&nbsp;1111", "[credit_card]"),
+        ("src:2001:db8::1", "src:[ip_address]"),
+        ("mac:00:00:5e:00:53:af", "mac:[mac]"),
+        ("2001:db8:1:2:3:4:5:6:443", "[ip_address]:443"),
+        ("ip-203.0.113.9 up", "ip-[ip_address] up"),
+        ("firmware update from 203.0.113.9", "firmware update from [ip_address]"),
+        ("nginx 203.0.113.9 - GET", "nginx [ip_address] - GET"),
+        (r"https:\/\/ann:s3cret@x.io\/", r"https:\/\/[url_credentials]@x.io\/"),
+        ("ל-ann@x.io", "ל-[email]"),
+        ("ann@x.comको", "[email]को"),
+        ("ann#1@x.io", "[email]"),
+        ("356938035643809", "[imei]"),
+    ]);
+    check_nothing(&[
+        "openssl 3.0.13.2",
+        "ab 0.0.0.1 release",
+        "päivitys 1.1.28.1 asennettu",
+        "update 5.1.220.76 available",
+        "libssl 1.1.2.3 => 1.1.2.4",
+        "Clause 8.53.8.8",
+        "12:30::45",
+        "order 356938035643809",
+        "356938035643808",
+        "Bearer Authentication",
+        "20240305_140501",
+    ]);
+}

@@ -1,0 +1,331 @@
+//! The words in front of a number: they tell a telephone from an order, and an address from a version.
+
+mod around;
+mod key;
+mod table;
+mod words;
+
+use super::email::is_unspaced;
+use super::scan::Scan;
+use key::{Named, named};
+pub(super) use table::Table;
+use words::{HOSTS, INNER, NO_TAILS, PROGRAMS, STEMS, TAILS, WORDS};
+
+/// What the nearest telling word says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Near {
+    /// Nothing telling is near.
+    Nothing,
+    /// A telephone.
+    Phone,
+    /// Somebody is called, written to or reached.
+    Reach,
+    /// A mobile device's number.
+    Device,
+    /// A social security number.
+    SocialSecurity,
+    /// A hardware address.
+    Mac,
+    /// A national identifier.
+    National,
+    /// A version, or a section of a text.
+    Version,
+    /// Something that versions or sections are often said of: an update, a plug-in, a clause.
+    Release,
+    /// Something else that has a number: an order, a price, a card.
+    Other,
+}
+
+/// The words before one place, looked up when they are first asked for.
+pub(super) struct Context {
+    start: usize,
+    near: Option<Near>,
+}
+
+/// How far back words are looked for, in bytes and in words.
+const REACH_BYTES: usize = 96;
+const REACH_WORDS: usize = 5;
+/// Longer words tell nothing.
+const LONGEST_WORD: usize = 32;
+
+impl Context {
+    /// For a candidate that begins at `start`.
+    pub(super) fn new(start: usize) -> Context {
+        Context { start, near: None }
+    }
+
+    /// What the nearest telling word says.
+    pub(super) fn near(&mut self, scan: &Scan<'_>) -> Near {
+        *self.near.get_or_insert_with(|| look_back(scan, self.start))
+    }
+}
+
+fn look_back(scan: &Scan<'_>, start: usize) -> Near {
+    let mut least = start.saturating_sub(REACH_BYTES);
+    let mut inherited = Near::Nothing;
+    if let Some(last) = scan.last()
+        && last.end > least
+    {
+        least = last.end;
+        inherited = inherit(last.what, &scan.text[least..start]);
+    }
+    while !scan.text.is_char_boundary(least) {
+        least += 1;
+    }
+    let before = &scan.text[least..start];
+    match named(before) {
+        Named::Key(key) => match classify_key(key) {
+            Some(Near::Nothing) => of_parent(before, key),
+            Some(near) => near,
+            None => in_prose(&before[..offset_of(before, key)]),
+        },
+        Named::Near(near) => near,
+        Named::Prose(prose) => {
+            let column = scan.table.column(scan.text, start);
+            if column == Near::Nothing
+                && let Some(question) = around::question(prose)
+            {
+                return in_prose(question);
+            }
+            [column, in_prose(prose), inherited]
+                .into_iter()
+                .find(|near| *near != Near::Nothing)
+                .unwrap_or_else(|| around::look(scan.text, prose, start))
+        }
+    }
+}
+
+/// Where a part of a text stands in it.
+fn offset_of(text: &str, part: &str) -> usize {
+    part.as_ptr() as usize - text.as_ptr() as usize
+}
+
+/// A list: what holds for the find before holds for what only punctuation or a joining word parts from it.
+fn inherit(what: super::What, between: &str) -> Near {
+    // A quote that ends one value and begins the next parts two of a list; one that only ends parts two columns.
+    let quoted = between.starts_with(['"', '\'']) && between.chars().next() != between.chars().next_back();
+    let words = between.trim_matches(|letter: char| !letter.is_alphanumeric());
+    let joins = matches!(
+        words,
+        "" | "or" | "and" | "und" | "oder" | "y" | "o" | "e" | "et" | "ou" | "og" | "och" | "en" | "of" | "i" | "lub"
+    );
+    if joins && !quoted { of_label(what) } else { Near::Nothing }
+}
+
+/// The name around a value whose own name says nothing: `"phone":{"home":"…"}`.
+fn of_parent(before: &str, key: &str) -> Near {
+    let front = before[..offset_of(before, key)].trim_end_matches(['"', '\'', '\\', ' ', '\n']);
+    if !front.ends_with('{') {
+        return Near::Nothing;
+    }
+    match named(front.trim_end_matches(['{', '['])) {
+        Named::Key(parent) => classify_key(parent).unwrap_or(Near::Nothing),
+        Named::Near(_) | Named::Prose(_) => Near::Nothing,
+    }
+}
+
+/// What a find says about its neighbour in a list.
+fn of_label(what: super::What) -> Near {
+    use crate::plan::Label;
+    match what {
+        super::What::Label(Label::Phone) => Near::Phone,
+        super::What::Label(Label::Imei) => Near::Device,
+        super::What::Label(Label::UsSsn) => Near::SocialSecurity,
+        super::What::Label(_) | super::What::Pattern(_) => Near::Nothing,
+    }
+}
+
+/// What a name says; `None` where it only says that there is a value.
+fn classify_key(key: &str) -> Option<Near> {
+    let mut rest = key;
+    let mut any = false;
+    while let Some((before, word)) = last_word(rest) {
+        rest = before;
+        match lookup(word) {
+            Near::Nothing => any |= !is_holder(word),
+            near => return Some(near),
+        }
+    }
+    any.then_some(Near::Nothing)
+}
+
+/// Names that hold anything: what the value is, is said before them.
+fn is_holder(word: &str) -> bool {
+    [
+        "value",
+        "val",
+        "number",
+        "num",
+        "no",
+        "to",
+        "from",
+        "text",
+        "data",
+        "input",
+        "content",
+        "msg",
+        "message",
+        "for",
+        "recipient",
+        "target",
+    ]
+    .iter()
+    .any(|holder| word.eq_ignore_ascii_case(holder))
+}
+
+/// What the nearest telling word says.
+pub(super) fn in_prose(before: &str) -> Near {
+    let mut rest = before;
+    for distance in 0..REACH_WORDS {
+        let Some((front, word)) = last_word(rest) else { return Near::Nothing };
+        let gap = &rest[offset_of(rest, word) + word.len()..];
+        let mut near = lookup(word);
+        if word.eq_ignore_ascii_case("id") {
+            // An id of something: of a person where the word before says so, else of whatever it is.
+            near = last_word(front).map_or(Near::Other, |(_, owner)| of_owner(owner));
+            near = if near == Near::Nothing { Near::Other } else { near };
+        }
+        // Over the end of a sentence only an abbreviation reaches: `Tel. 030 …`.
+        if gap.contains(['\n', ';', '|', '}', '{', '。', '!', '?', '•', '&']) || (gap.contains(',') && distance > 0) {
+            return Near::Nothing;
+        }
+        if gap.contains(". ") && !(distance < 2 && word.chars().count() <= if distance == 0 { 5 } else { 4 }) {
+            return Near::Nothing;
+        }
+        let reaches = match near {
+            Near::Nothing => false,
+            Near::Version | Near::Release => distance < 3,
+            // A step of a path calls nobody: `/reach 404`.
+            Near::Reach => !front.ends_with('/'),
+            Near::Phone | Near::Device | Near::SocialSecurity | Near::Mac | Near::National | Near::Other => true,
+        };
+        if reaches {
+            return near;
+        }
+        rest = front;
+    }
+    Near::Nothing
+}
+
+/// What an id is of: that of a device is its IMEI.
+fn of_owner(owner: &str) -> Near {
+    let is_device = ["device", "handset", "terminal", "equipment"].iter().any(|name| owner.eq_ignore_ascii_case(name));
+    if is_device { Near::Device } else { lookup(owner) }
+}
+
+/// The last word of a text and what is before it. `phoneNumber` and `phone_number` are two words.
+fn last_word(text: &str) -> Option<(&str, &str)> {
+    let end = text.trim_end_matches(|letter: char| !is_letter(letter)).len();
+    let text = &text[..end];
+    let last = text.chars().next_back()?;
+    let wide = is_unspaced(last);
+    let mut start = end;
+    for (at, letter) in text.char_indices().rev() {
+        if !is_letter(letter) || is_unspaced(letter) != wide || end - at > 2 * LONGEST_WORD {
+            break;
+        }
+        let next = text[start..].chars().next();
+        if start < end && letter.is_lowercase() && next.is_some_and(char::is_uppercase) {
+            break;
+        }
+        start = at;
+    }
+    // In JSON text inside the text, the letter of `\n` is no part of the word behind.
+    let escape = text[..start].ends_with('\\') && text[start..].starts_with(['n', 'r', 't']);
+    Some((&text[..start], &text[start + usize::from(escape)..]))
+}
+
+fn is_letter(letter: char) -> bool {
+    letter.is_alphabetic() || matches!(letter, '\u{0300}'..='\u{036F}' | '\u{0900}'..='\u{0DFF}' | '\u{0E30}'..='\u{0E4E}')
+}
+
+/// Whether the last word names a program, which its version follows.
+pub(super) fn is_program(text: &str) -> bool {
+    let word = text.rsplit(|letter: char| !letter.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let is_library = word.len() > 4 && word.starts_with("lib") && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    is_library || is_one_of(word, PROGRAMS)
+}
+
+/// Whether the last word says that an address follows.
+pub(super) fn is_host(text: &str) -> bool {
+    last_word(text).is_some_and(|(_, word)| is_one_of(word, HOSTS))
+}
+
+/// Whether the first word says that a version stands before it.
+pub(super) fn is_version_word(text: &str) -> bool {
+    let end = text.find(|letter: char| !is_letter(letter)).unwrap_or(text.len());
+    matches!(lookup(&text[..end]), Near::Version | Near::Release)
+}
+
+/// What one word says.
+pub(super) fn lookup(word: &str) -> Near {
+    if word.chars().next().is_some_and(is_joined) {
+        return inner(word);
+    }
+    let mut lower = [0u8; LONGEST_WORD];
+    let Some(word) = lower_case(word, &mut lower) else { return Near::Nothing };
+    // The words are sorted: a word that begins like one of ours stands right behind it.
+    if let Ok(at) = WORDS.binary_search_by(|(known, _)| (*known).cmp(word)) {
+        return WORDS[at].1;
+    }
+    let known = STEMS.partition_point(|(stem, _)| *stem <= word);
+    match known.checked_sub(1).map(|at| STEMS[at]) {
+        Some((stem, near)) if word.starts_with(stem) => near,
+        _ if word.len() >= 8 && is_joined_telephone(word) => Near::Phone,
+        _ => Near::Nothing,
+    }
+}
+
+fn is_joined_telephone(word: &str) -> bool {
+    TAILS.iter().any(|tail| word.contains(tail)) && !NO_TAILS.iter().any(|other| word.contains(other))
+}
+
+/// Whether a word is one of a sorted list, whatever its case.
+pub(super) fn is_one_of(word: &str, list: &[&str]) -> bool {
+    let mut lower = [0u8; LONGEST_WORD];
+    lower_case(word, &mut lower).is_some_and(|word| list.binary_search(&word).is_ok())
+}
+
+/// The word in lower case; `None` where it is longer than any that tells something.
+fn lower_case<'a>(word: &str, lower: &'a mut [u8; LONGEST_WORD]) -> Option<&'a str> {
+    let mut length = 0;
+    for letter in word.chars().flat_map(char::to_lowercase) {
+        letter.encode_utf8(lower.get_mut(length..length + letter.len_utf8())?);
+        length += letter.len_utf8();
+    }
+    std::str::from_utf8(&lower[..length]).ok()
+}
+
+/// Letters of scripts without spaces, and of scripts that join articles and endings to a word.
+fn is_joined(letter: char) -> bool {
+    is_unspaced(letter) || matches!(letter, '\u{0530}'..='\u{0DFF}' | '\u{10A0}'..='\u{10FF}')
+}
+
+/// The last telling part of a word.
+fn inner(text: &str) -> Near {
+    text.char_indices().rev().find_map(|(start, _)| begins_inner(&text[start..])).unwrap_or(Near::Nothing)
+}
+
+/// What the longest part that begins a text says.
+fn begins_inner(text: &str) -> Option<Near> {
+    let first = text.chars().next()?;
+    let before = INNER.partition_point(|(part, _)| *part <= text);
+    let near = INNER[..before].iter().rev().take_while(|(part, _)| part.starts_with(first));
+    near.into_iter().find(|(part, _)| text.starts_with(part)).map(|(_, near)| *near)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_sorted() {
+        assert!(WORDS.is_sorted_by_key(|(word, _)| *word), "words");
+        assert!(STEMS.is_sorted_by_key(|(stem, _)| *stem), "stems");
+        assert!(INNER.is_sorted_by_key(|(part, _)| *part), "parts");
+        assert!(PROGRAMS.is_sorted() && HOSTS.is_sorted(), "programs and hosts");
+        for pair in STEMS.windows(2) {
+            assert!(!pair[1].0.starts_with(pair[0].0), "{} begins {}", pair[0].0, pair[1].0);
+        }
+    }
+}
