@@ -35,7 +35,11 @@ impl Case {
         let placed = self.rules.iter().enumerate().map(|(id, (_, action))| (PathId(id as u16), place(action))).collect();
         let rules = SinkRules::build(&index, self.unlisted, self.empty_parents, placed);
         let mut places = Places::default();
-        Scanner::new(Limits::default()).scan(text, &index, Duplicates::Quarantine, &mut places)?;
+        let mut scanner = Scanner::new(Limits::default());
+        // Read again, so that what is remembered of the shape before must lead to the same places, level by level.
+        for _ in 0..4 {
+            scanner.scan(text, &index, Duplicates::Quarantine, &mut places)?;
+        }
         let mut encoder = Encoder::default();
         let context = Context { event_time: Timestamp::UNIX_EPOCH, now: Timestamp::UNIX_EPOCH, country: None };
         Ok(match encoder.encode(text, &places, &rules, &context) {

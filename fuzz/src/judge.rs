@@ -57,7 +57,7 @@ pub struct Judge {
     plans: Vec<Plan>,
     engine: Engine,
     now: Timestamp,
-    /// One a way in which this processor can read.
+    /// One a way in which this processor can read, and one that remembers nothing of the records before.
     scanners: Vec<Scanner>,
     places: Places,
 }
@@ -74,7 +74,9 @@ impl Judge {
             compiled.plan.unwrap_or_else(|| panic!("{faults}"))
         });
         let now = "2026-11-22T12:00:00Z".parse().expect("a time");
-        let scanners = Path::available().into_iter().map(|path| Scanner::new(Limits::default()).with_path(path)).collect();
+        let scanner = || Scanner::new(Limits::default());
+        let scanners = Path::available().into_iter().map(|path| scanner().with_path(path));
+        let scanners = scanners.chain([scanner().without_memory()]).collect();
         Judge { plans: plans.into(), engine: Engine::new(Limits::default()), now, scanners, places: Places::default() }
     }
 

@@ -250,7 +250,8 @@ impl<'a> Edit<'a, '_> {
         left
     }
 
-    /// Decides what happens at a place.
+    /// Decides what happens at a place. Inlined, as what it calls: their small answers would be led through memory.
+    #[inline(always)]
     fn resolve(&self, mark: &Mark, kind: Kind, scope: Scope) -> Resolved<'a> {
         let mut best: Option<(u32, &Action, RuleId, PathId)> = None;
         let mut within: Option<(u32, RuleId)> = None;
@@ -301,6 +302,7 @@ impl<'a> Edit<'a, '_> {
     }
 
     /// The rule that a path has in this sink at a place, with its rank.
+    #[inline(always)]
     fn applicable(&self, path: PathId, exact: bool, scope: Scope) -> Option<(u32, &'a Action, RuleId)> {
         let named = [self.rules.rule(path), self.rules.shadowed_rule(path)];
         named.into_iter().flatten().find_map(|(rank, rule)| {

@@ -12,7 +12,7 @@ mod stream;
 
 pub use condition::{Condition, Each, Literal, Test};
 pub use detect::{DetectRule, Dialling, Label, Labels, OnFind, Pattern};
-pub use names::{NameHash, NameId, NameMatch, NameStart, NameTable, name_start};
+pub use names::{Found, NameHash, NameId, NameMatch, NameStart, NameTable, name_start};
 pub use places::{Filters, Node, NodeId, PathIndex, ROOT};
 pub use rules::{
     Action, EmptyParents, KeyedPseudonym, Normalize, Overlap, Period, PeriodPseudonym, PlaceRule, Scope, SinkRules, TimeUnit,

@@ -21,19 +21,38 @@ pub struct NameTable {
     spellings: Vec<Box<str>>,
     /// Their beginnings.
     starts: Vec<NameStart>,
-    /// Open addressing by [`NameHash`] of ASCII names: position of a group + 1, or 0.
-    slots: Vec<u16>,
+    /// Open addressing by [`NameHash`] of ASCII names.
+    slots: Vec<Slot>,
     /// Names that are equal once folded.
     groups: Vec<Group>,
     /// By confusable fold: the names that letters beyond ASCII may imitate.
     confusables: HashMap<Box<str>, Vec<NameId>>,
 }
 
+/// Where a group is found.
+#[derive(Clone, Copy)]
+struct Slot {
+    hash: NameHash,
+    /// Its position + 1; 0 where there is none.
+    group: usize,
+}
+
 /// Names that are equal once folded.
 struct Group {
-    hash: NameHash,
+    /// How the first of them begins, and how long it is.
+    start: NameStart,
+    length: usize,
     folded: Box<str>,
     names: Vec<NameId>,
+}
+
+/// The policy's names that an ASCII name of an event means.
+#[derive(Clone, Copy, Default)]
+pub struct Found<'a> {
+    /// Their ids: at least one.
+    pub names: &'a [NameId],
+    /// The first of them is spelled as in the event.
+    pub first_is_exact: bool,
 }
 
 impl Group {
@@ -100,23 +119,24 @@ impl NameTable {
             let id = id as NameId;
             let mut folded = String::new();
             fold::fold_case(spelling, &mut folded);
-            let hash = NameHash::of(name_start(folded.as_bytes()), folded.len());
+            let (start, length) = (self.starts[usize::from(id)], spelling.len());
             match self.groups.iter_mut().find(|group| *group.folded == *folded) {
                 Some(group) => group.names.push(id),
-                None => self.groups.push(Group { hash, folded: folded.into(), names: vec![id] }),
+                None => self.groups.push(Group { start, length, folded: folded.into(), names: vec![id] }),
             }
             let mut confusable = String::new();
             fold::fold_confusable(spelling, &mut confusable);
             self.confusables.entry(confusable.into()).or_default().push(id);
         }
         // An eighth full at most: most names of an event mean none of the policy's, and end at an empty slot.
-        self.slots = vec![0; (self.groups.len() * 8).next_power_of_two().max(64)];
+        self.slots = vec![Slot { hash: NameHash(0), group: 0 }; (self.groups.len() * 8).next_power_of_two().max(64)];
         for (position, group) in self.groups.iter().enumerate() {
-            let mut slot = self.slot(group.hash);
-            while self.slots[slot] != 0 {
+            let hash = NameHash::of(name_start(group.folded.as_bytes()), group.folded.len());
+            let mut slot = self.slot(hash);
+            while self.slots[slot].group != 0 {
                 slot = (slot + 1) & (self.slots.len() - 1);
             }
-            self.slots[slot] = position as u16 + 1;
+            self.slots[slot] = Slot { hash, group: position + 1 };
         }
     }
 
@@ -133,26 +153,45 @@ impl NameTable {
     /// Whether an ASCII name of that hash can mean one of the policy's: a quick no for most.
     #[inline(always)]
     pub fn may_mean(&self, hash: NameHash) -> bool {
-        self.slots.get(self.slot(hash)).is_some_and(|slot| *slot != 0)
+        self.groups_at(hash).next().is_some()
+    }
+
+    /// The groups with that hash: one, or none; more only where the policy's own names collide.
+    #[inline(always)]
+    fn groups_at(&self, hash: NameHash) -> impl Iterator<Item = usize> {
+        let mut at = self.slot(hash);
+        std::iter::from_fn(move || {
+            while let Some(Slot { hash: found, group }) = self.slots.get(at).filter(|slot| slot.group != 0) {
+                at = (at + 1) & (self.slots.len() - 1);
+                if *found == hash {
+                    return Some(group - 1);
+                }
+            }
+            None
+        })
     }
 
     /// The policy's names that an ASCII name of an event means.
-    pub fn find_ascii(&self, name: &[u8]) -> &[NameId] {
+    pub fn find_ascii(&self, name: &[u8]) -> Found<'_> {
         self.find_started(name, name_start(name))
     }
 
     /// The same by a name's beginning, which `name` has.
-    pub fn find_started(&self, name: &[u8], start: NameStart) -> &[NameId] {
-        let hash = NameHash::of(start, name.len());
-        let mut slot = self.slot(hash);
-        while let Some(position) = usize::from(self.slots[slot]).checked_sub(1) {
+    #[inline(always)]
+    pub fn find_started(&self, name: &[u8], start: NameStart) -> Found<'_> {
+        for position in self.groups_at(NameHash::of(start, name.len())) {
             let group = &self.groups[position];
-            if group.hash == hash && (self.is_spelled(group.names[0], name, start) || group.is(name)) {
-                return &group.names;
+            let begins = group.start == start && group.length == name.len();
+            let is_exact = begins && (name.len() <= size_of::<NameStart>() || self.spells(group.names[0], name));
+            if is_exact || group.is(name) {
+                return Found { names: &group.names, first_is_exact: is_exact };
             }
-            slot = (slot + 1) & (self.slots.len() - 1);
         }
-        &[]
+        Found::default()
+    }
+
+    fn spells(&self, name: NameId, decoded: &[u8]) -> bool {
+        self.spellings[usize::from(name)].as_bytes() == decoded
     }
 
     /// Whether a name of the policy is spelled so.
@@ -214,17 +253,18 @@ mod tests {
     #[test]
     fn ascii_names_match_in_any_case_and_know_their_spelling() {
         let table = table(true, &["userId", "userid", "email"]);
-        let found = table.find_ascii(b"USERID");
-        assert_eq!(found.len(), 2);
+        let Found { names: found, first_is_exact } = table.find_ascii(b"USERID");
+        assert_eq!((found.len(), first_is_exact), (2, false));
+        assert!(table.find_ascii(b"userId").first_is_exact);
         assert_eq!(table.compare(found[0], b"userId"), Some(NameMatch { name: found[0], exact: true }));
         assert_eq!(table.compare(found[1], b"userId"), Some(NameMatch { name: found[1], exact: false }));
-        assert!(table.find_ascii(b"user").is_empty());
+        assert!(table.find_ascii(b"user").names.is_empty());
     }
 
     #[test]
     fn without_folding_only_the_spelling_counts() {
         let table = table(false, &["email"]);
-        let found = table.find_ascii(b"Email");
+        let found = table.find_ascii(b"Email").names;
         assert_eq!(table.compare(found[0], b"Email"), None);
     }
 }

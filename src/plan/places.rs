@@ -7,6 +7,7 @@
 use super::condition::Condition;
 use super::names::{NameId, NameTable};
 use crate::event::{Path, PathId, Selector, SlotId};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A node of the automaton; 0 is the root.
 pub type NodeId = u16;
@@ -80,6 +81,8 @@ pub struct Filters {
 
 /// The automaton.
 pub struct PathIndex {
+    /// Like no other's of this process.
+    id: u64,
     nodes: Vec<Node>,
     names: NameTable,
     paths: Vec<PathUse>,
@@ -101,7 +104,14 @@ impl PathIndex {
         }
         names.seal();
         let has_wildcards = nodes.iter().any(|node| node.wildcard.is_some());
-        PathIndex { nodes, names, paths: uses, has_wildcards, has_inner: false, has_filters: false }
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        PathIndex { id, nodes, names, paths: uses, has_wildcards, has_inner: false, has_filters: false }
+    }
+
+    /// A number that no other index of this process has, also not one of a plan that ran before.
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// How many paths there are.

@@ -3,6 +3,7 @@
 mod names;
 mod scan;
 mod sets;
+mod shapes;
 mod skip;
 mod structure;
 mod text;

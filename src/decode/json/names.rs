@@ -83,6 +83,11 @@ impl Entry {
         Entry { hash, start: place.0 as u32, length: place.1 as u32 | flags }
     }
 
+    /// The name, if it stands in the text as it is.
+    pub(super) fn in_text<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        (self.length & UNESCAPED == 0).then(|| self.bytes(text, &[]))
+    }
+
     fn counts(&self) -> bool {
         self.length & COUNTS != 0
     }
@@ -186,10 +191,17 @@ impl Names {
         (product as u64) ^ ((product >> 64) as u64)
     }
 
-    /// How many members the innermost open object has so far.
-    #[inline(always)]
-    pub(super) fn count(&self, siblings: &Siblings) -> usize {
-        self.entries.len() - siblings.first
+    /// The names of the innermost open object.
+    pub(super) fn of(&self, siblings: &Siblings) -> &[Entry] {
+        &self.entries[siblings.first..]
+    }
+
+    /// Adds a name that is known to have stood in the innermost open object.
+    pub(super) fn add_known(&mut self, siblings: &mut Siblings, name: &[u8]) {
+        let start = self.unescaped.len();
+        self.unescaped.extend_from_slice(name);
+        let hash = self.look_long(name).hash;
+        self.add(siblings, Entry::new(hash, (start, name.len()), true, true));
     }
 
     /// Adds a name to the innermost open object.

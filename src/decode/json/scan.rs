@@ -1,15 +1,17 @@
 //! The scan: one iterative pass that checks the whole document and marks the places of the plan's paths.
 
-use super::names::{Names, Siblings, Traits};
+use super::names::{Look, Names, Traits};
 use super::sets::{Name, Set, Sets};
+use super::shapes::{self, Shapes, StepId, Under, Way};
 use super::skip::Skipper;
 use super::structure::{Path, Structure};
-use super::walk::{Member, NAME_POSITIONS, Next, Scalar, Walk, close_of, malformed};
+use super::walk::{NAME_POSITIONS, Next, Scalar, Walk, close_of, malformed};
 use crate::decode::{Limits, Refusal};
 use crate::event::json::Kind;
 use crate::event::{Capture, Hit, Mark, NO_MARK, Places, SlotId, Target};
 use crate::outcome::Reason;
 use crate::plan::{Duplicates, NameHash, PathIndex};
+use std::ops::Range;
 
 /// Where a value stands among its siblings.
 #[derive(Clone, Copy, Default)]
@@ -31,8 +33,12 @@ struct Frame {
     /// The set of every element, where no element has a step of its own.
     elements: Option<Set>,
     mark: u32,
-    captures: (u32, u32),
-    names: Siblings,
+    /// Those that end with it.
+    captures: Range<usize>,
+    /// The members of an object.
+    way: Way,
+    /// Where the ways of objects in an array begin.
+    beneath: StepId,
     count: u32,
     all_scalars: bool,
     on_path: bool,
@@ -56,6 +62,7 @@ pub struct Scanner {
 struct Work {
     names: Names,
     sets: Sets,
+    shapes: Shapes,
     frames: Vec<Frame>,
     skipper: Skipper,
 }
@@ -63,7 +70,8 @@ struct Work {
 impl Scanner {
     /// A scanner with empty buffers.
     pub fn new(limits: Limits) -> Scanner {
-        let work = Work { names: Names::new(), sets: Sets::default(), frames: Vec::new(), skipper: Skipper::default() };
+        let (sets, shapes, skipper) = Default::default();
+        let work = Work { names: Names::new(), sets, shapes, frames: Vec::new(), skipper };
         Scanner { limits, structure: Structure::new(), work }
     }
 
@@ -71,6 +79,13 @@ impl Scanner {
     #[must_use]
     pub fn with_path(mut self, path: Path) -> Scanner {
         self.structure.set_path(path);
+        self
+    }
+
+    /// Remembers nothing of one record for the next; for tests, which compare.
+    #[must_use]
+    pub fn without_memory(mut self) -> Scanner {
+        self.work.shapes.turn_off();
         self
     }
 
@@ -109,26 +124,24 @@ struct Run<'a> {
 impl Run<'_> {
     fn document(mut self) -> Result<(), Refusal> {
         let mut next = self.walk.next();
-        let start = next.at() as u32;
-        let mut site = Site { lead: start, start, ordinal: 0 };
-        let mut set = self.work.sets.start(self.index);
-        loop {
-            // A value comes next.
-            let bracket = next.byte();
+        let mut lead = next.at();
+        'values: loop {
+            // A value comes next: the document itself, or a child of the innermost container.
+            let (site, set, value, under) = self.child(lead, next)?;
+            let bracket = value.byte();
             if !matches!(bracket, b'{' | b'[') {
-                next = self.scalar(next, site, set)?;
+                next = self.scalar(value, site, set)?;
             } else if set.is_empty() && self.work.sets.within.is_empty() {
-                self.walk.pass(next);
-                self.skip()?;
+                self.walk.pass(value);
+                self.skip(under)?;
                 next = self.walk.next();
             } else {
-                self.open(next.at(), site, set, bracket)?;
-                let lead = next.at() + 1;
-                self.walk.pass(next.behind(1));
+                self.open(value.at(), site, set, bracket, under)?;
+                lead = value.at() + 1;
+                self.walk.pass(value.behind(1));
                 next = self.walk.next();
                 if next.byte() != close_of(bracket) {
-                    (site, set, next) = self.child(lead, next)?;
-                    continue;
+                    continue 'values;
                 }
             }
             // Behind a whole value: the next one, or the end of what it stands in.
@@ -148,8 +161,8 @@ impl Run<'_> {
                 self.walk.pass(next.behind(1));
                 next = self.walk.next();
                 if !closes {
-                    (site, set, next) = self.child(at, next)?;
-                    break;
+                    lead = at;
+                    continue 'values;
                 }
             }
         }
@@ -160,39 +173,46 @@ impl Run<'_> {
     fn scalar<'n>(&mut self, next: Next<'n>, site: Site, set: Set) -> Result<Next<'n>, Refusal> {
         let Scalar { kind, end, positions } = self.walk.scalar(next)?;
         if self.is_met(set) {
-            let Met { mark, captures: (first, count) } = self.meet(kind, next.at(), site, set)?;
+            let first = self.places.captures.len();
+            let mark = self.meet(kind, next.at(), site, set)?;
             if mark != NO_MARK {
                 self.places.marks[mark as usize].end = end as u32;
                 self.places.marks[mark as usize].next = mark + 1;
             }
-            end_captures(self.places, first, count, end);
+            end_captures(&mut self.places.captures[first..], end);
         }
         Ok(next.behind(positions))
     }
 
     /// Checks a container in which no path ends or goes on.
-    fn skip(&mut self) -> Result<(), Refusal> {
-        let Work { names, frames, skipper, .. } = &mut *self.work;
+    #[inline(never)]
+    fn skip(&mut self, under: Under) -> Result<(), Refusal> {
+        let Work { names, shapes, frames, skipper, .. } = &mut *self.work;
         let depth = frames.len();
         let on_path = frames.last_mut().is_some_and(|parent| {
             parent.all_scalars = false;
             parent.on_path
         });
         let counts = self.duplicates == Duplicates::Quarantine || on_path;
-        skipper.skip(names, &mut self.walk, depth, counts)
+        skipper.skip(names, shapes, &mut self.walk, depth, counts, under)
     }
 
-    fn open(&mut self, at: usize, site: Site, set: Set, bracket: u8) -> Result<(), Refusal> {
+    #[inline(never)]
+    fn open(&mut self, at: usize, site: Site, set: Set, bracket: u8, under: Under) -> Result<(), Refusal> {
         if self.work.frames.len() >= self.walk.limits.depth {
             return Err(Refusal { reason: Reason::LimitExceeded, at });
         }
         let object = bracket == b'{';
         let kind = if object { Kind::Object } else { Kind::Array };
-        let Met { mark, captures } = if self.is_met(set) { self.meet(kind, at, site, set)? } else { Met::default() };
-        let Work { names, sets, frames, .. } = &mut *self.work;
+        let first = self.places.captures.len();
+        let mark = if self.is_met(set) { self.meet(kind, at, site, set)? } else { NO_MARK };
+        let captures = first..self.places.captures.len();
+        let Work { names, sets, shapes, frames, .. } = &mut *self.work;
         let on_path = frames.last().is_some_and(|frame| frame.on_path) || (!set.is_bare() && !frames.is_empty());
         let elements = (!object && !sets.tells_elements_apart(self.index, set))
             .then(|| if set.is_empty() { set } else { sets.element(self.index, set, None) });
+        let beneath = if elements.is_some() { shapes.elements(under) } else { shapes::NONE };
+        let way = if object { shapes.object(under) } else { shapes::NONE };
         frames.push(Frame {
             close: close_of(bracket),
             site,
@@ -202,7 +222,8 @@ impl Run<'_> {
             elements,
             mark,
             captures,
-            names: names.open(),
+            way: Way::new(way, names.open()),
+            beneath,
             count: 0,
             all_scalars: true,
             on_path,
@@ -217,12 +238,13 @@ impl Run<'_> {
     }
 
     /// Closes the innermost container, whose bracket is at `at`.
+    #[inline(never)]
     fn close(&mut self, at: usize) -> Result<(), Refusal> {
         let Some(frame) = self.work.frames.pop() else {
             return Err(malformed(at));
         };
-        if frame.is_object() && self.work.names.close(self.walk.input, frame.names) {
-            return Err(malformed(at));
+        if frame.is_object() && frame.way.at == shapes::NONE {
+            self.check_names(&frame, at)?;
         }
         let end = at + 1;
         if frame.mark != NO_MARK {
@@ -233,44 +255,95 @@ impl Run<'_> {
             mark.next = next;
             mark.all_scalars = !frame.is_object() && frame.all_scalars && frame.count > 0;
         }
-        end_captures(self.places, frame.captures.0, frame.captures.1, end);
+        end_captures(&mut self.places.captures[frame.captures], end);
         if let Some(parent) = self.work.frames.last_mut() {
             parent.all_scalars = false;
         }
         Ok(())
     }
 
-    /// The next member or element of the innermost container; goes on to its value.
+    /// Checks that the names of an object differ which did not go a known way; next time it may be one.
+    fn check_names(&mut self, frame: &Frame, at: usize) -> Result<(), Refusal> {
+        let Run { walk, index, work: Work { names, sets, shapes, .. }, .. } = self;
+        shapes.note(&frame.way, names);
+        if names.close(walk.input, frame.way.names) {
+            return Err(malformed(at));
+        }
+        shapes.learn(&frame.way, walk.input, |name, content| {
+            let look = names.look_long(name);
+            sets.within.clear();
+            let set = step(sets, index, frame.set, look, name);
+            let (nodes, persistent) = if set.is_bare() { (&[][..], 0) } else { sets.content(set) };
+            let has_room = nodes.len() <= content.capacity() - content.len();
+            let persistent = (look.is_plain && sets.within.is_empty() && has_room).then(|| {
+                content.extend_from_slice(nodes);
+                persistent
+            });
+            sets.truncate(frame.top);
+            persistent
+        });
+        Ok(())
+    }
+
+    /// The document, or the next child of the innermost container that may be something to the plan; goes on to its value.
+    /// Members before it whose names mean nothing and whose values are scalars are passed at once.
     #[inline(always)]
-    fn child<'n>(&mut self, lead: usize, next: Next<'n>) -> Result<(Site, Set, Next<'n>), Refusal> {
-        let start = next.at();
-        let Work { names, sets, frames, .. } = &mut *self.work;
+    fn child<'n>(&mut self, mut lead: usize, mut next: Next<'n>) -> Result<(Site, Set, Next<'n>, Under), Refusal>
+    where
+        Self: 'n,
+    {
+        let Run { walk, index, duplicates, work: Work { names, sets, shapes, frames, .. }, .. } = self;
         let Some(frame) = frames.last_mut() else {
-            return Err(malformed(start));
+            let start = next.at() as u32;
+            let is_strict = *duplicates == Duplicates::Quarantine;
+            let way = if is_strict { shapes.begin(index) } else { shapes::NONE };
+            return Ok((Site { lead: start, start, ordinal: 0 }, sets.start(index), next, Under::Way(way)));
         };
-        let ordinal = frame.count;
-        frame.count += 1;
         sets.within.clear();
-        let site = Site { lead: lead as u32, start: start as u32, ordinal };
         if !frame.is_object() {
-            let set = frame.elements.unwrap_or_else(|| sets.element(self.index, frame.set, Some(ordinal)));
-            return Ok((site, set, next));
+            let ordinal = frame.count;
+            frame.count += 1;
+            let site = Site { lead: lead as u32, start: next.at() as u32, ordinal };
+            let set = frame.elements.unwrap_or_else(|| sets.element(index, frame.set, Some(ordinal)));
+            return Ok((site, set, next, Under::Way(frame.beneath)));
         }
-        if frame.count as usize > self.walk.limits.members {
-            return Err(Refusal { reason: Reason::LimitExceeded, at: start });
+        let counts = *duplicates == Duplicates::Quarantine || frame.on_path;
+        loop {
+            let start = next.at();
+            let ordinal = frame.count;
+            frame.count += 1;
+            if frame.count as usize > walk.limits.members {
+                return Err(Refusal { reason: Reason::LimitExceeded, at: start });
+            }
+            let name = walk.name(next);
+            let known = name.map_or(shapes::NONE, |(start, close)| shapes.expected(frame.way.at, walk.input, start, close));
+            let set = if known != shapes::NONE {
+                frame.way.at = known;
+                sets.recall(frame.set, shapes.set(known))
+            } else {
+                if frame.way.at != shapes::NONE {
+                    shapes.leave(&mut frame.way, names);
+                }
+                let member = walk.member(next, names)?;
+                let set = step(sets, index, frame.set, member.look, member.decoded(walk.input, names));
+                names.add(&mut frame.way.names, member.entry(counts || !set.is_bare()));
+                set
+            };
+            let value = next.behind(NAME_POSITIONS);
+            if !(set.is_bare() && sets.within.is_empty() && walk.pass_scalar_and_comma(value)?) {
+                let site = Site { lead: lead as u32, start: start as u32, ordinal };
+                return Ok((site, set, value, Under::Member(known)));
+            }
+            lead = walk.last();
+            next = walk.next();
         }
-        let member = self.walk.member(next, names)?;
-        let set = step(sets, self.index, frame.set, &member, member.decoded(self.walk.input, names));
-        let counts = self.duplicates == Duplicates::Quarantine || frame.on_path || !set.is_bare();
-        names.add(&mut frame.names, member.entry(counts));
-        Ok((site, set, next.behind(NAME_POSITIONS)))
     }
 
     // ---- marks ----------------------------------------------------------------------------------------------
 
     /// Marks the value if a path ends at it, or goes on below where it is no object; and notes it for every slot whose path
-    /// ends at it. The ends follow once they are known.
-    fn meet(&mut self, kind: Kind, value: usize, site: Site, set: Set) -> Result<Met, Refusal> {
+    /// ends at it. The ends follow once they are known. Answers with the mark or [`NO_MARK`].
+    fn meet(&mut self, kind: Kind, value: usize, site: Site, set: Set) -> Result<u32, Refusal> {
         let Places { hits, captures, .. } = &mut *self.places;
         let (first_hit, first_capture) = (hits.len(), captures.len());
         for place in self.work.sets.own(set) {
@@ -298,8 +371,7 @@ impl Run<'_> {
         if captures > 0 {
             self.touch(value)?;
         }
-        let mark = if hits > 0 { self.mark(value, site, (first_hit as u32, hits as u32))? } else { NO_MARK };
-        Ok(Met { mark, captures: (first_capture as u32, captures as u32) })
+        if hits > 0 { self.mark(value, site, (first_hit as u32, hits as u32)) } else { Ok(NO_MARK) }
     }
 
     /// Marks the value, and the containers around it.
@@ -342,21 +414,9 @@ impl Run<'_> {
     }
 }
 
-/// What became of a value that paths meet: its mark or [`NO_MARK`], and the first and number of its captures.
-struct Met {
-    mark: u32,
-    captures: (u32, u32),
-}
-
-impl Default for Met {
-    fn default() -> Met {
-        Met { mark: NO_MARK, captures: (0, 0) }
-    }
-}
-
 /// Ends the spans of captures; what is unreadable has none.
-fn end_captures(places: &mut Places, first: u32, count: u32, end: usize) {
-    for capture in &mut places.captures[first as usize..(first + count) as usize] {
+fn end_captures(captures: &mut [Capture], end: usize) {
+    for capture in captures {
         if capture.span != Capture::UNREADABLE {
             capture.span.end = end;
         }
@@ -365,11 +425,11 @@ fn end_captures(places: &mut Places, first: u32, count: u32, end: usize) {
 
 /// The set of a member: most names mean none of the policy's.
 #[inline(always)]
-fn step(sets: &mut Sets, index: &PathIndex, parent: Set, member: &Member, decoded: &[u8]) -> Set {
-    let start = member.look.start;
+fn step(sets: &mut Sets, index: &PathIndex, parent: Set, look: Look, decoded: &[u8]) -> Set {
+    let start = look.start;
     if parent.is_empty() {
         parent
-    } else if !member.look.is_plain {
+    } else if !look.is_plain {
         sets.member(index, parent, &Name { decoded, start, traits: Traits::of(decoded) })
     } else if index.has_wildcards() || index.names().may_mean(NameHash::of(start, decoded.len())) {
         sets.member(index, parent, &Name { decoded, start, traits: Traits::default() })

@@ -27,42 +27,63 @@ impl Active {
     }
 }
 
-/// A stretch of the active nodes' stack; the persistent ones stand first.
+/// A stretch of the active nodes' stack; the persistent ones stand first. Two words, which the processor carries in
+/// registers: three fields of four bytes, written one by one and read together, cost more than a step.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Set {
     start: u32,
-    persistent: u32,
-    end: u32,
+    /// Where the persistent nodes end, in the high half, and where all end.
+    ends: u64,
 }
 
 impl Set {
+    /// From `start` to `end`, of which those before `own` are persistent.
+    #[inline(always)]
+    fn new(start: usize, own: usize, end: usize) -> Set {
+        Set { start: start as u32, ends: (own as u64) << 32 | end as u64 }
+    }
+
+    #[inline(always)]
+    fn end_of_persistent(self) -> u32 {
+        (self.ends >> 32) as u32
+    }
+
+    #[inline(always)]
+    fn end(self) -> u32 {
+        self.ends as u32
+    }
+
     /// No node at all: nothing below is met either.
+    #[inline(always)]
     pub(super) fn is_empty(self) -> bool {
-        self.start == self.end
+        self.start == self.end()
     }
 
     /// Nothing but `..` nodes: no path ends or goes on here.
+    #[inline(always)]
     pub(super) fn is_bare(self) -> bool {
-        self.start + self.persistent == self.end
+        self.end_of_persistent() == self.end()
     }
 
+    #[inline(always)]
     pub(super) fn bare(self) -> Set {
-        Set { end: self.start + self.persistent, ..self }
+        let own = self.end_of_persistent();
+        Set { ends: u64::from(own) << 32 | u64::from(own), ..self }
     }
 
     /// All of it on the stack.
     fn range(self) -> Range<usize> {
-        self.start as usize..self.end as usize
+        self.start as usize..self.end() as usize
     }
 
     /// Its `..` nodes.
     fn persistent(self) -> Range<usize> {
-        self.start as usize..(self.start + self.persistent) as usize
+        self.start as usize..self.end_of_persistent() as usize
     }
 
     /// The others.
     pub(super) fn own(self) -> Range<usize> {
-        (self.start + self.persistent) as usize..self.end as usize
+        self.end_of_persistent() as usize..self.end() as usize
     }
 }
 
@@ -95,7 +116,7 @@ impl Sets {
             self.active.push(Active::at(node, true));
         }
         self.active.push(Active::at(ROOT, true));
-        Set { start: 0, persistent: u32::from(descend.is_some()), end: self.active.len() as u32 }
+        Set::new(0, usize::from(descend.is_some()), self.active.len())
     }
 
     /// Where the stack ends.
@@ -113,6 +134,22 @@ impl Sets {
     #[inline]
     pub(super) fn own(&self, set: Set) -> &[Active] {
         &self.active[set.own()]
+    }
+
+    /// What a set holds, and how many of it are `..` nodes.
+    pub(super) fn content(&self, set: Set) -> (&[Active], usize) {
+        (&self.active[set.range()], set.persistent().len())
+    }
+
+    /// Puts a set on the stack that had that content before; an empty one is the parent's `..` nodes.
+    #[inline(always)]
+    pub(super) fn recall(&mut self, parent: Set, (content, persistent): (&[Active], usize)) -> Set {
+        if content.is_empty() {
+            return parent.bare();
+        }
+        let start = self.active.len();
+        self.active.extend_from_slice(content);
+        Set::new(start, start + persistent, self.active.len())
     }
 
     /// One step of the automaton by a member name that may be one of the policy's.
@@ -135,7 +172,7 @@ impl Sets {
             }
         } else {
             let found = index.names().find_started(decoded, start);
-            step_by(index, from, name, found, fresh);
+            step_by(index, from, name, found.names, fresh);
         }
         if traits.segmented || (traits.beyond_ascii && (spelled.first() == Some(&b'/') || spelled.contains(&b'.'))) {
             compatible.clear();
@@ -150,21 +187,23 @@ impl Sets {
     fn plain_member(&mut self, index: &PathIndex, parent: Set, name: &Name<'_>) -> Set {
         let found = index.names().find_started(name.decoded, name.start);
         let from = &self.active[parent.range()];
-        if let ([id], [place]) = (found, from)
-            && parent.persistent == 0
+        if let ([id], [place]) = (found.names, from)
+            && parent.persistent().is_empty()
         {
             // One name at one node: nothing to merge with.
             let Some(next) = index.node(place.node).member(*id) else { return parent.bare() };
-            let Some(matched) = index.names().compare_started(*id, name.decoded, name.start) else { return parent.bare() };
+            if !(found.first_is_exact || index.names().folds()) {
+                return parent.bare();
+            }
             if index.node(next).descend.is_none() {
-                let start = self.active.len() as u32;
-                let exact = place.exact && matched.exact;
+                let start = self.active.len();
+                let exact = place.exact && found.first_is_exact;
                 self.active.push(Active::at(next, exact));
-                return Set { start, persistent: 0, end: start + 1 };
+                return Set::new(start, start, start + 1);
             }
         }
         self.fresh.clear();
-        step_by(index, from, name, found, &mut self.fresh);
+        step_by(index, from, name, found.names, &mut self.fresh);
         if self.fresh.is_empty() { parent.bare() } else { self.push(index, parent) }
     }
 
@@ -175,7 +214,7 @@ impl Sets {
         fresh.clear();
         for (position, place) in active[set.range()].iter().enumerate() {
             let node = index.node(place.node);
-            if position >= set.persistent as usize {
+            if position >= set.persistent().len() {
                 let array_exact = if place.carried { place.array_exact } else { place.exact };
                 add(fresh, Active { node: place.node, exact: false, carried: true, array_exact, perhaps: place.perhaps });
             }
@@ -207,9 +246,9 @@ impl Sets {
                 }
             }
         }
-        let persistent = active.len() - start;
+        let own = active.len();
         active.extend_from_slice(fresh);
-        Set { start: start as u32, persistent: persistent as u32, end: active.len() as u32 }
+        Set::new(start, own, active.len())
     }
 }
 /// Adds a node to a set unless it is there; of two ways to one node the exact one counts.
@@ -295,7 +334,7 @@ impl Segmented<'_> {
         if self.beyond_ascii {
             step_found(index, from, part, index.names().find_confusable(part, work), next);
         } else if !index.names().is_empty() {
-            step_found(index, from, part, index.names().find_ascii(part.as_bytes()), next);
+            step_found(index, from, part, index.names().find_ascii(part.as_bytes()).names, next);
         }
         for place in from {
             let node = index.node(place.node);

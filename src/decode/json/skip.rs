@@ -1,6 +1,7 @@
 //! Containers in which no path of the plan ends or goes on: checked like everything else, and nothing more.
 
-use super::names::{Names, Siblings};
+use super::names::Names;
+use super::shapes::{self, Shapes, StepId, Under, Way};
 use super::walk::{NAME_POSITIONS, Next, Walk, close_of, malformed};
 use crate::decode::Refusal;
 use crate::outcome::Reason;
@@ -9,7 +10,11 @@ use crate::outcome::Reason;
 struct Open {
     /// The bracket that ends it.
     close: u8,
-    names: Siblings,
+    /// The members of an object, and how many there are.
+    way: Way,
+    count: usize,
+    /// Where the ways of objects in an array begin.
+    beneath: StepId,
     /// A value was read: a comma stands before the next.
     begun: bool,
 }
@@ -21,16 +26,29 @@ pub(super) struct Skipper {
 }
 
 impl Skipper {
-    /// Checks the container that begins at the walk's next position, inside `depth` others. `counts` tells whether two equal names in one object make the record malformed.
-    pub(super) fn skip(&mut self, names: &mut Names, walk: &mut Walk<'_>, depth: usize, counts: bool) -> Result<(), Refusal> {
+    /// Checks the container that begins at the walk's next position, inside `depth` others. `counts` tells whether two equal
+    /// names in one object make the record malformed.
+    pub(super) fn skip(
+        &mut self,
+        names: &mut Names,
+        shapes: &mut Shapes,
+        walk: &mut Walk<'_>,
+        depth: usize,
+        counts: bool,
+        under: Under,
+    ) -> Result<(), Refusal> {
         self.open.clear();
-        let mut current = self.enter(names, walk, walk.next(), depth)?;
+        let mut current = self.enter(names, shapes, walk, (walk.next(), under), depth)?;
         let mut next = walk.next();
         loop {
             // Behind a value or an opening bracket: close what ends here.
             while next.byte() == current.close {
-                if current.is_object() && names.close(walk.input, current.names) {
-                    return Err(malformed(next.at()));
+                if current.is_object() && current.way.at == shapes::NONE {
+                    shapes.note(&current.way, names);
+                    if names.close(walk.input, current.way.names) {
+                        return Err(malformed(next.at()));
+                    }
+                    shapes.learn(&current.way, walk.input, |name, _| names.look_long(name).is_plain.then_some(0));
                 }
                 walk.pass(next.behind(1));
                 match self.open.pop() {
@@ -48,17 +66,33 @@ impl Skipper {
                 next = walk.next();
             }
             current.begun = true;
-            if current.is_object() {
-                if names.count(&current.names) >= walk.limits.members {
+            let mut under = Under::Way(current.beneath);
+            while current.is_object() {
+                current.count += 1;
+                if current.count > walk.limits.members {
                     return Err(Refusal { reason: Reason::LimitExceeded, at: next.at() });
                 }
-                let member = walk.member(next, names)?;
-                names.add(&mut current.names, member.entry(counts));
+                let name = walk.name(next);
+                let known = name.map_or(shapes::NONE, |(start, close)| shapes.expected(current.way.at, walk.input, start, close));
+                if known != shapes::NONE {
+                    current.way.at = known;
+                } else {
+                    if current.way.at != shapes::NONE {
+                        shapes.leave(&mut current.way, names);
+                    }
+                    let member = walk.member(next, names)?;
+                    names.add(&mut current.way.names, member.entry(counts));
+                }
+                under = Under::Member(known);
                 next = next.behind(NAME_POSITIONS);
+                if !walk.pass_scalar_and_comma(next)? {
+                    break;
+                }
+                next = walk.next();
             }
             if matches!(next.byte(), b'{' | b'[') {
                 self.open.push(current);
-                current = self.enter(names, walk, next, depth)?;
+                current = self.enter(names, shapes, walk, (next, under), depth)?;
                 next = walk.next();
             } else {
                 next = next.behind(walk.scalar(next)?.positions);
@@ -67,13 +101,25 @@ impl Skipper {
     }
 
     /// Opens the container that comes next.
-    fn enter(&self, names: &Names, walk: &mut Walk<'_>, next: Next<'_>, depth: usize) -> Result<Open, Refusal> {
+    fn enter(
+        &self,
+        names: &Names,
+        shapes: &mut Shapes,
+        walk: &mut Walk<'_>,
+        (next, under): (Next<'_>, Under),
+        depth: usize,
+    ) -> Result<Open, Refusal> {
         // The innermost is not on the stack.
         if depth + self.open.len() >= walk.limits.depth {
             return Err(Refusal { reason: Reason::LimitExceeded, at: next.at() });
         }
         walk.pass(next.behind(1));
-        Ok(Open { close: close_of(next.byte()), names: names.open(), begun: false })
+        let close = close_of(next.byte());
+        let (way, beneath) = match close {
+            b'}' => (shapes.object(under), shapes::NONE),
+            _ => (shapes::NONE, shapes.elements(under)),
+        };
+        Ok(Open { close, way: Way::new(way, names.open()), count: 0, beneath, begun: false })
     }
 }
 

@@ -28,6 +28,10 @@ pub(super) struct Next<'a> {
 
 /// A name with its colon.
 const NAME: u64 = u32::from_le_bytes([b'"', b'"', b':', 0]) as u64;
+/// Both quotes of a string, and a comma.
+const STRING_AND_COMMA: u64 = u32::from_le_bytes([b'"', b'"', b',', 0]) as u64;
+/// A comma, behind one position.
+const COMMA_BEHIND: u64 = u16::from_le_bytes([0, b',']) as u64;
 /// Both quotes of a string.
 const STRING: u64 = u16::from_le_bytes([b'"', b'"']) as u64;
 
@@ -119,6 +123,32 @@ impl<'a> Walk<'a> {
         Ok(Scalar { kind: Kind::String, end: close + 1, positions: 2 })
     }
 
+    /// Passes a scalar and the comma behind it, if that is what comes next; both together, since nothing else happens at
+    /// most values.
+    #[inline(always)]
+    pub(super) fn pass_scalar_and_comma(&mut self, next: Next<'_>) -> Result<bool, Refusal> {
+        if next.bytes & 0xFF_FFFF == STRING_AND_COMMA {
+            let (open, close) = (next.at(), next.place(1));
+            if self.has_backslashes && self.structure.has_backslash(open..close) {
+                text::string(self.input, open).map_err(malformed)?;
+            }
+            self.pass(next.behind(3));
+            return Ok(true);
+        }
+        let is_word = next.bytes & 0xFF00 == COMMA_BEHIND && !matches!(next.byte(), b'"' | b'{' | b'[');
+        if is_word {
+            self.word(next.byte(), next.at())?;
+            self.pass(next.behind(2));
+        }
+        Ok(is_word)
+    }
+
+    /// Where the position before the next is.
+    #[inline(always)]
+    pub(super) fn last(&self) -> usize {
+        self.positions.get((self.passed as usize).wrapping_sub(1)).map_or(0, |at| *at as usize)
+    }
+
     /// Reads a number or a literal.
     fn word(&self, byte: u8, at: usize) -> Result<Scalar, Refusal> {
         let (kind, end) = match byte {
@@ -135,6 +165,12 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Where a member's name stands without its quotes, if one with its colon comes next.
+    #[inline(always)]
+    pub(super) fn name(&self, next: Next<'_>) -> Option<(usize, usize)> {
+        (next.bytes & 0xFF_FFFF == NAME).then(|| (next.at() + 1, next.place(1)))
+    }
+
     /// Reads a member's name and colon.
     #[inline(always)]
     pub(super) fn member(&self, next: Next<'_>, names: &mut Names) -> Result<Member, Refusal> {
@@ -143,10 +179,12 @@ impl<'a> Walk<'a> {
         }
         let (start, close) = (next.at(), next.place(1));
         if self.has_backslashes && self.structure.has_backslash(start..close) {
-            return self.unescaped(start, names);
+            // Field by field, so that the common way below is not led through memory for the sake of this one.
+            let Member { place, unescaped, look } = self.unescaped(start, names)?;
+            return Ok(Member { place, unescaped, look });
         }
         let look = names.look(self.input, start + 1, close);
-        if !look.is_plain || close - start > self.limits.name_bytes {
+        if !look.is_plain || close - start - 1 > self.limits.name_bytes {
             self.closer(&self.input[start + 1..close], start)?;
         }
         Ok(Member { place: (start + 1, close - start - 1), unescaped: false, look })

@@ -1,0 +1,406 @@
+//! The shapes of the objects that records had before: which name usually follows which, and what it means to the plan.
+//!
+//! Events of one stream repeat each other. Along a known shape a name is compared with the one that is expected, and
+//! with that it is known to be plain, to differ from all before it, and where it leads. A shape is learned only from an
+//! object that was checked whole, and only under [`Duplicates::Quarantine`](crate::plan::Duplicates): then all names of a
+//! way differ, whatever follows. What the document says never depends on what is known here; it is only read faster.
+
+use super::names::{Entry, Names, Siblings};
+use super::sets::Active;
+use crate::plan::{NameStart, PathIndex, name_start};
+use wide::u8x16;
+
+/// A name in its place, or, for the first of a way, none.
+pub(super) type StepId = u32;
+
+/// Nothing is known.
+pub(super) const NONE: StepId = 0;
+
+/// How many steps are known at most, with how many bytes of names and how many active nodes: 3/4 of a megabyte, asked for
+/// at once and used as it fills.
+const STEPS: usize = 8192;
+const TEXT: usize = 8 * STEPS;
+const NODES: usize = 2 * STEPS;
+/// Once that many are known, all are forgotten after as many records, so that what is usual now is learned.
+const FORGET_AFTER: u32 = 4096;
+/// So many are learned from one record at most: names that never come again cost a record little more than others.
+const LEARNED_AT_ONCE: usize = 64;
+/// How many names are tried at one place.
+const TRIED: usize = 8;
+/// Longer names are not learned.
+const LONGEST: usize = 48;
+/// Nor those with more digits: a name that looks like data may be somebody's.
+const MOST_DIGITS: usize = 4;
+/// How many indexes are known at once: streams, and text and elements inside their records.
+const INDEXES: usize = 32;
+
+#[derive(Clone, Copy, Default)]
+#[repr(align(64))] // a step is one look at memory
+struct Step {
+    /// How the name begins, and which of these bytes are its own.
+    start: [u8; size_of::<NameStart>()],
+    own_bytes: u16,
+    length: u32,
+    /// Where the whole name stands in [`Shapes::text`].
+    text: u32,
+    /// The first of the names that may follow.
+    first: StepId,
+    /// Another name in the place of this one.
+    other: StepId,
+    /// The step before it; [`NONE`] where a way begins.
+    from: StepId,
+    /// Where the way of an object begins that is the member's value.
+    object: StepId,
+    /// The same for the objects in an array that is the value.
+    element: StepId,
+    /// The nodes that become active: where they stand in [`Shapes::sets`], and how many are persistent, and others.
+    set: u32,
+    persistent: u16,
+    own: u16,
+}
+
+/// How an object goes along known shapes, with the names of its members once it does not.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Way {
+    /// The step that it has come to; [`NONE`] once it has left.
+    pub(super) at: StepId,
+    /// The step behind which it left; [`NONE`] if it still goes, or never did.
+    left: StepId,
+    /// How many members it had then.
+    kept: u32,
+    pub(super) names: Siblings,
+}
+
+impl Way {
+    pub(super) fn new(at: StepId, names: Siblings) -> Way {
+        Way { at, left: NONE, kept: 0, names }
+    }
+}
+
+/// What a container stands under.
+#[derive(Clone, Copy)]
+pub(super) enum Under {
+    /// A member of that step.
+    Member(StepId),
+    /// Nothing, or an array: the way of an object begins there.
+    Way(StepId),
+}
+
+/// All that is known.
+#[derive(Default)]
+pub(super) struct Shapes {
+    steps: Vec<Step>,
+    text: Vec<u8>,
+    sets: Vec<Active>,
+    /// Where the documents of each index begin.
+    documents: Vec<(u64, StepId)>,
+    /// Names to be learned.
+    fresh: Vec<Entry>,
+    may_learn: usize,
+    is_full: bool,
+    age: u32,
+    is_off: bool,
+}
+
+impl Shapes {
+    /// Learns nothing from now on; for comparisons.
+    pub(super) fn turn_off(&mut self) {
+        self.is_off = true;
+    }
+
+    /// A document of that index begins: where its way does.
+    pub(super) fn begin(&mut self, index: &PathIndex) -> StepId {
+        if self.is_off {
+            return NONE;
+        }
+        self.may_learn = LEARNED_AT_ONCE;
+        self.age = self.age.saturating_add(1);
+        if self.steps.is_empty() || (self.is_full && self.age > FORGET_AFTER) {
+            let Shapes { steps, text, sets, documents, fresh, .. } = self;
+            steps.clear();
+            text.clear();
+            sets.clear();
+            documents.clear();
+            steps.reserve_exact(STEPS);
+            text.reserve_exact(TEXT);
+            sets.reserve_exact(NODES);
+            documents.reserve_exact(INDEXES);
+            fresh.reserve_exact(LEARNED_AT_ONCE);
+            steps.push(Step::default());
+            (self.is_full, self.age) = (false, 0);
+        }
+        if let Some((_, step)) = self.documents.iter().find(|(id, _)| *id == index.id()) {
+            return *step;
+        }
+        if self.documents.len() == INDEXES {
+            self.is_full = true;
+            return NONE;
+        }
+        let step = self.push(Step::default());
+        self.documents.push((index.id(), step));
+        step
+    }
+
+    /// The step that a name leads to, if it was expected there: at the bytes from `start` to `close`.
+    #[inline(always)]
+    pub(super) fn expected(&self, at: StepId, input: &[u8], start: usize, close: usize) -> StepId {
+        let Some(known) = self.steps.get(at as usize) else { return NONE };
+        let mut next = known.first;
+        if next == NONE {
+            return NONE;
+        }
+        let length = close - start;
+        let begins = match input.get(start..).and_then(|text| text.first_chunk()) {
+            Some(bytes) => u8x16::new(*bytes),
+            None => u8x16::new(name_start(&input[start..close]).to_le_bytes()),
+        };
+        while let Some(step) = self.steps.get(next as usize).filter(|_| next != NONE) {
+            let equal = begins.simd_eq(u8x16::new(step.start)).to_bitmask() as u16;
+            let is_whole = length <= size_of::<NameStart>();
+            if step.length as usize == length
+                && equal & step.own_bytes == step.own_bytes
+                && (is_whole || self.name(step) == &input[start..close])
+            {
+                return next;
+            }
+            next = step.other;
+        }
+        NONE
+    }
+
+    fn name(&self, step: &Step) -> &[u8] {
+        &self.text[step.text as usize..][..step.length as usize]
+    }
+
+    /// The nodes that a step makes active, and how many of them are persistent.
+    #[inline(always)]
+    pub(super) fn set(&self, step: StepId) -> (&[Active], usize) {
+        let Step { set, persistent, own, .. } = self.steps[step as usize];
+        let count = usize::from(persistent) + usize::from(own);
+        if count == 0 { (&[], 0) } else { (&self.sets[set as usize..][..count], usize::from(persistent)) }
+    }
+
+    /// Where the way of an object begins.
+    pub(super) fn object(&mut self, under: Under) -> StepId {
+        match under {
+            Under::Way(step) | Under::Member(step @ NONE) => step,
+            Under::Member(step) => match self.steps[step as usize].object {
+                NONE => {
+                    let begin = self.push(Step::default());
+                    self.steps[step as usize].object = begin;
+                    begin
+                }
+                known => known,
+            },
+        }
+    }
+
+    /// Where the ways of the objects in an array begin.
+    pub(super) fn elements(&mut self, under: Under) -> StepId {
+        match under {
+            Under::Way(_) | Under::Member(NONE) => NONE,
+            Under::Member(step) => match self.steps[step as usize].element {
+                NONE => {
+                    let begin = self.push(Step::default());
+                    self.steps[step as usize].element = begin;
+                    begin
+                }
+                known => known,
+            },
+        }
+    }
+
+    /// A name came that was not expected: from here on the names are compared with each other.
+    #[cold]
+    pub(super) fn leave(&self, way: &mut Way, names: &mut Names) {
+        way.left = way.at;
+        let mut at = std::mem::replace(&mut way.at, NONE);
+        while let Some(step) = self.steps.get(at as usize).filter(|step| step.from != NONE) {
+            names.add_known(&mut way.names, self.name(step));
+            way.kept += 1;
+            at = step.from;
+        }
+    }
+
+    /// Before an object that left its way is checked: notes the names that came then, in their order.
+    pub(super) fn note(&mut self, way: &Way, names: &Names) {
+        self.fresh.clear();
+        if way.left != NONE && !self.is_full {
+            let fresh = names.of(&way.names).iter().skip(way.kept as usize);
+            self.fresh.extend(fresh.take(self.may_learn).copied());
+        }
+    }
+
+    /// Learns the names that were noted, now that they are known to differ. `lead` adds the nodes that a name makes active,
+    /// if there is room for them, and says how many are persistent; `None` ends the lesson.
+    pub(super) fn learn(&mut self, way: &Way, input: &[u8], mut lead: impl FnMut(&[u8], &mut Vec<Active>) -> Option<usize>) {
+        let mut at = way.left;
+        for position in 0..self.fresh.len() {
+            let Some(name) = self.fresh[position].in_text(input).filter(|name| is_common(name)) else { return };
+            if self.text.len() + name.len() > TEXT {
+                self.is_full = true;
+                return;
+            }
+            let set = self.sets.len();
+            let Some(persistent) = lead(name, &mut self.sets) else { return };
+            let count = self.sets.len() - set;
+            let (Ok(persistent), Ok(own)) = (u16::try_from(persistent), u16::try_from(count - persistent)) else {
+                self.sets.truncate(set);
+                return;
+            };
+            let step = Step {
+                start: name_start(name).to_le_bytes(),
+                own_bytes: u16::MAX.checked_shr(16u32.saturating_sub(name.len() as u32)).unwrap_or(0),
+                length: name.len() as u32,
+                text: self.text.len() as u32,
+                from: at,
+                set: set as u32,
+                persistent,
+                own,
+                ..Step::default()
+            };
+            let Some(next) = self.follow(at, step) else {
+                self.sets.truncate(set);
+                return;
+            };
+            self.text.extend_from_slice(name);
+            self.may_learn -= 1;
+            at = next;
+        }
+    }
+
+    /// Adds a step behind another, unless too many names were met there already.
+    fn follow(&mut self, at: StepId, step: Step) -> Option<StepId> {
+        let mut last = self.steps.get(at as usize)?.first;
+        let mut tried = usize::from(last != NONE);
+        while last != NONE && self.steps[last as usize].other != NONE {
+            last = self.steps[last as usize].other;
+            tried += 1;
+        }
+        let next = if tried < TRIED { self.push(step) } else { NONE };
+        if next == NONE {
+            return None;
+        }
+        if last == NONE {
+            self.steps[at as usize].first = next;
+        } else {
+            self.steps[last as usize].other = next;
+        }
+        Some(next)
+    }
+
+    fn push(&mut self, step: Step) -> StepId {
+        if self.steps.len() >= STEPS {
+            self.is_full = true;
+            return NONE;
+        }
+        self.steps.push(step);
+        self.steps.len() as StepId - 1
+    }
+}
+
+/// Whether a name looks like one that a programmer chose, rather than like data.
+fn is_common(name: &[u8]) -> bool {
+    let digits = name.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-$".contains(byte);
+    (1..=LONGEST).contains(&name.len()) && digits <= MOST_DIGITS && name.iter().all(is_letter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scan::Scanner;
+    use super::*;
+    use crate::decode::{Limits, Refusal};
+    use crate::event::{Capture, Hit, Mark, Path, Places, SlotId};
+    use crate::plan::Duplicates;
+
+    type Found = Result<(Vec<Mark>, Vec<Hit>, Vec<Capture>), Refusal>;
+
+    fn index(paths: &[&str]) -> PathIndex {
+        let slots = |position: usize| vec![SlotId(position as u16)];
+        let paths = paths.iter().enumerate().map(|(at, path)| (Path::parse(path).expect("a path"), slots(at)));
+        PathIndex::build(paths.collect(), true)
+    }
+
+    fn scan(scanner: &mut Scanner, index: &PathIndex, text: &str) -> Found {
+        let mut places = Places::default();
+        scanner.scan(text.as_bytes(), index, Duplicates::Quarantine, &mut places)?;
+        Ok((places.marks, places.hits, places.captures))
+    }
+
+    /// One after another through one scanner, each as through a new one.
+    fn same_as_fresh(scanner: &mut Scanner, index: &PathIndex, texts: &[&str]) {
+        for text in texts {
+            assert_eq!(scan(scanner, index, text), scan(&mut Scanner::new(Limits::default()), index, text), "{text}");
+        }
+    }
+
+    const PATHS: &[&str] = &["$.user.email", "$..id", "$.items[*].sku", "$.other"];
+    const USUAL: &str =
+        r#"{"id":1,"user":{"email":"x","id":{"a":2}},"items":[{"sku":1,"n":"2"},{"sku":3}],"rest":{"b":{"c":[{"d":1}]}}}"#;
+
+    #[test]
+    fn what_departs_from_the_usual_is_seen() {
+        let (index, mut scanner) = (index(PATHS), Scanner::new(Limits::default()));
+        for _ in 0..6 {
+            same_as_fresh(&mut scanner, &index, &[USUAL]);
+        }
+        let variants = [
+            // The same name again, behind a known way, in it, with an escape, in an element, in what no path enters.
+            r#"{"id":1,"user":{"email":"x","id":{"a":2}},"id":3}"#,
+            r#"{"id":1,"id":2}"#,
+            r#"{"id":1,"user":{"email":"x","id":{"a":2},"\u0065mail":"y"}}"#,
+            r#"{"id":1,"user":{"email":"x","email":"y"}}"#,
+            r#"{"id":1,"user":{"email":"x","id":{"a":2}},"items":[{"sku":1,"n":"2","sku":4}]}"#,
+            r#"{"id":1,"rest":{"b":{"c":[{"d":1,"d":2}]}}}"#,
+            r#"{"id":1,"user":{"email":"x","id":{"a":2}},"items":[],"rest":{"b":{"c":[{"d":1,"e":2,"d":3}]}}}"#,
+            // Other spellings, orders, types and spacings.
+            r#"{"ID":1,"User":{"EMAIL":"x"},"user.email":"y","/user/email":"z"}"#,
+            r#"{"user":{"id":{"a":2},"email":"x"},"id":1,"rest":1,"items":{"sku":1}}"#,
+            r#"{ "id" : 1 , "user" : { "email" : "x" , "id" : [ { "a" : 2 } ] } , "items" : [ [ { "sku" : 1 } ] ] }"#,
+            r#"{"id":[{"id":{"id":1}}],"user":[{"email":"x","id":{"a":2}},{"email":"y"}],"other":{"other":1}}"#,
+            r#"[{"id":1,"user":{"email":"x"}},{"id":1,"user":{"email":"x"}}]"#,
+            r#"{"id":1,"user":{"email":"x","id":{"a":2}}"#,
+            r#"{"id":1,"user":{"email" "x"}}"#,
+            r#"{"id":1,"user":{"email":"x",}}"#,
+            r#"{"id":1,"user":{"email":"x"}} 1"#,
+            USUAL,
+        ];
+        for _ in 0..6 {
+            same_as_fresh(&mut scanner, &index, &variants);
+        }
+    }
+
+    #[test]
+    fn each_index_has_shapes_of_its_own() {
+        let mut scanner = Scanner::new(Limits::default());
+        // More than are known at once, dropped in between, so that a later one stands where an earlier one stood.
+        for round in 0..3 * INDEXES {
+            let index = index(&[PATHS[round % 3], PATHS[3]]);
+            for _ in 0..4 {
+                same_as_fresh(&mut scanner, &index, &[USUAL]);
+            }
+        }
+    }
+
+    #[test]
+    fn more_names_than_are_known_change_nothing() {
+        let (index, mut scanner) = (index(PATHS), Scanner::new(Limits::default()));
+        for round in 0..FORGET_AFTER + 1000 {
+            let name = |number: u32| ["a", "b", "c", "d"][number as usize % 4].repeat(1 + number as usize % 12);
+            let (a, b) = (name(round / 7), name(round / 48));
+            let text = format!(r#"{{"{a}":{{"{b}":{{"id":1,"{a}x":2}},"user":3}},"{b}y":[{{"{a}":1}}],"id":5,"{a}":1}}"#);
+            same_as_fresh(&mut scanner, &index, &[&text, USUAL]);
+        }
+    }
+
+    #[test]
+    fn a_name_that_looks_like_data_is_not_remembered() {
+        for name in ["anna@example.net", "Anna O'Brien", "491701234567", "user-48151", "a.b", "", "né", &"a".repeat(49)] {
+            assert!(!is_common(name.as_bytes()), "{name}");
+        }
+        for name in ["userId", "utm_source", "X-Forwarded-For", "$set", "address2", "md5", "sha256"] {
+            assert!(is_common(name.as_bytes()), "{name}");
+        }
+    }
+}
