@@ -287,8 +287,8 @@ pub fn write_escaped(text: &str, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let bytes = text.as_bytes();
     let stays = |byte: u8| (byte >= 0x20) & (byte != b'"') & (byte != b'\\');
-    // Nearly all text stays as it is, which is seen sooner for all bytes together than for one after another.
-    if bytes.iter().fold(true, |all, byte| all & stays(*byte)) {
+    // Nearly all text stays as it is, which is seen sooner for many bytes together than for one after another.
+    if bytes.iter().fold(0, |odd, byte| odd | u8::from(!stays(*byte))) == 0 {
         return out.extend_from_slice(bytes);
     }
     let mut clean = 0;

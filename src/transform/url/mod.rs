@@ -11,7 +11,7 @@ mod tests;
 
 use super::output::Output;
 use crate::plan::{UrlPart, UrlRule};
-use memchr::{memchr2, memchr3};
+use memchr::{memchr, memchr2, memchr3, memrchr};
 use names::Names;
 use pieces::pieces;
 use unicode_normalization::UnicodeNormalization;
@@ -21,7 +21,7 @@ pub(super) fn write(text: &str, rule: &UrlRule, work: &mut Vec<u8>, out: &mut Ou
     let blank_ends = text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
     // Browsers take a backslash for a slash, but not behind the first `?` or `#`.
     let path_end = memchr2(b'?', b'#', text.as_bytes()).unwrap_or(text.len());
-    if blank_ends || text[..path_end].contains('\\') || has_control(text) {
+    if blank_ends || memchr(b'\\', &text.as_bytes()[..path_end]).is_some() || has_control(text) {
         return None;
     }
     out.quote();
@@ -47,8 +47,8 @@ pub(super) fn write(text: &str, rule: &UrlRule, work: &mut Vec<u8>, out: &mut Ou
 
 /// Whether the text holds a control character; nearly all texts are visible ASCII, which is seen sooner.
 fn has_control(text: &str) -> bool {
-    let is_visible = text.bytes().fold(true, |all, byte| all & (b' '..0x7F).contains(&byte));
-    !is_visible && text.chars().any(char::is_control)
+    let odd = text.bytes().fold(0, |odd, byte| odd | u8::from(byte.wrapping_sub(b' ') >= 0x7F - b' '));
+    odd != 0 && text.chars().any(char::is_control)
 }
 
 /// `?a=b`, and `a=b` where nothing before the first `=` could belong to a URL.
@@ -66,9 +66,9 @@ impl Writer<'_, '_, '_> {
     /// An absolute, scheme-relative or relative reference (RFC 3986, section 4.1).
     fn url(&mut self, text: &str) -> Option<()> {
         let end = memchr3(b'/', b'?', b'#', text.as_bytes()).unwrap_or(text.len());
-        let (rest, needs_host) = match text[..end].split_once(':') {
-            Some((scheme, _)) => {
-                let after = &text[scheme.len() + 1..];
+        let (rest, needs_host) = match memchr(b':', &text.as_bytes()[..end]) {
+            Some(colon) => {
+                let (scheme, after) = (&text[..colon], &text[colon + 1..]);
                 (after, self.scheme(scheme, after)?)
             }
             // `user@host/path` and a bare e-mail address look alike, and neither is a relative path.
@@ -85,8 +85,8 @@ impl Writer<'_, '_, '_> {
             }
             None => rest,
         };
-        let (rest, fragment) = split_before(rest, '#');
-        let (path, query) = split_before(rest, '?');
+        let (rest, fragment) = split_before(rest, b'#');
+        let (path, query) = split_before(rest, b'?');
         self.path(path)?;
         self.query(query);
         if self.rule.keep_fragment {
@@ -110,7 +110,7 @@ impl Writer<'_, '_, '_> {
     /// The host and port; userinfo never stays. A host with anything unusual in it drops the value, since
     /// programs differ in where such a host ends.
     fn authority(&mut self, authority: &str, needs_host: bool) -> Option<()> {
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let host = memrchr(b'@', authority.as_bytes()).map_or(authority, |at| &authority[at + 1..]);
         let is_plain =
             |letter: char| matches!(letter, 'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' | '_' | '~' | ':' | '[' | ']');
         let is_usual = |letter: char| {
@@ -118,7 +118,8 @@ impl Writer<'_, '_, '_> {
                 || (!letter.is_ascii() && std::iter::once(letter).nfkc().all(|form| !form.is_ascii() || is_plain(form)))
         };
         let has_name = host.starts_with(|letter: char| letter != ':');
-        if !(has_name || (!needs_host && authority.is_empty())) || !host.chars().all(is_usual) {
+        let is_plain_throughout = host.bytes().all(|byte| byte.is_ascii() && is_plain(char::from(byte)));
+        if !(has_name || (!needs_host && authority.is_empty())) || !(is_plain_throughout || host.chars().all(is_usual)) {
             return None;
         }
         self.out.text("//");
@@ -164,7 +165,7 @@ impl Writer<'_, '_, '_> {
 
     /// A query on its own, with or without `?`, and what a `#` leads on to.
     fn bare_query(&mut self, text: &str) {
-        let (query, fragment) = split_before(text, '#');
+        let (query, fragment) = split_before(text, b'#');
         match query.strip_prefix('?') {
             Some(parameters) => self.parameters("?", parameters),
             None => self.parameters("", query),
@@ -178,7 +179,7 @@ impl Writer<'_, '_, '_> {
     fn fragment(&mut self, text: &str) {
         let start = self.out.len();
         let (mark, text) = text.strip_prefix('#').map_or(("", text), |rest| ("#", rest));
-        let (anchor, query) = split_before(text, '?');
+        let (anchor, query) = split_before(text, b'?');
         if anchor.contains(['=', '&']) {
             self.parameters(mark, anchor);
         } else if !self.names.hide_in(anchor) {
@@ -217,7 +218,7 @@ impl Writer<'_, '_, '_> {
     }
 }
 
-/// Splits in front of the first such character.
-fn split_before(text: &str, mark: char) -> (&str, &str) {
-    text.split_at(text.find(mark).unwrap_or(text.len()))
+/// Splits in front of the first such character of ASCII.
+fn split_before(text: &str, mark: u8) -> (&str, &str) {
+    text.split_at(memchr(mark, text.as_bytes()).unwrap_or(text.len()))
 }

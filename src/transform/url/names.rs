@@ -50,7 +50,7 @@ impl<'a> Names<'a> {
 /// Decodes the name of a parameter into `work`; true if it cannot be told what the name is: no UTF-8, control
 /// characters, or a `%` still left.
 fn is_unreadable(piece: &str, work: &mut Vec<u8>) -> bool {
-    let name = piece.split_once('=').map_or(piece, |(name, _)| name);
+    let name = memchr::memchr(b'=', piece.as_bytes()).map_or(piece, |end| &piece[..end]);
     work.clear();
     work.extend_from_slice(name.as_bytes());
     if name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'%') {
@@ -70,7 +70,7 @@ fn is_named(text: &str, needs_value: bool, names: &[Box<str>], work: &mut Vec<u8
     if reads_named(text.as_bytes(), needs_value, names) {
         return true;
     }
-    if !text.contains('%') {
+    if memchr::memchr(b'%', text.as_bytes()).is_none() {
         return false;
     }
     work.clear();
