@@ -76,6 +76,9 @@ bench-hostile: ## Nanoseconds a byte of records made to be slow, and what more s
 
 bench-peers: ## The engine beside serde_json, sonic-rs and VRL, in one run (builds VRL: a quarter of an hour)
 	$(CARGO) run --release --manifest-path benches/peers/Cargo.toml
+	@pii=$${PRIVET_CONFORMANCE:-../shared/conformance}/pii; if ! command -v python3 >/dev/null; then echo 'Presidio skipped: no python3'; \
+	elif [ ! -f $$pii/score_pii.py ]; then echo "Presidio skipped: no scorer in $$pii"; \
+	else python3 benches/peers/presidio.py $$pii/score_pii.py $$pii/corpus.jsonl tests/detect_holdout/*.jsonl; fi
 
 bench-kafka: ## Events a second through `privet run` against a bare copy loop, on the same Kafka
 	$(CARGO) bench --locked --bench kafka
