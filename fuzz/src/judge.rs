@@ -85,6 +85,7 @@ impl Judge {
         let stream = self.plans[plan].stream(StreamId(0));
         let places = &mut self.places;
         let scan = |scanner: &mut Scanner| {
+            scanner.begin_record();
             scanner.scan(input, &stream.index, stream.duplicates, places)?;
             Ok((places.marks.clone(), places.hits.clone(), places.captures.clone()))
         };

@@ -231,6 +231,7 @@ impl Engine {
     fn scan(&mut self, stream: &Stream, value: &[u8]) -> Result<(), Refusal> {
         let Engine { scanner, strings, sifter, places, .. } = self;
         let Stream { index, duplicates, .. } = stream;
+        scanner.begin_record();
         scanner.scan(value, index, *duplicates, places)?;
         strings.scan(scanner, value, index, *duplicates, places)?;
         sifter.sift(scanner, value, index, *duplicates, places)

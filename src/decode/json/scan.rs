@@ -82,6 +82,17 @@ impl Scanner {
         self
     }
 
+    /// A record begins: all scans up to the next call are of it, or of what stands in it. Without a call nothing is
+    /// remembered.
+    pub fn begin_record(&mut self) {
+        self.work.shapes.begin_record();
+    }
+
+    #[cfg(test)]
+    pub(super) fn shapes(&self) -> &Shapes {
+        &self.work.shapes
+    }
+
     /// Remembers nothing of one record for the next; for tests, which compare.
     #[must_use]
     pub fn without_memory(mut self) -> Scanner {

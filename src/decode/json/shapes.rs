@@ -21,18 +21,24 @@ pub(super) const NONE: StepId = 0;
 const STEPS: usize = 8192;
 const TEXT: usize = 8 * STEPS;
 const NODES: usize = 2 * STEPS;
-/// Once that many are known, all are forgotten after as many records, so that what is usual now is learned.
+/// Once so many lessons found no room, all is forgotten, so that what is usual now is learned;
+const REFUSED: u32 = 64;
+/// but not before so many records,
 const FORGET_AFTER: u32 = 4096;
+/// and in any case after so many.
+const FORGET_ALWAYS: u32 = 1 << 20;
 /// So many are learned from one record at most: names that never come again cost a record little more than others.
 const LEARNED_AT_ONCE: usize = 64;
 /// How many names are tried at one place.
 const TRIED: usize = 8;
 /// Longer names are not learned.
 const LONGEST: usize = 48;
-/// Nor those with more digits: a name that looks like data may be somebody's.
+/// Nor those with more digits: a name that looks like a number, an address or a sentence may be somebody's.
 const MOST_DIGITS: usize = 4;
 /// How many indexes are known at once: streams, and text and elements inside their records.
 const INDEXES: usize = 32;
+/// So much is left for the nodes of one more name.
+const ONE_SET: usize = 64;
 
 #[derive(Clone, Copy, Default)]
 #[repr(align(64))] // a step is one look at memory
@@ -96,8 +102,10 @@ pub(super) struct Shapes {
     documents: Vec<(u64, StepId)>,
     /// Names to be learned.
     fresh: Vec<Entry>,
+    /// How many names may still be learned from this record.
     may_learn: usize,
-    is_full: bool,
+    /// Lessons that found no room, and records, since all was forgotten.
+    refused: u32,
     age: u32,
     is_off: bool,
 }
@@ -108,14 +116,15 @@ impl Shapes {
         self.is_off = true;
     }
 
-    /// A document of that index begins: where its way does.
-    pub(super) fn begin(&mut self, index: &PathIndex) -> StepId {
+    /// A record begins, with all the documents in it.
+    pub(super) fn begin_record(&mut self) {
         if self.is_off {
-            return NONE;
+            return;
         }
         self.may_learn = LEARNED_AT_ONCE;
         self.age = self.age.saturating_add(1);
-        if self.steps.is_empty() || (self.is_full && self.age > FORGET_AFTER) {
+        let is_spent = self.age > FORGET_AFTER && self.refused >= REFUSED;
+        if self.steps.is_empty() || is_spent || self.age > FORGET_ALWAYS {
             let Shapes { steps, text, sets, documents, fresh, .. } = self;
             steps.clear();
             text.clear();
@@ -127,17 +136,22 @@ impl Shapes {
             documents.reserve_exact(INDEXES);
             fresh.reserve_exact(LEARNED_AT_ONCE);
             steps.push(Step::default());
-            (self.is_full, self.age) = (false, 0);
+            (self.refused, self.age) = (0, 0);
+        }
+    }
+
+    /// A document of that index begins: where its way does.
+    pub(super) fn begin(&mut self, index: &PathIndex) -> StepId {
+        if self.steps.is_empty() {
+            return NONE;
         }
         if let Some((_, step)) = self.documents.iter().find(|(id, _)| *id == index.id()) {
             return *step;
         }
-        if self.documents.len() == INDEXES {
-            self.is_full = true;
-            return NONE;
+        let step = if self.documents.len() < INDEXES { self.push(Step::default()) } else { self.refuse() };
+        if step != NONE {
+            self.documents.push((index.id(), step));
         }
-        let step = self.push(Step::default());
-        self.documents.push((index.id(), step));
         step
     }
 
@@ -225,7 +239,7 @@ impl Shapes {
     /// Before an object that left its way is checked: notes the names that came then, in their order.
     pub(super) fn note(&mut self, way: &Way, names: &Names) {
         self.fresh.clear();
-        if way.left != NONE && !self.is_full {
+        if way.left != NONE {
             let fresh = names.of(&way.names).iter().skip(way.kept as usize);
             self.fresh.extend(fresh.take(self.may_learn).copied());
         }
@@ -237,8 +251,8 @@ impl Shapes {
         let mut at = way.left;
         for position in 0..self.fresh.len() {
             let Some(name) = self.fresh[position].in_text(input).filter(|name| is_common(name)) else { return };
-            if self.text.len() + name.len() > TEXT {
-                self.is_full = true;
+            if self.text.len() + name.len() > TEXT || self.sets.len() + ONE_SET > NODES {
+                self.refuse();
                 return;
             }
             let set = self.sets.len();
@@ -277,7 +291,7 @@ impl Shapes {
             last = self.steps[last as usize].other;
             tried += 1;
         }
-        let next = if tried < TRIED { self.push(step) } else { NONE };
+        let next = if tried < TRIED { self.push(step) } else { self.refuse() };
         if next == NONE {
             return None;
         }
@@ -289,10 +303,15 @@ impl Shapes {
         Some(next)
     }
 
+    /// Notes that there was no room to learn something.
+    fn refuse(&mut self) -> StepId {
+        self.refused = self.refused.saturating_add(1);
+        NONE
+    }
+
     fn push(&mut self, step: Step) -> StepId {
         if self.steps.len() >= STEPS {
-            self.is_full = true;
-            return NONE;
+            return self.refuse();
         }
         self.steps.push(step);
         self.steps.len() as StepId - 1
@@ -324,6 +343,7 @@ mod tests {
 
     fn scan(scanner: &mut Scanner, index: &PathIndex, text: &str) -> Found {
         let mut places = Places::default();
+        scanner.begin_record();
         scanner.scan(text.as_bytes(), index, Duplicates::Quarantine, &mut places)?;
         Ok((places.marks, places.hits, places.captures))
     }
@@ -392,6 +412,59 @@ mod tests {
             let text = format!(r#"{{"{a}":{{"{b}":{{"id":1,"{a}x":2}},"user":3}},"{b}y":[{{"{a}":1}}],"id":5,"{a}":1}}"#);
             same_as_fresh(&mut scanner, &index, &[&text, USUAL]);
         }
+    }
+
+    /// How many names are known at the place where a document of the index begins.
+    fn known_at_first(scanner: &Scanner, index: &PathIndex) -> Vec<String> {
+        let shapes = scanner.shapes();
+        let begin = shapes.documents.iter().find(|(id, _)| *id == index.id()).map_or(NONE, |(_, step)| *step);
+        let mut known = Vec::new();
+        let mut next = shapes.steps[begin as usize].first;
+        while next != NONE {
+            known.push(String::from_utf8_lossy(shapes.name(&shapes.steps[next as usize])).into_owned());
+            next = shapes.steps[next as usize].other;
+        }
+        known
+    }
+
+    #[test]
+    fn strange_names_hold_a_place_for_a_while_only() {
+        let (index, mut scanner) = (index(PATHS), Scanner::new(Limits::default()));
+        for letter in 'a'..='h' {
+            let _ = scan(&mut scanner, &index, &format!(r#"{{"j{letter}":1}}"#));
+        }
+        assert_eq!(known_at_first(&scanner, &index).len(), TRIED);
+        for _ in 0..=FORGET_AFTER {
+            let _ = scan(&mut scanner, &index, USUAL);
+        }
+        assert_eq!(known_at_first(&scanner, &index), ["id"]);
+    }
+
+    #[test]
+    fn what_one_record_teaches_is_bounded_whatever_is_in_it() {
+        let (record, elements) = (index(PATHS), index(&["$.k"]));
+        let mut scanner = Scanner::new(Limits::default());
+        let mut places = Places::default();
+        scanner.begin_record();
+        for element in 0..200 {
+            let members: Vec<String> = (0..50).map(|name| format!(r#""{}{}":1"#, "x".repeat(1 + name), element % 9)).collect();
+            let text = format!("{{{}}}", members.join(","));
+            for index in [&record, &elements] {
+                scanner.scan(text.as_bytes(), index, Duplicates::Quarantine, &mut places).expect("it is JSON");
+            }
+        }
+        assert!(scanner.shapes().steps.len() <= LEARNED_AT_ONCE + 3, "{}", scanner.shapes().steps.len());
+    }
+
+    #[test]
+    fn more_indexes_than_are_known_do_not_keep_the_known_from_learning() {
+        let indexes: Vec<PathIndex> = (0..INDEXES + 9).map(|_| index(PATHS)).collect();
+        let mut scanner = Scanner::new(Limits::default());
+        for index in &indexes {
+            let _ = scan(&mut scanner, index, "1");
+        }
+        let _ = scan(&mut scanner, &indexes[0], USUAL);
+        assert_eq!(known_at_first(&scanner, &indexes[0]), ["id"]);
     }
 
     #[test]
