@@ -5,10 +5,10 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 SKIPS := $(TARGET_DIR)/tmp/skipped
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-quick test-kms kill9 soak soak-promised loading bound fuzz fmt lint bench bench-hostile bench-peers bench-kafka bench-delivery demo
+.PHONY: help build test test-quick test-kms kill9 soak soak-promised loading bound fuzz fmt lint bench bench-hostile bench-peers bench-kafka bench-delivery bench-scaling demo
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the release binary: target/release/privet
 	$(CARGO) build --release --locked
@@ -86,6 +86,10 @@ bench-kafka: ## Events a second through `privet run` against a bare copy loop, o
 bench-delivery: ## How long commits take on a quiet stream, and what exactly once costs beside at least once
 	PRIVET_BENCH=commits PRIVET_BENCH_EVENTS=1000 $(CARGO) bench --locked --bench kafka
 	PRIVET_BENCH=guarantees $(CARGO) bench --locked --bench kafka
+
+bench-scaling: ## Throughput by workers, partitions, sinks and commit interval; draws the pictures of docs/scaling.md
+	mkdir -p docs/pictures
+	PRIVET_BENCH=scaling PRIVET_BENCH_EVENTS=200000 PRIVET_BENCH_PICTURES="$(CURDIR)/docs/pictures" $(CARGO) bench --locked --bench kafka
 
 demo: ## The whole thing on this machine, nothing installed
 	$(CARGO) run --release --locked -- demo

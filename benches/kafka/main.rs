@@ -6,7 +6,8 @@
 //! the first commit to the last, so that neither start nor joining the group counts; beside it stands the processor time
 //! that the side's own process used for an event, all of its threads together.
 //! `PRIVET_BENCH_EVENTS` (400000) and `PRIVET_BENCH_PAIRS` (9) change the size. `PRIVET_BENCH=commits` tells instead how long
-//! commits take on a quiet stream, `PRIVET_BENCH=guarantees` what exactly once costs beside at least once.
+//! commits take on a quiet stream, `PRIVET_BENCH=guarantees` what exactly once costs beside at least once,
+//! `PRIVET_BENCH=scaling` how throughput moves with workers, partitions, sinks and the commit interval.
 #![allow(missing_docs, clippy::print_stdout)]
 
 #[path = "../../tests/kit/mod.rs"]
@@ -15,6 +16,7 @@ mod kit;
 mod copy;
 mod cpu;
 mod delivery;
+mod scaling;
 
 use cpu::{Meter, Run};
 use kit::broker::{Kafka, kafka};
@@ -24,6 +26,7 @@ use privet::event::Timestamp;
 use privet::keys::KeySet;
 use privet::tooling::collector::Collector;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const POLICY: &str = include_str!("../../examples/benchmark/policy.yaml");
@@ -54,16 +57,32 @@ pub(crate) struct Bench {
     /// The first of them.
     pub(crate) samples: Vec<Vec<u8>>,
     dir: PathBuf,
+    partitions: i32,
+}
+
+/// How a `privet run` is set up beyond the reference workload.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) workers: u64,
+    pub(crate) partitions: u64,
+    pub(crate) sinks: u64,
+    /// Between two commits, in milliseconds.
+    pub(crate) interval: u64,
 }
 
 fn main() {
     let Some(kafka) = kafka("bench-kafka") else { return };
-    let bench = Bench::new(kafka, number("PRIVET_BENCH_EVENTS", 400_000));
-    match std::env::var("PRIVET_BENCH").unwrap_or_default().as_str() {
+    let events = number("PRIVET_BENCH_EVENTS", 400_000);
+    let mode = std::env::var("PRIVET_BENCH").unwrap_or_default();
+    if mode == "scaling" {
+        return scaling::scaling(kafka, events);
+    }
+    let bench = Bench::new(kafka, events, PARTITIONS);
+    match mode.as_str() {
         "commits" => return delivery::commits(&bench),
         "guarantees" => return delivery::guarantees(&bench),
         "" | "copy" => {}
-        other => panic!("PRIVET_BENCH={other} is none of copy, commits, guarantees"),
+        other => panic!("PRIVET_BENCH={other} is none of copy, commits, guarantees, scaling"),
     }
     let pairs = number("PRIVET_BENCH_PAIRS", 9);
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
@@ -99,10 +118,10 @@ fn show(what: &str, privet: Run, copy: Run, ratio: f64) {
 }
 
 impl Bench {
-    fn new(kafka: &'static Kafka, events: u64) -> Bench {
-        let name = format!("bench-{}", std::process::id());
+    fn new(kafka: &'static Kafka, events: u64, partitions: i32) -> Bench {
+        let name = format!("bench-{}-{partitions}", std::process::id());
         let (source, sink) = (format!("{name}.track"), format!("{name}.ads"));
-        kafka.create_topics(&[&source, &sink], PARTITIONS);
+        kafka.create_topics(&[&source, &sink], partitions);
         let dir = kit::temp_root().join(&name);
         std::fs::create_dir_all(&dir).expect("the bench's folder can be made");
         let policy = POLICY.replace("bench.track", &source).replace("bench.ads", &sink);
@@ -122,7 +141,7 @@ impl Bench {
         });
         kafka.produce(&source, records);
         println!("{} bytes an event on average", bytes as u64 / events);
-        Bench { kafka, source, sink, events, samples, dir }
+        Bench { kafka, source, sink, events, samples, dir, partitions }
     }
 
     /// A `privet run` of its own group, over all events.
@@ -133,16 +152,38 @@ impl Bench {
         run
     }
 
+    /// A `privet run` of that shape and a group of its own, over all events; each sink has keys, and so bytes, of its own.
+    pub(crate) fn shaped(&self, shape: &Shape) -> Run {
+        static RUNS: AtomicU64 = AtomicU64::new(0);
+        let name = format!("shaped.{}", RUNS.fetch_add(1, Ordering::Relaxed));
+        let topics: Vec<String> = (0..shape.sinks).map(|sink| format!("{}.{name}.{sink}", self.sink)).collect();
+        self.kafka.create_topics(&topics.iter().map(String::as_str).collect::<Vec<_>>(), self.partitions);
+        let (head, sink) = POLICY.split_once("sinks:\n").expect("the policy has sinks");
+        let mut policy = head.replace("bench.track", &self.source) + "sinks:\n";
+        for (number, topic) in topics.iter().enumerate() {
+            policy += &sink.replace("  ads:\n", &format!("  ads{number}:\n")).replace("bench.ads", topic);
+        }
+        std::fs::write(self.dir.join("shaped.yaml"), policy).expect("the policy can be written");
+        let privet = self.launch(&name, "exactly_once", "earliest", "shaped.yaml", shape);
+        let run = between_commits(privet.id(), self.events, || privet.metric("privet_records_total", &[]) as u64);
+        self.end(privet);
+        run
+    }
+
     /// Starts one whose group has this name, and waits until it is ready.
     pub(crate) fn start(&self, name: &str, guarantee: &str, from: &str) -> Privet {
+        let shape = Shape { workers: 1, partitions: self.partitions as u64, sinks: 1, interval: CUT.as_millis() as u64 };
+        self.launch(name, guarantee, from, "policy.yaml", &shape)
+    }
+
+    fn launch(&self, name: &str, guarantee: &str, from: &str, policy: &str, shape: &Shape) -> Privet {
         let admin = kit::free_port();
+        let Shape { workers, interval, .. } = shape;
         let mut config = format!(
-            "policy: policy.yaml\nkeys: {{provider: file, path: keys.yaml}}\ngroup: {}.{name}\ninstance: bench\nworkers: 1\n\
-             guarantee: {guarantee}\ncommit: {{interval: {}ms}}\nadmin: {{listen: \"127.0.0.1:{admin}\"}}\nlog: {{level: info}}\n\
+            "policy: {policy}\nkeys: {{provider: file, path: keys.yaml}}\ngroup: {}.{name}\ninstance: bench\nworkers: {workers}\n\
+             guarantee: {guarantee}\ncommit: {{interval: {interval}ms}}\nadmin: {{listen: \"127.0.0.1:{admin}\"}}\nlog: {{level: info}}\n\
              kafka:\n  bootstrap.servers: \"{}\"\n",
-            self.source,
-            CUT.as_millis(),
-            self.kafka.bootstrap
+            self.source, self.kafka.bootstrap
         );
         for (name, value) in SETTINGS {
             config.push_str(&format!("  {name}: \"{value}\"\n"));
