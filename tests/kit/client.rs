@@ -205,7 +205,13 @@ impl Kafka {
     /// The end of each partition: the offset the next record will get.
     pub fn ends(&self, topic: &str) -> BTreeMap<i32, i64> {
         let consumer: BaseConsumer = self.client().create().expect("a consumer can be made");
-        let end = |p| (p, consumer.fetch_watermarks(topic, p, PATIENCE).expect("watermarks can be read").1);
+        let end = |partition| match consumer.fetch_watermarks(topic, partition, PATIENCE) {
+            Ok((_, end)) => Some(end),
+            // A broker that has just come back does not lead the partition any more, or not yet.
+            Err(error) if is_passing(&error) => None,
+            Err(error) => panic!("asking where {topic} ends: {error}"),
+        };
+        let end = |partition| (partition, super::wait_for("a partition's end", PATIENCE, || end(partition)));
         self.partitions(topic).into_iter().map(end).collect()
     }
 
@@ -221,15 +227,17 @@ impl Kafka {
 
 fn is_passing(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{
-        AllBrokersDown, BrokerTransportFailure, CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator,
-        OperationTimedOut, RequestTimedOut, UnstableOffsetCommit,
+        AllBrokersDown, BrokerTransportFailure, CoordinatorLoadInProgress, CoordinatorNotAvailable, LeaderNotAvailable,
+        NotCoordinator, NotLeaderForPartition, OperationTimedOut, RequestTimedOut, UnstableOffsetCommit,
     };
     let passing = [
         AllBrokersDown,
         BrokerTransportFailure,
         CoordinatorLoadInProgress,
         CoordinatorNotAvailable,
+        LeaderNotAvailable,
         NotCoordinator,
+        NotLeaderForPartition,
         OperationTimedOut,
         RequestTimedOut,
         UnstableOffsetCommit,
