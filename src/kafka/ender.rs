@@ -17,6 +17,11 @@ use std::time::{Duration, Instant};
 /// The thread that polls the producer reads librdkafka's lines as they come; on a machine that does not, longer.
 const HEARING: Duration = Duration::from_millis(200);
 
+/// librdkafka's call that puts offsets into a transaction keeps no time of its own: where the broker that coordinated the group
+/// is gone from the cluster's metadata it waits for any other broker to come or go, whatever it was given as a timeout
+/// (librdkafka issues 5456 and 5511). So long after the transaction's own timeout nobody waits for an answer any more.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// A batch to be ended.
 pub(super) struct End {
     /// What to make of the batch.
@@ -47,16 +52,20 @@ pub(super) struct Ender {
     /// `None` once no batch will come any more.
     batches: Option<Sender<End>>,
     ended: Receiver<Ended>,
-    under_way: bool,
+    /// Since when a batch is being ended.
+    under_way: Option<Instant>,
+    /// How long an answer is waited for.
+    patience: Option<Duration>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Ender {
-    /// A thread that ends the batches of this client; `quickest_retry` where they are transactions.
+    /// A thread that ends the batches of this client; where they are transactions, `timing` has what librdkafka waits for at least
+    /// before it sends a request again, and after how long the broker voids a transaction.
     pub(super) fn start(
         client: Arc<ThreadedProducer<ProducerEvents>>,
         worker: usize,
-        quickest_retry: Option<Duration>,
+        timing: Option<(Duration, Duration)>,
     ) -> Result<Ender, Fault> {
         let (batches, incoming) = channel::<End>();
         let (outgoing, ended) = channel();
@@ -65,7 +74,7 @@ impl Ender {
                 let (started, ended) = (Instant::now(), client.context().ended());
                 let result = end(&client, batch);
                 let at = Instant::now();
-                let is_uncertain = quickest_retry.is_some_and(|retry| {
+                let is_uncertain = timing.is_some_and(|(retry, _)| {
                     let is_slow = result.is_ok() && at.saturating_duration_since(started) >= retry;
                     is_uncertain(client.context(), ended, is_slow)
                 });
@@ -76,18 +85,19 @@ impl Ender {
         };
         let no_thread = |error: std::io::Error| Fault::own("starting the producer", Recovery::Stop, error.to_string());
         let thread = std::thread::Builder::new().name(format!("privet-ender-{worker}")).spawn(work).map_err(no_thread)?;
-        Ok(Ender { batches: Some(batches), ended, under_way: false, thread: Some(thread) })
+        let patience = timing.map(|(_, timeout)| timeout + GRACE);
+        Ok(Ender { batches: Some(batches), ended, under_way: None, patience, thread: Some(thread) })
     }
 
     /// Begins to end a batch. One at a time: a second one would end what is not its own.
     pub(super) fn begin(&mut self, batch: End) -> Result<(), Fault> {
         let attempted = "ending a batch";
-        if self.under_way {
+        if self.under_way.is_some() {
             return Err(Fault::own(attempted, Recovery::Rebuild, "another batch is being ended"));
         }
         let gone = || Fault::own(attempted, Recovery::Rebuild, "the thread that ends batches is gone");
         self.batches.as_ref().and_then(|batches| batches.send(batch).ok()).ok_or_else(gone)?;
-        self.under_way = true;
+        self.under_way = Some(Instant::now());
         Ok(())
     }
 
@@ -103,15 +113,27 @@ impl Ender {
         };
         let ended = match answer {
             Ok(ended) => ended,
-            Err(RecvTimeoutError::Timeout) => return None,
+            // The thread stays with its call, and the client with the thread: the next one fences it.
+            Err(RecvTimeoutError::Timeout) => return self.overdue(wait),
             Err(RecvTimeoutError::Disconnected) => {
                 let now = Instant::now();
                 let result = Err(Fault::own("ending a batch", Recovery::Rebuild, "the thread that ends batches is gone"));
                 Ended { result, started: now, at: now, is_uncertain: true }
             }
         };
-        self.under_way = false;
+        self.under_way = None;
         Some(ended)
+    }
+
+    /// What is to be said of a batch whose end nobody has heard of for too long.
+    fn overdue(&self, wait: Duration) -> Option<Ended> {
+        let (started, patience) = (self.under_way?, self.patience?);
+        if wait.is_zero() || started.elapsed() < patience {
+            return None;
+        }
+        let why = "librdkafka has not come back from it in a transaction's time";
+        let result = Err(Fault::own("ending a batch", Recovery::Rebuild, why));
+        Some(Ended { result, started, at: Instant::now(), is_uncertain: true })
     }
 }
 
@@ -119,8 +141,8 @@ impl Drop for Ender {
     fn drop(&mut self) {
         drop(self.batches.take());
         // A thread at rest ends at once, and gives its client back. One that waits for an answer ends when librdkafka's
-        // call does, at the latest with the transaction's timeout; nobody waits for that.
-        if let Some(thread) = self.thread.take().filter(|_| !self.under_way) {
+        // call does; nobody waits for that.
+        if let Some(thread) = self.thread.take().filter(|_| self.under_way.is_none()) {
             // A panic there was reported when it happened, and the batch's end is unknown all the same.
             let _ = thread.join();
         }

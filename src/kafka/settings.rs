@@ -11,7 +11,7 @@ use std::time::Duration;
 const TRANSACTION_TIMEOUT_MS: u64 = 10_000;
 
 /// How far below the transaction's timeout librdkafka keeps its own timeouts.
-const TIMEOUT_MARGIN_MS: u64 = 100;
+const TIMEOUT_MARGIN: Duration = Duration::from_millis(100);
 
 /// librdkafka's default of `retry.backoff.ms`.
 const RETRY_BACKOFF_MS: u64 = 100;
@@ -118,17 +118,24 @@ impl Settings {
 
     /// Beyond this a commit's answer may have crossed a second attempt (KAFKA-17754); see `txn`.
     pub(super) fn request_timeout(&self) -> Duration {
-        let number = |name: &str| self.properties.get(name).and_then(|value| value.parse::<u64>().ok());
-        let transaction = number("transaction.timeout.ms").unwrap_or(TRANSACTION_TIMEOUT_MS);
-        Duration::from_millis(number("socket.timeout.ms").unwrap_or(transaction.saturating_sub(TIMEOUT_MARGIN_MS)))
+        let by_transaction = self.transaction_timeout().saturating_sub(TIMEOUT_MARGIN);
+        self.number("socket.timeout.ms").map_or(by_transaction, Duration::from_millis)
+    }
+
+    /// After so long without an end the broker voids a transaction.
+    pub(super) fn transaction_timeout(&self) -> Duration {
+        Duration::from_millis(self.number("transaction.timeout.ms").unwrap_or(TRANSACTION_TIMEOUT_MS))
     }
 
     /// librdkafka sends nothing again sooner than this: `retry.backoff.ms`, at most its maximum, shaken by a fifth.
     pub(super) fn quickest_retry(&self) -> Duration {
-        let number = |name: &str| self.properties.get(name).and_then(|value| value.parse::<u64>().ok());
-        let backoff = number("retry.backoff.ms").unwrap_or(RETRY_BACKOFF_MS);
-        let most = number("retry.backoff.max.ms").unwrap_or(RETRY_BACKOFF_MAX_MS);
+        let backoff = self.number("retry.backoff.ms").unwrap_or(RETRY_BACKOFF_MS);
+        let most = self.number("retry.backoff.max.ms").unwrap_or(RETRY_BACKOFF_MAX_MS);
         Duration::from_millis(backoff.min(most) * 3 / 4)
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        self.properties.get(name).and_then(|value| value.parse().ok())
     }
 
     /// Whether the configuration asks for librdkafka's debug lines.

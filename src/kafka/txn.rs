@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// Wait as long as the transaction lives.
+/// Wait as long as the transaction lives, as far as librdkafka keeps to that; see `ender`.
 const UNBOUNDED: i32 = -1;
 
 /// Registering waits for the broker to end what a predecessor left open.
@@ -54,8 +54,8 @@ impl Producer {
             self.register(producer.client())?;
         }
         let client = Arc::new(producer);
-        let retry = self.transactional().then(|| self.settings.quickest_retry());
-        let ender = Ender::start(client.clone(), self.worker, retry)?;
+        let timing = || (self.settings.quickest_retry(), self.settings.transaction_timeout());
+        let ender = Ender::start(client.clone(), self.worker, self.transactional().then(timing))?;
         self.inner = Some(Inner::new(ender, client));
         (self.open, self.suspect) = (false, false);
         Ok(())
@@ -242,7 +242,7 @@ mod tests {
     use crate::kafka::source::{Consumer, consumer};
     use crate::kafka::{Polled, Settings, SizeLimits, Source as _, producer};
     use crate::telemetry::Telemetry;
-    use rdkafka::mocking::MockCluster;
+    use rdkafka::mocking::{MockCluster, MockCoordinator};
     use rdkafka::producer::DefaultProducerContext;
     use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
     use std::path::Path;
@@ -256,11 +256,18 @@ mod tests {
 
     impl Stage {
         fn new() -> Stage {
-            let cluster = MockCluster::new(1).expect("cluster");
+            Stage::of(1)
+        }
+
+        /// The last broker coordinates the group, the first one transactions.
+        fn of(brokers: i32) -> Stage {
+            let cluster = MockCluster::new(brokers).expect("cluster");
             cluster.create_topic("ads", 1, 1).expect("topic");
+            cluster.coordinator(MockCoordinator::Transaction("privet-g-a-0".into()), 1).expect("a coordinator");
+            cluster.coordinator(MockCoordinator::Group("g".into()), brokers).expect("a coordinator");
             let text = format!(
                 "policy: p\nkeys: {{provider: file, path: k}}\ngroup: g\ninstance: a\nworkers: 1\n\
-                 kafka: {{bootstrap.servers: \"{}\", socket.timeout.ms: 800}}\n",
+                 kafka: {{bootstrap.servers: \"{}\", socket.timeout.ms: 800, transaction.timeout.ms: 1000}}\n",
                 cluster.bootstrap_servers()
             );
             let lookup: &dyn Lookup = &System;
@@ -295,10 +302,14 @@ mod tests {
         fn committed(&mut self, errors: &[RDKafkaRespErr]) -> bool {
             self.write();
             self.cluster.request_errors(RDKafkaApiKey::EndTxn, errors);
-            let membership = self.group.membership().unwrap();
-            self.sink.end(&[NextOffset { topic: "ads".into(), partition: 0, next: 1 }], membership, None).unwrap();
+            self.end();
             self.sink.settled(Duration::from_secs(20)).expect("an answer").unwrap();
             self.sink.suspect
+        }
+
+        fn end(&mut self) {
+            let membership = self.group.membership().unwrap();
+            self.sink.end(&[NextOffset { topic: "ads".into(), partition: 0, next: 1 }], membership, None).unwrap();
         }
     }
 
@@ -326,6 +337,24 @@ mod tests {
         assert!(stage.committed(&[CUT_OFF]));
         assert!(stage.committed(&[ELECTED, CUT_OFF]), "also where another attempt was answered before");
         assert!(!stage.committed(&[]), "a new producer has no past");
+    }
+
+    /// While the group's coordinator is away librdkafka does not come back from putting offsets into the transaction, not for any
+    /// timeout. The producer is made anew, and what its predecessor wrote is void.
+    #[test]
+    fn an_end_that_librdkafka_does_not_come_back_from_is_given_up() {
+        let mut stage = Stage::of(2);
+        stage.write();
+        stage.cluster.broker_down(2).unwrap();
+        stage.end();
+        let answer = std::iter::repeat_with(|| stage.sink.settled(Duration::from_millis(500))).take(60).find_map(|answer| answer);
+        assert_eq!(answer.expect("an answer").unwrap_err().recovery, Recovery::Rebuild);
+        stage.cluster.broker_up(2).unwrap();
+        stage.sink.rebuild().unwrap();
+        stage.write();
+        stage.end();
+        let answer = std::iter::repeat_with(|| stage.sink.settled(Duration::from_millis(500))).take(60).find_map(|answer| answer);
+        answer.expect("an answer").expect("the new producer's commit");
     }
 
     fn retriable() -> NativeFault {
