@@ -1,5 +1,7 @@
 //! Processor time of a process, read from `/proc`: what a side costs is steadier than its rate where neighbours are noisy.
 
+use std::time::{Duration, Instant};
+
 /// Ticks of a second in `/proc` (`USER_HZ`), the same on every Linux.
 const TICKS: f64 = 100.0;
 
@@ -24,21 +26,41 @@ pub(crate) struct Run {
 /// What is measured from the first commit on.
 pub(crate) struct Meter {
     process: u32,
-    begun: std::time::Instant,
+    first: Mark,
+    last: Mark,
+}
+
+/// How many events were committed at a moment, and the seconds of processor time that were used by then.
+#[derive(Clone, Copy)]
+struct Mark {
+    at: Instant,
     used: f64,
-    before: u64,
+    events: u64,
 }
 
 impl Meter {
     /// So many events were committed before.
-    pub(crate) fn start(process: u32, before: u64) -> Meter {
-        Meter { process, begun: std::time::Instant::now(), used: seconds(process), before }
+    pub(crate) fn start(process: u32, events: u64) -> Meter {
+        let first = Mark { at: Instant::now(), used: seconds(process), events };
+        Meter { process, first, last: first }
     }
 
     /// So many are now.
-    pub(crate) fn stop(&self, events: u64) -> Run {
-        let events = (events - self.before) as f64;
-        let seconds = (self.begun.elapsed().as_secs_f64(), seconds(self.process) - self.used);
-        Run { rate: events / seconds.0, cost: seconds.1 * 1e6 / events }
+    pub(crate) fn note(&mut self, events: u64) {
+        if events > self.last.events {
+            self.last = Mark { at: Instant::now(), used: seconds(self.process), events };
+        }
+    }
+
+    pub(crate) fn has_run_for(&self, time: Duration) -> bool {
+        self.first.at.elapsed() >= time
+    }
+
+    /// Up to the last that was noted.
+    pub(crate) fn stop(&self) -> Run {
+        assert!(self.last.events > self.first.events, "too few events: all were committed at once");
+        let events = (self.last.events - self.first.events) as f64;
+        let seconds = self.last.at.duration_since(self.first.at).as_secs_f64();
+        Run { rate: events / seconds, cost: (self.last.used - self.first.used) * 1e6 / events }
     }
 }

@@ -3,9 +3,9 @@
 //! `make bench-kafka` starts Apache Kafka as the tests do, writes the reference workload "track" once, and lets both
 //! sides read all of it, pair after pair. The bare loop copies every record unread to the sink's topic in
 //! transactions of the same length, with the same quick commit; Privet judges, edits and writes. A rate runs from
-//! the first commit to the last, so that neither start nor joining the group counts; beside it stands the processor time
-//! that the side's own process used for an event, all of its threads together.
-//! `PRIVET_BENCH_EVENTS` (400000) and `PRIVET_BENCH_PAIRS` (9) change the size. `PRIVET_BENCH=commits` tells instead how long
+//! the first commit to the last but one: neither start nor joining the group counts, nor who knows sooner that there is no more
+//! to read. Beside it stands the processor time that the side's own process used for an event, all of its threads together.
+//! `PRIVET_BENCH_EVENTS` (600000) and `PRIVET_BENCH_PAIRS` (15) change the size. `PRIVET_BENCH=commits` tells instead how long
 //! commits take on a quiet stream, `PRIVET_BENCH=guarantees` what exactly once costs beside at least once,
 //! `PRIVET_BENCH=scaling` how throughput moves with workers, partitions, sinks and the commit interval.
 #![allow(missing_docs, clippy::print_stdout)]
@@ -32,6 +32,7 @@ use std::time::{Duration, Instant};
 const POLICY: &str = include_str!("../../examples/benchmark/policy.yaml");
 const PARTITIONS: i32 = 4;
 const LIMIT: Duration = Duration::from_secs(300);
+const LONG_ENOUGH: Duration = Duration::from_secs(10);
 
 /// What both sides give librdkafka beyond its defaults.
 pub(crate) const SETTINGS: &[(&str, &str)] = &[
@@ -71,9 +72,12 @@ pub(crate) struct Shape {
 }
 
 fn main() {
-    let Some(kafka) = kafka("bench-kafka") else { return };
-    let events = number("PRIVET_BENCH_EVENTS", 400_000);
     let mode = std::env::var("PRIVET_BENCH").unwrap_or_default();
+    if mode == copy::MODE {
+        return copy::main();
+    }
+    let Some(kafka) = kafka("bench-kafka") else { return };
+    let events = number("PRIVET_BENCH_EVENTS", 600_000);
     if mode == "scaling" {
         return scaling::scaling(kafka, events);
     }
@@ -84,7 +88,7 @@ fn main() {
         "" | "copy" => {}
         other => panic!("PRIVET_BENCH={other} is none of copy, commits, guarantees, scaling"),
     }
-    let pairs = number("PRIVET_BENCH_PAIRS", 9);
+    let pairs = number("PRIVET_BENCH_PAIRS", 15);
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     println!(
         "workload track, {} events, {pairs} pairs in turns; one worker each, {cores} cores shared with the broker",
@@ -201,20 +205,21 @@ impl Bench {
     }
 }
 
-/// From the first commit that is seen to the last.
+/// From the first commit that is seen to the last before all is done, or ten seconds have gone.
 pub(crate) fn between_commits(process: u32, events: u64, done: impl Fn() -> u64) -> Run {
     let begun = Instant::now();
     let mut first = None;
     loop {
         let count = done();
         if count > 0 {
-            let meter: &Meter = first.get_or_insert_with(|| Meter::start(process, count));
-            if count >= events {
-                return meter.stop(count);
+            let meter: &mut Meter = first.get_or_insert_with(|| Meter::start(process, count));
+            if count >= events || meter.has_run_for(LONG_ENOUGH) {
+                return meter.stop();
             }
+            meter.note(count);
         }
         assert!(begun.elapsed() < LIMIT, "{count} of {events} events after {LIMIT:?}");
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
