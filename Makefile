@@ -89,7 +89,7 @@ bench-delivery: ## How long commits take on a quiet stream, and what exactly onc
 
 bench-scaling: ## Throughput by workers, partitions, sinks and commit interval; draws the pictures of docs/scaling.md
 	mkdir -p docs/pictures
-	PRIVET_BENCH=scaling PRIVET_BENCH_EVENTS=200000 PRIVET_BENCH_PICTURES="$(CURDIR)/docs/pictures" $(CARGO) bench --locked --bench kafka
+	PRIVET_BENCH=scaling PRIVET_BENCH_PICTURES="$(CURDIR)/docs/pictures" $(CARGO) bench --locked --bench kafka
 
 demo: ## The whole thing on this machine, nothing installed
 	$(CARGO) run --release --locked -- demo
