@@ -26,7 +26,16 @@ impl Scan<'_> {
         if &self.bytes[start..at] == b"git" && self.bytes.get(end) == Some(&b':') {
             return end;
         }
+        let start = self.behind_quote(start, at, end);
         self.found(start, end, Label::Email)
+    }
+
+    /// `u'ann@example.org'`: what a quote behind the address closes, an apostrophe before opened, unless one did in front.
+    fn behind_quote(&self, start: usize, at: usize, end: usize) -> usize {
+        let closes = self.bytes.get(end) == Some(&b'\'');
+        let opened = start.checked_sub(1).is_some_and(|before| self.bytes[before] == b'\'');
+        let quote = memchr::memchr(b'\'', &self.bytes[start..at]).map(|offset| start + offset + 1);
+        quote.filter(|quote| closes && !opened && *quote < at).unwrap_or(start)
     }
 
     /// Where the local part before `at` begins.
@@ -43,7 +52,8 @@ impl Scan<'_> {
                 && is_escape(&before[before.len() - 3..])
             {
                 let byte = unescape(&before[before.len() - 3..]);
-                if !(is_atom(byte) || byte == b'%' || byte >= 0x80) {
+                let is_inner = matches!(byte, b'#' | b'$') && self.is_inside(start - 3, start, at);
+                if !(is_atom(byte) || byte == b'%' || byte >= 0x80 || is_inner) {
                     break;
                 }
                 start -= 3;
@@ -89,12 +99,15 @@ impl Scan<'_> {
         (inner[open] == b'"' && open + 1 < inner.len()).then_some(least + open)
     }
 
-    /// `#`, `$`, `*` and `^` are legal too, and belong to the address where letters or digits stand on both sides.
+    /// `#` and `$` are legal too, and belong to the address where letters or digits stand on both sides.
     fn is_inner_atom(&self, sign: usize, at: usize) -> bool {
-        let is_letter = |place: Option<usize>| place.is_some_and(|place| self.bytes[place].is_ascii_alphanumeric());
-        matches!(self.bytes[sign], b'#' | b'$' | b'*' | b'^')
-            && is_letter(sign.checked_sub(1))
-            && is_letter(Some(sign + 1).filter(|next| *next < at))
+        matches!(self.bytes[sign], b'#' | b'$') && self.is_inside(sign, sign + 1, at)
+    }
+
+    /// Whether letters or digits stand on both sides of a sign, before the `@`.
+    fn is_inside(&self, sign: usize, behind: usize, at: usize) -> bool {
+        let is_letter = |place: usize| self.bytes[place].is_ascii_alphanumeric();
+        sign.checked_sub(1).is_some_and(is_letter) && behind < at && is_letter(behind)
     }
 
     /// One letter of another script and a hyphen are a preposition: `ל-ann@example.org`.

@@ -6,6 +6,7 @@
 
 mod context;
 mod email;
+mod escaped;
 mod groups;
 mod letters;
 mod national;
@@ -17,6 +18,7 @@ mod scan;
 mod secrets;
 #[cfg(test)]
 mod tests;
+mod wide;
 
 use crate::plan::{DetectRule, Label};
 use groups::Group;

@@ -52,7 +52,7 @@ fn plain(scan: &Scan<'_>, groups: &[Group], context: &mut Context) -> Option<usi
 
 /// Whether a word calls the number one of a person; a tax number is in some countries the social security number.
 fn is_official(near: Near, length: usize) -> bool {
-    near == Near::National || (near == Near::SocialSecurity && length > 9)
+    near == Near::National || (near == Near::PhoneOrTax && length == 9) || (near == Near::SocialSecurity && length > 9)
 }
 
 /// Digits with a form of their own: the form and the check together are no chance.
@@ -119,7 +119,7 @@ fn is_unmistakable(digits: &[u8]) -> bool {
 }
 
 /// Plain digits that a word in front calls a national identifier.
-fn is_plain(digits: &[u8]) -> bool {
+pub(super) fn is_plain(digits: &[u8]) -> bool {
     match digits.len() {
         9 => is_bsn(digits) || is_nif_pt(digits) || is_luhn(digits) || is_tfn(digits),
         10 => is_nhs(digits) || is_personnummer(digits) || is_egn(digits) || is_svnr(digits) || is_day(digits),

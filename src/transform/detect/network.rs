@@ -1,7 +1,7 @@
 //! Addresses of the network: IPv4, IPv6, hardware addresses.
 
 use super::context::{self, Context, Near};
-use super::scan::{Scan, is_word, prefix};
+use super::scan::{Scan, is_word, prefix, suffix};
 use crate::plan::Label;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -19,11 +19,21 @@ impl Scan<'_> {
             return self.ipv4(start, context).or_else(|| self.cisco(start));
         }
         match next? {
+            b'%' if is_escaped_colon(&self.bytes[end..]) => self.escaped_colons(start),
             b':' => self.colons(start),
             b'-' if end - start == 2 => self.hardware(start, b'-'),
             b'.' if end - start == 4 => self.cisco(start),
             _ => self.bare_hardware(start, end, context),
         }
+    }
+
+    /// `%3A`: a colon of a URL's parameter, of an address whose first digits are letters.
+    pub(super) fn escaped_colon(&mut self, at: usize) -> Option<usize> {
+        if !is_escaped_colon(&self.bytes[at..]) {
+            return None;
+        }
+        let letters = self.bytes[self.floor.min(at)..at].iter().rev().take(5).take_while(|byte| byte.is_ascii_hexdigit()).count();
+        if letters > 4 { None } else { self.escaped_colons(at - letters) }
     }
 
     /// A colon: of a URL, or of an address whose first digits are letters.
@@ -132,10 +142,15 @@ impl Scan<'_> {
             return !is_step && !context::is_host(&self.text[..start - 1]);
         }
         let front = self.text[self.floor.min(start)..start].trim_end_matches([' ', ')']);
-        if front.ends_with(['§', '^', '~']) || front.ends_with("==") || front.ends_with(">=") {
+        // `^1.2.3.4` as packages ask for versions; in `origin^203.0.113.9^F` the sign parts two fields.
+        let is_bound = front.strip_suffix(['^', '~']).is_some_and(|outer| !outer.ends_with(char::is_alphanumeric));
+        if is_bound || front.ends_with('§') || front.ends_with("==") || front.ends_with(">=") {
             return true;
         }
         if is_small && front.len() < start - self.floor.min(start) && context::is_program(front) {
+            return true;
+        }
+        if is_small && self.is_tiny_in_prose(start) {
             return true;
         }
         // `firmware update from 203.0.113.9` has an address, `upgrade from 1.2.3.4` none.
@@ -144,6 +159,8 @@ impl Scan<'_> {
             Near::Release => is_small,
             Near::Nothing
             | Near::Phone
+            | Near::Signed
+            | Near::PhoneOrTax
             | Near::Reach
             | Near::Device
             | Near::SocialSecurity
@@ -151,6 +168,22 @@ impl Scan<'_> {
             | Near::National
             | Near::Other => false,
         }
+    }
+
+    /// `see 1.2.3.4 below`, `base:8.8.43.43`, `base@8.8.43.43`: a word that announces no address, and numbers as versions and sections
+    /// begin. One address in 66 begins so; behind a word for addresses, a name and `=`, or a quote it is still taken.
+    fn is_tiny_in_prose(&self, start: usize) -> bool {
+        let second = self.text[start..].split('.').nth(1).map_or(0, str::len);
+        let is_tiny = self.bytes[start + 1] == b'.' && second <= 2;
+        let run = self.bytes[start..].iter().take(16).take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
+        let is_placed = matches!(self.bytes.get(start + run..), Some([b':' | b'/', next, ..]) if next.is_ascii_digit());
+        let before = &self.text[self.floor.min(start)..start];
+        let word = before.strip_suffix([' ', ':', '@']).unwrap_or_default();
+        let is_word = word.ends_with(|letter: char| letter.is_alphabetic());
+        is_tiny
+            && !is_placed
+            && is_word
+            && !context::is_address_near(suffix(word, 48), if before.ends_with([':', '@']) { 1 } else { 3 })
     }
 
     /// `1.2.3.4 installed`.
@@ -233,6 +266,11 @@ impl Scan<'_> {
     }
 }
 
+/// `%3A`.
+fn is_escaped_colon(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'%', b'3', b'A' | b'a', ..])
+}
+
 /// Whether the name of `length` and one letters before the mark that ends the text begins with a small letter.
 fn name_starts_small(before: &[u8], length: usize) -> bool {
     before[before.len() - length - 1].is_ascii_lowercase()
@@ -246,7 +284,7 @@ fn is_like_version(address: Ipv4Addr) -> bool {
 
 /// Not `::`, `::1` and what is only written like an address: `add::fade` has no digit, `12:30::45` has no letter, few
 /// groups and a beginning of which nothing was ever given out (RFC 4291, section 2.4).
-fn names_somebody(address: Ipv6Addr, text: &str) -> bool {
+pub(super) fn names_somebody(address: Ipv6Addr, text: &str) -> bool {
     let is_given = matches!(address.segments()[0], 0x2000..=0x3FFF | 0xFC00..) || address.segments()[..5] == [0; 5];
     let is_telling = text.bytes().any(|byte| byte.is_ascii_alphabetic()) || text.matches(':').count() > 3;
     !address.is_unspecified()

@@ -143,7 +143,7 @@ fn joins_card(gap: Gap, is_printed: bool) -> bool {
 }
 
 /// Issuer ranges (ISO/IEC 7812) with the lengths that each network gives out.
-fn is_card(number: &[u8]) -> bool {
+pub(super) fn is_card(number: &[u8]) -> bool {
     let head = |length: usize| number[..length].iter().fold(0u32, |sum, digit| sum * 10 + u32::from(digit - b'0'));
     let (two, three, four, six) = (head(2), head(3), head(4), head(6));
     let length = number.len();
@@ -196,7 +196,7 @@ pub(super) fn is_luhn(digits: &[u8]) -> bool {
 }
 
 /// What the Social Security Administration never gives out: areas 000, 666 and from 900, group 00, serial 0000.
-fn is_social_security(digits: &[u8]) -> bool {
+pub(super) fn is_social_security(digits: &[u8]) -> bool {
     let (area, group, serial) = (&digits[..3], &digits[3..5], &digits[5..]);
     area != b"000" && area != b"666" && area[0] != b'9' && group != b"00" && serial != b"0000"
 }

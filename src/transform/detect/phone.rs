@@ -1,6 +1,6 @@
 //! Telephone numbers: international ones by their calling code and length, national ones by the words in front of them.
 
-use super::context::{Context, Near};
+use super::context::{self, Context, Near};
 use super::groups::{BLANK, BRACKET, DOT, Digits, Gap, Group, PLUS, SLASH, UNDERSCORE};
 use super::scan::{Scan, is_word};
 use crate::plan::Label;
@@ -13,6 +13,14 @@ const MOST_BARE: usize = 14;
 const LEAST: usize = 7;
 /// Numbers are written in at most so many groups.
 const MOST_GROUPS: usize = 9;
+/// Words in front of an extension, the longer of two that begin alike first.
+#[rustfmt::skip]
+const EXTENSIONS: &[&str] = &[
+    "extension", "extensión", "extensão", "extensie", "extn", "ext", "x", "durchwahl", "nebenstelle", "dw", "klappe", "poste", "anexo",
+    "ramal", "interno", "interne", "int", "toestel", "tst", "anknytning", "ankn", "lokal", "lokalnr", "wewnętrzny", "wewn", "wew", "linka", "klapka",
+    "mellék", "dahili", "alaliittymä", "sisetelefon", "vidinis", "εσωτ", "εσωτερικό", "добавочный", "доб", "внутр", "вн", "дод", "вътр", "内線", "内线",
+    "分机", "分機", "轉", "转", "내선", "máy lẻ", "ต่อ", "شماره داخلی", "داخلی", "تحويلة", "שלוחה", "एक्सटेंशन",
+];
 /// Extensions have at most so many digits.
 const LONGEST_EXTENSION: usize = 7;
 
@@ -35,7 +43,7 @@ impl Scan<'_> {
         {
             let many = end > group.end;
             let near = context.near(self);
-            if matches!(near, Near::Phone | Near::Reach) || (many && near != Near::Other) {
+            if matches!(near, Near::Phone | Near::PhoneOrTax | Near::Signed | Near::Reach) || (many && near != Near::Other) {
                 return Some(self.found(start, self.extension_end(end), Label::Phone));
             }
         }
@@ -111,7 +119,8 @@ impl Scan<'_> {
         let near = context.near(self);
         let parts = &groups[at..at + count];
         let is_one = match near {
-            Near::Phone => total >= LEAST - 1,
+            Near::Phone | Near::PhoneOrTax => total >= LEAST - 1,
+            Near::Signed => total >= LEAST && (count > 1 || self.bytes[group.start] == b'0'),
             Near::Reach => total >= LEAST && (total >= 9 || count > 1 || self.bytes[group.start] == b'0'),
             Near::Nothing
             | Near::Device
@@ -159,6 +168,8 @@ impl Scan<'_> {
             return false;
         }
         match before.chars().next_back() {
+            // `cell #415…`, where the sign stands for the word number.
+            Some('#') if near == Near::Phone => !context::names_phone(before.trim_end_matches(['#', ' '])),
             Some('#' | '_' | '$' | '€' | '£' | '¥' | '₹' | '@' | '*' | '~') => true,
             Some('-' | '/' | '.') => {
                 let name = before[..before.len() - 1].chars().next_back();
@@ -201,15 +212,16 @@ impl Scan<'_> {
 
     /// Where the extension behind a number ends, if it has one: `x123`, `ext. 12`, `extension 3888`.
     fn extension_end(&self, end: usize) -> usize {
-        const WORDS: [&str; 10] = ["extension", "extn", "ext", "x", "durchwahl", "dw", "poste", "anexo", "ramal", "доб"];
         let rest = &self.text[end..];
-        let word = rest.trim_start_matches([' ', ',', ';', '\u{A0}', '(']);
-        if rest.len() - word.len() > 2 {
+        let word =
+            rest.strip_prefix("%20").unwrap_or(rest).trim_start_matches([' ', ',', ';', '-', '/', '\u{A0}', '\u{202F}', '(']);
+        if rest.len() - word.len() > 4 {
             return end;
         }
-        let known = WORDS.iter().find(|known| word.get(..known.len()).is_some_and(|start| start.to_lowercase_eq(known)));
+        let known = EXTENSIONS.iter().find(|known| word.get(..known.len()).is_some_and(|start| start.to_lowercase_eq(known)));
         let Some(known) = known else { return end };
-        let number = word[known.len()..].trim_start_matches(['.', ':', ' ', '=', '\u{A0}']);
+        let number = word[known.len()..].strip_prefix("%20").unwrap_or(&word[known.len()..]);
+        let number = number.trim_start_matches(['.', ':', ' ', '=', '#', '\u{A0}', '\u{202F}']);
         let digits = number.bytes().take_while(u8::is_ascii_digit).count();
         let gap = word.len() - known.len() - number.len();
         let close = end + (rest.len() - number.len()) + digits;

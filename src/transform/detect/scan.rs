@@ -39,6 +39,8 @@ enum Class {
     Bearer,
     /// The first byte of a full-width `@` or digit.
     FullWidth,
+    /// `&` or a backslash: an entity or escape of `@`.
+    Entity,
 }
 
 const CLASSES: [Class; 256] = {
@@ -55,6 +57,8 @@ const CLASSES: [Class; 256] = {
     classes[b'b' as usize] = Class::Bearer;
     classes[b'B' as usize] = Class::Bearer;
     classes[0xEF] = Class::FullWidth;
+    classes[b'&' as usize] = Class::Entity;
+    classes[b'\\' as usize] = Class::Entity;
     classes
 };
 
@@ -91,8 +95,17 @@ impl Scan<'_> {
             Class::Colon => self.colon(at),
             Class::Token => self.web_token(at),
             Class::Bearer => self.bearer(at),
-            Class::FullWidth if self.bytes[at..].starts_with("＠".as_bytes()) => self.email(at, at + 3),
-            Class::FullWidth => at + 3,
+            Class::Entity => self.entity(at),
+            Class::FullWidth => self.full_width(at),
+        }
+    }
+
+    /// The full-width or small form of an `@`, or of a digit.
+    fn full_width(&mut self, at: usize) -> usize {
+        match &self.bytes[at..] {
+            [_, 0xBC, 0xA0, ..] | [_, 0xB9, 0xAB, ..] => self.email(at, at + 3),
+            [_, 0xBC, 0x90..=0x99, ..] => self.wide_digits(at),
+            _ => at + 3,
         }
     }
 
@@ -108,6 +121,9 @@ impl Scan<'_> {
         if rest.starts_with(b"%2B") || rest.starts_with(b"%2b") {
             self.floor = self.floor.max(at + 3);
             return if rest.get(3).is_some_and(u8::is_ascii_digit) { self.digits(at + 3, groups) } else { at + 3 };
+        }
+        if let Some(end) = self.escaped_colon(at) {
+            return end;
         }
         if is_escape(rest) {
             self.floor = self.floor.max(at + 3);
@@ -225,6 +241,12 @@ impl Scan<'_> {
 pub(super) fn prefix(text: &str, most: usize) -> &str {
     let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     &text[..end.unwrap_or(0)]
+}
+
+/// The last bytes of a text, at most so many, from the border of a character.
+pub(super) fn suffix(text: &str, most: usize) -> &str {
+    let start = (text.len().saturating_sub(most)..=text.len()).find(|start| text.is_char_boundary(*start));
+    &text[start.unwrap_or(text.len())..]
 }
 
 /// A letter, digit or underscore: what makes one word with a digit beside it.

@@ -289,6 +289,21 @@ const PIECES: &[&str] = &[
     "７",
     "😀",
     "phone:",
+    "%3A",
+    "&#64;",
+    "\u{2009}",
+    "－",
+    "＋",
+    "'",
+    "^",
+    "{",
+    "}",
+    "`",
+    " ext ",
+    "\\n",
+    "is my ",
+    "电话",
+    "♥",
     "imei ",
     "[",
     "]",
@@ -387,5 +402,162 @@ fn borders_of_values() {
         "356938035643808",
         "Bearer Authentication",
         "20240305_140501",
+    ]);
+}
+
+/// Programs that write URLs, pages and JSON inside JSON spell signs in escapes: no validator behind may see less for that.
+#[test]
+fn signs_written_as_escapes() {
+    check(&[
+        ("mac=3e%3A57%3A7C%3Afc%3A33%3A36&n=1", "mac=[mac]&n=1"),
+        ("mac%3ade%3aad%3abe%3aef%3aca%3af0", "mac%3a[mac]"),
+        ("ip=2001%3Adb8%3A%3A5&n=1", "ip=[ip_address]&n=1"),
+        ("?a=fe80%3A%3Aecbf%3A62ff%3Afe28%3Aea24", "?a=[ip_address]"),
+        ("mail ann&#64;x.io, bob&commat;x.io, eve&#x40;x.io.", "mail [email], [email], [email]."),
+        (r"ann\u0040x.io", "[email]"),
+        ("ann﹫x.io", "[email]"),
+        ("?e=ann%231%40x.io", "?e=[email]"),
+        // A plus is a blank in a query, and only there.
+        ("tel=%2B49+30+1234567&n=1", "tel=[phone]&n=1"),
+        ("phone=030+1234567&n=1", "phone=[phone]&n=1"),
+        ("cc=4111%2D1111%2D1111%2D1111", "cc=[credit_card]"),
+        ("+49%C2%A030%C2%A01234567", "[phone]"),
+    ]);
+    check_nothing(&[
+        "t=12%3A30%3A45",
+        "u=https%3A%2F%2Fx.io%3A8080",
+        "fp=5F%3A59%3A02%3A56%3A5B%3A9C%3A7E%3A3B%3A99%3A4A%3A90%3A72",
+        "std%3A%3Amap",
+        "R&D 64; a&b",
+        "a &#64; b",
+        r"C:\users\u0040",
+    ]);
+}
+
+/// Typographers part digits by thin spaces, word processors by signs without width, pages by entities; Japanese keyboards
+/// write full-width digits. The number is the same.
+#[test]
+fn digits_as_they_are_set() {
+    check(&[
+        ("tel 030\u{2009}123\u{2009}4567", "tel [phone]"),
+        ("tel 030\u{202f}123\u{200b}4567", "tel [phone]"),
+        ("tel 030&thinsp;123&thinsp;4567", "tel [phone]"),
+        ("+49\u{2060}30\u{2060}1234567", "[phone]"),
+        ("4111\u{2009}1111\u{2009}1111\u{2009}1111", "[credit_card]"),
+        ("078\u{2043}05\u{2043}1120", "[us_ssn]"),
+        ("電話０９０－１２３４－５６７８まで", "電話[phone]まで"),
+        ("＋８１ ９０ １２３４ ５６７８", "[phone]"),
+        ("４１１１－１１１１－１１１１－１１１１", "[credit_card]"),
+        ("ＳＳＮ ０７８－０５－１１２０", "ＳＳＮ [us_ssn]"),
+        ("マイナンバー１２３４５６７８９０１８", "マイナンバー[national_id]"),
+        ("電話03ー1234ー5678", "電話[phone]"),
+    ]);
+    check_nothing(&[
+        "注文番号１２３４５６７８９０",
+        "４１１１１１１１１１１１１１１２",
+        "２０２４－０３－０５",
+        "１２３４５６７８９０１２３４５６７８９０１２３",
+    ]);
+}
+
+/// A switchboard's extension is a part of the number, whatever the language calls it.
+#[test]
+fn extensions() {
+    for extension in [
+        "ext 12",
+        "Ext: 7455",
+        "x103",
+        "Durchwahl 12",
+        "- Nebenstelle 44",
+        "ramal 9",
+        "anexo 77",
+        "toestel 4",
+        "wewn. 31",
+        "доб. 5",
+        "内線12",
+        "내선 3",
+    ] {
+        check(&[(&format!("tel 030 1234567 {extension}, room"), "tel [phone], room")]);
+    }
+    check_nothing(&["order 12345678 ext 9"]);
+}
+
+/// `tfn` is a telephone in Swedish and a tax file number in Australia: nine digits with its check are the latter.
+#[test]
+fn words_with_two_meanings() {
+    check(&[
+        ("Tfn: 070-123 45 67", "Tfn: [phone]"),
+        ("tfn 08-18 70 23", "tfn [phone]"),
+        ("TFN 123 456 782", "TFN [national_id]"),
+        ("caller_id=4155552671", "caller_id=[phone]"),
+    ]);
+    check_nothing(&["contact_id=4155552671", "phoneId: 4155552671", "call id 4155552671", r#"{"contact":{"id":"4155552671"}}"#]);
+}
+
+/// What a number is stands in front of it, around it, beside it or behind it, as the language or the format has it.
+#[test]
+fn names_in_many_places() {
+    check(&[
+        // In the object or block around.
+        (r#"variable "cell" { default = "0301234567" }"#, r#"variable "cell" { default = "[phone]" }"#),
+        (r#"phone_e164 { value: "0301234567" }"#, r#"phone_e164 { value: "[phone]" }"#),
+        ("phone { value: 0301234567 }", "phone { value: [phone] }"),
+        (r#"{"phone":{"cc":"DE","number":"0301234567"}}"#, r#"{"phone":{"cc":"DE","number":"[phone]"}}"#),
+        // Beside.
+        (r#"{"value":"0301234567","type":"phone"}"#, r#"{"value":"[phone]","type":"phone"}"#),
+        (r#"<c value="0301234567" use="mobile"/>"#, r#"<c value="[phone]" use="mobile"/>"#),
+        // In the field before, also as HL7 and EDI part them.
+        ("PID|1||98671|phone_e164|660269554|Ann", "PID|1||98671|phone_e164|[phone]|Ann"),
+        ("OBX^7^tel^0301234567^F", "OBX^7^tel^[phone]^F"),
+        ("OBX^7^origin^19.11.222.151^F", "OBX^7^origin^[ip_address]^F"),
+        ("7*author*ann#1@x.io*Bonn~", "7*author*[email]*Bonn~"),
+        // In the question before, or its answer behind a prompt.
+        ("BOT> Handy?\nUSER> 0712 039 985", "BOT> Handy?\nUSER> [phone]"),
+        ("phone:\n  - 0301234567", "phone:\n  - [phone]"),
+        // Behind, over a word that joins, or a verb at the end.
+        ("Is 21 818 035 your cell?", "Is [phone] your cell?"),
+        ("0171 1234567 ist meine Handynummer", "[phone] ist meine Handynummer"),
+        ("06 12 34 56 78, c'est mon portable", "[phone], c'est mon portable"),
+        ("010-1234-5678로 전화주세요", "[phone]로 전화주세요"),
+        ("मुझे 98765 43210 पर कॉल करें", "मुझे [phone] पर कॉल करें"),
+        ("“3211622” – mobile_no", "“[phone]” – mobile_no"),
+        // Nothing but whose it is, a sign, or a letter as people sign.
+        ("Mein Nummer: 0171 1234567", "Mein Nummer: [phone]"),
+        ("Mi número es 612 803 940", "Mi número es [phone]"),
+        ("cell #4155552671", "cell #[phone]"),
+        ("📞 030 1234567", "📞 [phone]"),
+        ("T: 030 1234567 | F: 030 1234568", "T: [phone] | F: [phone]"),
+        ("mailto: u'ann#1@x.io'", "mailto: u'[email]'"),
+    ]);
+    check_nothing(&[
+        "Order 4155552671 is my phone order",
+        r#"{"value":"4155552671","type":"order"}"#,
+        "t: 1584789008599",
+        "My order number is 4155552671",
+        r#"{"phones":[{"model":"A5"}],"orders":{"number":"4155552671"}}"#,
+    ]);
+}
+
+/// Numbers as versions and sections begin are addresses only where something says so.
+#[test]
+fn small_addresses_in_prose() {
+    check(&[
+        ("login from 5.6.7.8", "login from [ip_address]"),
+        ("connect ECONNREFUSED 5.6.7.8", "connect ECONNREFUSED [ip_address]"),
+        ("peer 5.6.7.8:443", "peer [ip_address]:443"),
+        (r#"{"a":"5.6.7.8"}"#, r#"{"a":"[ip_address]"}"#),
+        ("5.6.7.8 - - [10/Oct", "[ip_address] - - [10/Oct"),
+        ("ssh root@5.6.7.8", "ssh root@[ip_address]"),
+        ("see 203.0.113.9 below", "see [ip_address] below"),
+    ]);
+    check_nothing(&[
+        "see 1.1.1.17 below",
+        "table 9.67.9.9",
+        "req 2.70.2.70 unmet",
+        "app 7.85.222.85 crashed",
+        "FROM base:8.8.43.43",
+        "tool@1.2.3.4",
+        "Art. 86.6.6.6",
+        r#""^1.2.3.4""#,
     ]);
 }

@@ -1,15 +1,28 @@
 //! What stands around a number whose own line says nothing before it: the cell beside it, the line above, a word behind.
 
 use super::super::scan::prefix;
-use super::{LONGEST_WORD, Near, classify_key, in_prose, is_letter, last_word, lookup};
+use super::{LONGEST_WORD, Near, classify_key, in_prose, is_joined, is_letter, last_word, lookup};
 
 /// How far a number is followed to see what stands behind it, in bytes.
 const LONGEST_NUMBER: usize = 40;
 /// A line that begins with so few words may answer the one above.
 const MOST_WORDS: usize = 2;
 
-/// Words between a number and what it is, in languages that put them behind it: `… numaralı telefon`.
-const LINKS: &[&str] = &["numaralı", "nolu", "no'lu", "számú", "नंबर"];
+/// So many words are looked at behind the one that joins, the name among them: `is my new work phone`.
+const MOST_BETWEEN: usize = 4;
+
+/// Words that join a number to the name behind it: `… is my mobile`, `… numaralı telefon`, `… ist meine Handynummer`; sorted.
+#[rustfmt::skip]
+const LINKS: &[&str] = &[
+    "adalah", "ang", "are", "ay", "az", "benim", "c'est", "dan", "dein", "deine", "den", "din", "ditt", "er", "era", "es",
+    "est", "este", "ez", "her", "his", "ialah", "ihr", "ihre", "ir", "is", "isn't", "ist", "itu", "je", "jest", "jūsų",
+    "là", "mana", "mano", "mans", "mein", "meine", "meu", "mi", "mijn", "min", "minu", "minun", "mio", "mit", "mitt", "moj",
+    "moja", "moje", "mon", "my", "mój", "můj", "ni", "no'lu", "nolu", "notre", "nuestro", "numaradan", "numaralı",
+    "numarasından", "numarasını", "numărul", "on", "onun", "our", "seine", "senin", "seu", "sinu", "son", "su", "suo",
+    "számú", "tan", "tavo", "tavs", "teie", "ten", "their", "to", "ton", "tu", "tuo", "twój", "unser", "unsere", "uw",
+    "votre", "váš", "war", "was", "your", "yra", "är", "è", "é", "était", "është", "είναι", "μου", "ваш", "е", "мой", "моя",
+    "моят", "мої", "мојот", "мій", "це", "это", "नंबर",
+];
 
 /// What the surroundings of the number at `start` say; `before` is the text in front of it.
 pub(super) fn look(text: &str, before: &str, start: usize) -> Near {
@@ -17,18 +30,22 @@ pub(super) fn look(text: &str, before: &str, start: usize) -> Near {
     if cell != Near::Nothing {
         return cell;
     }
-    match in_line_above(before) {
-        Near::Nothing => behind(&text[start..]),
-        near => near,
-    }
+    [in_line_above, signed]
+        .into_iter()
+        .map(|ask| ask(before))
+        .find(|near| *near != Near::Nothing)
+        .unwrap_or_else(|| behind(&text[start..]))
 }
+
+/// What parts the cells of a row; `^`, `~` and `*` in HL7 and EDI.
+const MARKS: &[char] = &[';', '|', '\t', '^', '~', '*', '│', '¦'];
 
 /// A name in the cell before: `17;IMEI;490154203237518;Ostrava`.
 fn in_cell_before(before: &str) -> Near {
-    let Some(row) = before.trim_end().strip_suffix([';', '|', '\t']) else { return Near::Nothing };
-    let start = row.rfind([';', '|', '\t', '\n']).map_or(0, |at| at + 1);
+    let Some(row) = before.trim_end().strip_suffix(MARKS) else { return Near::Nothing };
+    let start = row.rfind(|letter| letter == '\n' || MARKS.contains(&letter)).map_or(0, |at| at + 1);
     let cell = row[start..].trim_matches([' ', '"', '\'', '*', '`']);
-    if cell.len() > LONGEST_WORD || cell.bytes().any(|byte| byte.is_ascii_digit()) {
+    if cell.len() > LONGEST_WORD || cell.bytes().filter(u8::is_ascii_digit).count() > 4 {
         return Near::Nothing;
     }
     classify_key(cell).unwrap_or(Near::Nothing)
@@ -66,13 +83,13 @@ fn behind(text: &str) -> Near {
     let text = prefix(text, 2 * LONGEST_NUMBER);
     let is_number = |letter: char| {
         letter.is_ascii_digit()
-            || matches!(letter, ' ' | '-' | '.' | '(' | ')' | '/' | '\u{A0}' | '\u{202F}' | '\u{2010}' | '\u{2011}')
+            || matches!(letter, ' ' | '-' | '.' | '\u{2009}' | '(' | ')' | '/' | '\u{A0}' | '\u{202F}' | '\u{2010}' | '\u{2011}')
     };
     let rest = text.trim_start_matches(is_number);
     if text.len() - rest.len() > LONGEST_NUMBER {
         return Near::Nothing;
     }
-    let opened = rest.trim_start_matches(['"', '\'', '`', '»', '«', '”', ' ', ']', '(', '#', '[']);
+    let opened = rest.trim_start_matches(['"', '“', '’', '‘', '」', '\'', '`', '»', '«', '”', ' ', ']', '(', '#', '[']);
     let number = text[..text.len() - rest.len()].trim_end();
     let (word, behind) = first_word(opened);
     if number.ends_with('(') || rest[..rest.len() - opened.len()].contains(['(', '[', '#']) {
@@ -80,7 +97,87 @@ fn behind(text: &str) -> Near {
         let closed = opened.find(|letter: char| !is_name(letter)).filter(|end| opened[*end..].starts_with([')', ']']));
         return closed.and_then(|end| classify_key(&opened[..end])).unwrap_or(Near::Nothing);
     }
-    if LINKS.contains(&word) { lookup(first_word(behind.trim_start()).0) } else { Near::Nothing }
+    let parted = &rest[..rest.len() - opened.len()];
+    match joined(parted, opened, word, behind) {
+        near @ (Near::Phone | Near::Reach | Near::Device) => near,
+        Near::Nothing
+        | Near::Signed
+        | Near::PhoneOrTax
+        | Near::SocialSecurity
+        | Near::Mac
+        | Near::National
+        | Near::Version
+        | Near::Release
+        | Near::Other => Near::Nothing,
+    }
+}
+
+/// What the text behind a number calls it: over a dash or a quote at once, over a word that joins after some words more,
+/// in scripts without spaces in the word that the number runs into.
+fn joined(parted: &str, opened: &str, word: &str, behind: &str) -> Near {
+    if let Some(named) = opened.strip_prefix(['–', '—', '-', '|', '·', '→', '=', ':']) {
+        let end = named.find(['\n', ',', ';', '.', '|', ')', '·']).unwrap_or(named.len());
+        return if parted.is_empty() {
+            Near::Nothing
+        } else {
+            classify_key(prefix(&named[..end], LONGEST_WORD)).unwrap_or(Near::Nothing)
+        };
+    }
+    if parted.contains(['"', '\'', '`']) {
+        return lookup(word);
+    }
+    // Languages of these scripts put the verb last: `010-1234-5678로 전화주세요`.
+    let (word, behind, is_late) = match opened.strip_prefix(", ").map(first_word) {
+        Some((word, behind)) => (word, behind, false),
+        None => (word, behind, word.chars().next().is_some_and(is_joined)),
+    };
+    if !is_late && !super::is_one_of(word, LINKS) {
+        return Near::Nothing;
+    }
+    let mut rest = if is_late { opened } else { behind };
+    for _ in 0..MOST_BETWEEN {
+        let (word, behind) = first_word(rest.trim_start_matches(' '));
+        if word.is_empty() {
+            break;
+        }
+        match lookup(word) {
+            Near::Nothing => rest = behind,
+            near => return near,
+        }
+    }
+    Near::Nothing
+}
+
+/// What stands beside a value in the same object: `"value":"030 …","type":"phone"`, `value="030 …" type="phone"`.
+pub(super) fn sibling(text: &str) -> Near {
+    const NAMES: &[&str] = &["channel", "field", "kind", "label", "medium", "method", "name", "system", "type", "use"];
+    let text = prefix(text, 2 * LONGEST_NUMBER);
+    let Some(end) = text.find(['"', '\'']) else { return Near::Nothing };
+    let rest = text[end + 1..].trim_start_matches(['\\', ',', ' ', '"', '\'', '\n']);
+    let (name, behind) = first_word(rest);
+    if !super::is_one_of(name, NAMES) {
+        return Near::Nothing;
+    }
+    let value = behind.trim_start_matches(['\\', '"', '\'', ':', '=', ' ']);
+    let end = value.find(['"', '\'', '\\', ',', '}', '>']).unwrap_or(value.len());
+    classify_key(&value[..end]).unwrap_or(Near::Nothing)
+}
+
+/// `T: 030 …`, `M. 0171 …`: a letter as people put it in front of their numbers below a letter.
+fn signed(before: &str) -> Near {
+    let trimmed = before.trim_end_matches([' ', '\u{A0}']);
+    let Some(label) = trimmed.strip_suffix([':', '.']) else { return Near::Nothing };
+    let is_letter = if trimmed.ends_with(':') {
+        label.ends_with(['T', 'M', 'P', 'F', 'C', 't', 'm', 'p', 'f', 'c', 'Т', 'М', 'Τ', 'Κ'])
+    } else {
+        label.ends_with(['T', 'M', 'Т', 'Τ', 'Κ'])
+    };
+    let front = label.chars().rev().nth(1);
+    if is_letter && front.is_none_or(|front| !front.is_alphanumeric() && !matches!(front, '_' | '-' | '.')) {
+        Near::Signed
+    } else {
+        Near::Nothing
+    }
 }
 
 /// The first word of a text and what is behind it.

@@ -26,7 +26,9 @@ pub(super) fn named(before: &str) -> Named<'_> {
             near => return Named::Near(near),
         }
     }
-    match assigned(value) {
+    // `user> 030 …`: behind a blank the sign is a prompt.
+    let is_prompt = value.ends_with('>') && before[value.len()..].starts_with(' ');
+    match assigned(value).filter(|_| !is_prompt) {
         Some(key) => Named::Key(key),
         None => Named::Prose(value),
     }

@@ -9,7 +9,7 @@ use super::email::is_unspaced;
 use super::scan::Scan;
 use key::{Named, named};
 pub(super) use table::Table;
-use words::{HOSTS, INNER, NO_TAILS, PROGRAMS, STEMS, TAILS, WORDS};
+use words::{HOSTS, INNER, NO_TAILS, NUMBERS, OWNERS, PLACES, PROGRAMS, STEMS, TAILS, WORDS};
 
 /// What the nearest telling word says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,10 @@ pub(super) enum Near {
     Phone,
     /// Somebody is called, written to or reached.
     Reach,
+    /// A letter as people sign: `T: 030 …`, `M: 0171 …`.
+    Signed,
+    /// `tfn`: a telephone in Sweden, a tax file number in Australia.
+    PhoneOrTax,
     /// A mobile device's number.
     Device,
     /// A social security number.
@@ -77,7 +81,13 @@ fn look_back(scan: &Scan<'_>, start: usize) -> Near {
         Named::Key(key) => match classify_key(key) {
             Some(Near::Nothing) => of_parent(before, key),
             Some(near) => near,
-            None => in_prose(&before[..offset_of(before, key)]),
+            None => match in_prose(&before[..offset_of(before, key)]) {
+                Near::Nothing => match of_parent(before, key) {
+                    Near::Nothing => around::sibling(&scan.text[start..]),
+                    near => near,
+                },
+                near => near,
+            },
         },
         Named::Near(near) => near,
         Named::Prose(prose) => {
@@ -87,10 +97,12 @@ fn look_back(scan: &Scan<'_>, start: usize) -> Near {
             {
                 return in_prose(question);
             }
-            [column, in_prose(prose), inherited]
-                .into_iter()
-                .find(|near| *near != Near::Nothing)
-                .unwrap_or_else(|| around::look(scan.text, prose, start))
+            [column, in_prose(prose), inherited].into_iter().find(|near| *near != Near::Nothing).unwrap_or_else(|| {
+                match unquoted_name(prose) {
+                    Near::Nothing => around::look(scan.text, prose, start),
+                    near => near,
+                }
+            })
         }
     }
 }
@@ -112,16 +124,35 @@ fn inherit(what: super::What, between: &str) -> Near {
     if joins && !quoted { of_label(what) } else { Near::Nothing }
 }
 
-/// The name around a value whose own name says nothing: `"phone":{"home":"…"}`.
+/// The same for a name without quotes: `phone { value: 030 … }`.
+fn unquoted_name(prose: &str) -> Near {
+    let Some(named) = prose.trim_end().strip_suffix(':') else { return Near::Nothing };
+    match last_word(named) {
+        Some((front, word)) if is_holder(word) && named.ends_with(word) && front.contains(['{', '(']) => of_parent(named, word),
+        _ => Near::Nothing,
+    }
+}
+
+/// The name around a value whose own name says nothing: `"phone":{"home":"…"}`, `variable "cell" { default = "…"`.
 fn of_parent(before: &str, key: &str) -> Near {
-    let front = before[..offset_of(before, key)].trim_end_matches(['"', '\'', '\\', ' ', '\n']);
-    if !front.ends_with('{') {
+    if last_word(key).is_some_and(|(_, word)| is_any(word, NOT_VALUES)) {
         return Near::Nothing;
     }
-    match named(front.trim_end_matches(['{', '['])) {
-        Named::Key(parent) => classify_key(parent).unwrap_or(Near::Nothing),
-        Named::Near(_) | Named::Prose(_) => Near::Nothing,
-    }
+    let inner = &before[..offset_of(before, key)];
+    let mut depth = 0;
+    let opener = inner.bytes().rposition(|byte| {
+        match byte {
+            b'}' | b')' => depth += 1,
+            b'{' | b'(' => depth -= 1,
+            _ => {}
+        }
+        depth < 0
+    });
+    let Some(opener) = opener else { return Near::Nothing };
+    let front = inner[..opener].trim_end_matches(['"', '\'', '\\', ' ', '\n', '\t', '[', '{', ':', '=', '>']);
+    let is_name = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.');
+    let start = front.char_indices().rev().take_while(|(_, letter)| is_name(*letter)).last().map_or(front.len(), |(at, _)| at);
+    classify_key(&front[start..]).unwrap_or(Near::Nothing)
 }
 
 /// What a find says about its neighbour in a list.
@@ -143,20 +174,31 @@ fn classify_key(key: &str) -> Option<Near> {
         rest = before;
         match lookup(word) {
             Near::Nothing => any |= !is_holder(word),
-            near => return Some(near),
+            near => return Some(without_ids(key, near)),
         }
     }
     any.then_some(Near::Nothing)
 }
 
-/// Names that hold anything: what the value is, is said before them.
+/// What a name says whose last word says that it holds no number of anybody's: `contact_id`, `phone_verified_at`. The id of
+/// a device, of a citizen and of a caller is one.
+fn without_ids(key: &str, near: Near) -> Near {
+    let is_id = last_word(key).is_some_and(|(front, word)| {
+        is_any(word, NOT_VALUES) && last_word(front).is_some_and(|(_, owner)| !is_any(owner, &["caller", "called", "calling"]))
+    });
+    if is_id && matches!(near, Near::Phone | Near::Reach) { Near::Other } else { near }
+}
+
+/// Names that hold anything: what the value is, is said around them.
 fn is_holder(word: &str) -> bool {
-    [
+    const HOLDERS: &[&str] = &[
         "value",
         "val",
+        "values",
         "number",
         "num",
         "no",
+        "nr",
         "to",
         "from",
         "text",
@@ -168,18 +210,75 @@ fn is_holder(word: &str) -> bool {
         "for",
         "recipient",
         "target",
-    ]
-    .iter()
-    .any(|holder| word.eq_ignore_ascii_case(holder))
+        "default",
+        "string",
+        "literal",
+        "raw",
+        "s",
+        "v",
+        "t",
+        "body",
+        "answer",
+        "reply",
+        "response",
+        "current",
+        "old",
+        "new",
+        "before",
+        "after",
+        "formatted",
+        "display",
+        "eq",
+        "like",
+        "contains",
+        "is",
+        "add",
+        "set",
+        "update",
+    ];
+    is_any(word, HOLDERS)
+}
+
+/// Names that stand beside a value and do not hold it: what is around them says nothing of theirs.
+const NOT_VALUES: &[&str] = &[
+    "id",
+    "ids",
+    "uuid",
+    "guid",
+    "ts",
+    "time",
+    "timestamp",
+    "date",
+    "at",
+    "hash",
+    "count",
+    "version",
+    "sid",
+    "duration",
+    "status",
+    "ms",
+    "seconds",
+    "session",
+    "total",
+];
+
+fn is_any(word: &str, list: &[&str]) -> bool {
+    list.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// What the nearest telling word says.
 pub(super) fn in_prose(before: &str) -> Near {
+    if before.trim_end_matches([' ', ':', '\u{A0}', '\u{FE0F}']).ends_with(SIGNS) {
+        return Near::Phone;
+    }
     let mut rest = before;
     for distance in 0..REACH_WORDS {
         let Some((front, word)) = last_word(rest) else { return Near::Nothing };
         let gap = &rest[offset_of(rest, word) + word.len()..];
         let mut near = lookup(word);
+        if near == Near::Nothing && is_own_number(word, front) {
+            near = Near::Reach;
+        }
         if word.eq_ignore_ascii_case("id") {
             // An id of something: of a person where the word before says so, else of whatever it is.
             near = last_word(front).map_or(Near::Other, |(_, owner)| of_owner(owner));
@@ -197,7 +296,14 @@ pub(super) fn in_prose(before: &str) -> Near {
             Near::Version | Near::Release => distance < 3,
             // A step of a path calls nobody: `/reach 404`.
             Near::Reach => !front.ends_with('/'),
-            Near::Phone | Near::Device | Near::SocialSecurity | Near::Mac | Near::National | Near::Other => true,
+            Near::Phone
+            | Near::Signed
+            | Near::PhoneOrTax
+            | Near::Device
+            | Near::SocialSecurity
+            | Near::Mac
+            | Near::National
+            | Near::Other => true,
         };
         if reaches {
             return near;
@@ -207,10 +313,22 @@ pub(super) fn in_prose(before: &str) -> Near {
     Near::Nothing
 }
 
+/// Signs for telephones.
+const SIGNS: &[char] = &['☎', '☏', '✆', '📞', '📱', '📲', '📟', '📠', '℡', '🤙'];
+
+/// `my number`, `mein Nummer`: what somebody calls their number without saying of what is their telephone's.
+fn is_own_number(word: &str, front: &str) -> bool {
+    is_one_of(word, NUMBERS) && last_word(front).is_some_and(|(_, owner)| is_one_of(owner, OWNERS))
+}
+
 /// What an id is of: that of a device is its IMEI.
 fn of_owner(owner: &str) -> Near {
     let is_device = ["device", "handset", "terminal", "equipment"].iter().any(|name| owner.eq_ignore_ascii_case(name));
-    if is_device { Near::Device } else { lookup(owner) }
+    match lookup(owner) {
+        _ if is_device => Near::Device,
+        Near::Phone | Near::Reach if !is_any(owner, &["caller", "called", "calling"]) => Near::Other,
+        near => near,
+    }
 }
 
 /// The last word of a text and what is before it. `phoneNumber` and `phone_number` are two words.
@@ -239,6 +357,11 @@ fn is_letter(letter: char) -> bool {
     letter.is_alphabetic() || matches!(letter, '\u{0300}'..='\u{036F}' | '\u{0900}'..='\u{0DFF}' | '\u{0E30}'..='\u{0E4E}')
 }
 
+/// Whether the last word is one for telephones.
+pub(super) fn names_phone(text: &str) -> bool {
+    last_word(text).is_some_and(|(front, word)| text.len() - front.len() == word.len() && lookup(word) == Near::Phone)
+}
+
 /// Whether the last word names a program, which its version follows.
 pub(super) fn is_program(text: &str) -> bool {
     let word = text.rsplit(|letter: char| !letter.is_ascii_alphanumeric()).next().unwrap_or_default();
@@ -251,6 +374,21 @@ pub(super) fn is_host(text: &str) -> bool {
     last_word(text).is_some_and(|(_, word)| is_one_of(word, HOSTS))
 }
 
+/// Whether one of the last words, at most so many, says that an address follows, or the last one is a name in capitals, as
+/// errors of the network have.
+pub(super) fn is_address_near(text: &str, most: usize) -> bool {
+    let mut rest = text;
+    for distance in 0..most {
+        let Some((front, word)) = last_word(rest) else { return distance == 0 };
+        let is_error = distance == 0 && word.len() > 4 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+        if is_error || is_one_of(word, PLACES) {
+            return true;
+        }
+        rest = front;
+    }
+    false
+}
+
 /// Whether the first word says that a version stands before it.
 pub(super) fn is_version_word(text: &str) -> bool {
     let end = text.find(|letter: char| !is_letter(letter)).unwrap_or(text.len());
@@ -259,14 +397,15 @@ pub(super) fn is_version_word(text: &str) -> bool {
 
 /// What one word says.
 pub(super) fn lookup(word: &str) -> Near {
-    if word.chars().next().is_some_and(is_joined) {
-        return inner(word);
-    }
+    let joined = word.chars().next().is_some_and(is_joined);
     let mut lower = [0u8; LONGEST_WORD];
-    let Some(word) = lower_case(word, &mut lower) else { return Near::Nothing };
+    let Some(word) = lower_case(word, &mut lower) else { return if joined { inner(word) } else { Near::Nothing } };
     // The words are sorted: a word that begins like one of ours stands right behind it.
     if let Ok(at) = WORDS.binary_search_by(|(known, _)| (*known).cmp(word)) {
         return WORDS[at].1;
+    }
+    if joined {
+        return inner(word);
     }
     let known = STEMS.partition_point(|(stem, _)| *stem <= word);
     match known.checked_sub(1).map(|at| STEMS[at]) {
@@ -323,7 +462,8 @@ mod tests {
         assert!(WORDS.is_sorted_by_key(|(word, _)| *word), "words");
         assert!(STEMS.is_sorted_by_key(|(stem, _)| *stem), "stems");
         assert!(INNER.is_sorted_by_key(|(part, _)| *part), "parts");
-        assert!(PROGRAMS.is_sorted() && HOSTS.is_sorted(), "programs and hosts");
+        assert!(PROGRAMS.is_sorted() && HOSTS.is_sorted() && PLACES.is_sorted(), "programs and hosts");
+        assert!(NUMBERS.is_sorted() && OWNERS.is_sorted(), "numbers and owners");
         for pair in STEMS.windows(2) {
             assert!(!pair[1].0.starts_with(pair[0].0), "{} begins {}", pair[0].0, pair[1].0);
         }
