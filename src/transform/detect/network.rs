@@ -158,6 +158,7 @@ impl Scan<'_> {
             Near::Version => is_small || !context::is_host(front),
             Near::Release => is_small,
             Near::Nothing
+            | Near::Number
             | Near::Phone
             | Near::Signed
             | Near::PhoneOrTax

@@ -123,6 +123,7 @@ impl Scan<'_> {
             Near::Signed => total >= LEAST && (count > 1 || self.bytes[group.start] == b'0'),
             Near::Reach => total >= LEAST && (total >= 9 || count > 1 || self.bytes[group.start] == b'0'),
             Near::Nothing
+            | Near::Number
             | Near::Device
             | Near::SocialSecurity
             | Near::Mac

@@ -506,6 +506,11 @@ fn names_in_many_places() {
         // Beside.
         (r#"{"value":"0301234567","type":"phone"}"#, r#"{"value":"[phone]","type":"phone"}"#),
         (r#"<c value="0301234567" use="mobile"/>"#, r#"<c value="[phone]" use="mobile"/>"#),
+        (r#"{"key":"phone","value":{"string_value":"0301234567"}}"#, r#"{"key":"phone","value":{"string_value":"[phone]"}}"#),
+        (r#"{"k":"tel","v":"0301234567"}"#, r#"{"k":"tel","v":"[phone]"}"#),
+        (r#"{"question":"Your phone?","answer":"0301234567"}"#, r#"{"question":"Your phone?","answer":"[phone]"}"#),
+        (r#"<a href="tel:0301234567">030 1234567</a>"#, r#"<a href="tel:[phone]">[phone]</a>"#),
+        ("TEL;TYPE=work,voice:0301234567", "TEL;TYPE=work,voice:[phone]"),
         // In the field before, also as HL7 and EDI part them.
         ("PID|1||98671|phone_e164|660269554|Ann", "PID|1||98671|phone_e164|[phone]|Ann"),
         ("OBX^7^tel^0301234567^F", "OBX^7^tel^[phone]^F"),
@@ -521,6 +526,11 @@ fn names_in_many_places() {
         ("010-1234-5678로 전화주세요", "[phone]로 전화주세요"),
         ("मुझे 98765 43210 पर कॉल करें", "मुझे [phone] पर कॉल करें"),
         ("“3211622” – mobile_no", "“[phone]” – mobile_no"),
+        ("Duplicate entry '0301234567' for key 'users.phone'", "Duplicate entry '[phone]' for key 'users.phone'"),
+        ("'0301234567' is not a valid phone number", "'[phone]' is not a valid phone number"),
+        ("0301234567 - mobile", "[phone] - mobile"),
+        ("code sent to 07700 900123", "code sent to [phone]"),
+        ("제 번호는 010-1234-5678 이고", "제 번호는 [phone] 이고"),
         // Nothing but whose it is, a sign, or a letter as people sign.
         ("Mein Nummer: 0171 1234567", "Mein Nummer: [phone]"),
         ("Mi número es 612 803 940", "Mi número es [phone]"),
@@ -533,6 +543,9 @@ fn names_in_many_places() {
         "Order 4155552671 is my phone order",
         r#"{"value":"4155552671","type":"order"}"#,
         "t: 1584789008599",
+        "Duplicate entry '4155552671' for key 'orders.number'",
+        "4155552671 - phone case",
+        "sent 4155552671 bytes",
         "My order number is 4155552671",
         r#"{"phones":[{"model":"A5"}],"orders":{"number":"4155552671"}}"#,
     ]);

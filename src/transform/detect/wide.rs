@@ -61,7 +61,7 @@ impl Scan<'_> {
             Near::National => (Label::NationalId, is_plain(digits)),
             Near::Device => (Label::Imei, digits.len() == 15 && is_luhn(digits)),
             Near::SocialSecurity => (Label::UsSsn, digits.len() == 9 && is_social_security(digits)),
-            Near::Nothing | Near::Mac | Near::Version | Near::Release | Near::Other => return None,
+            Near::Nothing | Near::Number | Near::Mac | Near::Version | Near::Release | Near::Other => return None,
         };
         (is_one && self.wants(label)).then_some(label)
     }

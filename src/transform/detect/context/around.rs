@@ -30,7 +30,7 @@ pub(super) fn look(text: &str, before: &str, start: usize) -> Near {
     if cell != Near::Nothing {
         return cell;
     }
-    [in_line_above, signed]
+    [in_card, in_line_above, signed]
         .into_iter()
         .map(|ask| ask(before))
         .find(|near| *near != Near::Nothing)
@@ -39,6 +39,14 @@ pub(super) fn look(text: &str, before: &str, start: usize) -> Near {
 
 /// What parts the cells of a row; `^`, `~` and `*` in HL7 and EDI.
 const MARKS: &[char] = &[';', '|', '\t', '^', '~', '*', '│', '¦'];
+
+/// A line of a card (RFC 6350): `TEL;TYPE=work,voice:+49 …`.
+fn in_card(before: &str) -> Near {
+    let line = before.rsplit('\n').next().unwrap_or_default().trim_start();
+    let name = line.split([';', ':']).next().unwrap_or_default();
+    let is_telephone = name.rsplit('.').next().is_some_and(|name| name.eq_ignore_ascii_case("tel"));
+    if is_telephone && line.len() > name.len() { Near::Phone } else { Near::Nothing }
+}
 
 /// A name in the cell before: `17;IMEI;490154203237518;Ostrava`.
 fn in_cell_before(before: &str) -> Near {
@@ -98,9 +106,12 @@ fn behind(text: &str) -> Near {
         return closed.and_then(|end| classify_key(&opened[..end])).unwrap_or(Near::Nothing);
     }
     let parted = &rest[..rest.len() - opened.len()];
-    match joined(parted, opened, word, behind) {
+    let tail = &text[number.trim_end_matches(['-', '/', ' ']).len()..text.len() - rest.len()];
+    let named = if tail.contains(['-', '/']) { cell(rest) } else { joined(parted, opened, word, behind) };
+    match named {
         near @ (Near::Phone | Near::Reach | Near::Device) => near,
         Near::Nothing
+        | Near::Number
         | Near::Signed
         | Near::PhoneOrTax
         | Near::SocialSecurity
@@ -112,18 +123,22 @@ fn behind(text: &str) -> Near {
     }
 }
 
+/// What the cell that begins a text says.
+fn cell(text: &str) -> Near {
+    let end = text.find(['\n', ',', ';', '.', '|', ')', '·']).unwrap_or(text.len());
+    classify_key(prefix(&text[..end], LONGEST_WORD)).unwrap_or(Near::Nothing)
+}
+
 /// What the text behind a number calls it: over a dash or a quote at once, over a word that joins after some words more,
 /// in scripts without spaces in the word that the number runs into.
 fn joined(parted: &str, opened: &str, word: &str, behind: &str) -> Near {
     if let Some(named) = opened.strip_prefix(['–', '—', '-', '|', '·', '→', '=', ':']) {
-        let end = named.find(['\n', ',', ';', '.', '|', ')', '·']).unwrap_or(named.len());
-        return if parted.is_empty() {
-            Near::Nothing
-        } else {
-            classify_key(prefix(&named[..end], LONGEST_WORD)).unwrap_or(Near::Nothing)
-        };
+        return if parted.is_empty() { Near::Nothing } else { cell(named) };
     }
-    if parted.contains(['"', '\'', '`']) {
+    if let Some(near) = column(word, behind) {
+        return near;
+    }
+    if parted.contains(['"', '\'', '`']) && lookup(word) != Near::Nothing {
         return lookup(word);
     }
     // Languages of these scripts put the verb last: `010-1234-5678로 전화주세요`.
@@ -146,6 +161,19 @@ fn joined(parted: &str, opened: &str, word: &str, behind: &str) -> Near {
         }
     }
     Near::Nothing
+}
+
+/// `… for key 'users.phone'`, `… in column "mobile"`, as databases and validators complain.
+fn column(word: &str, behind: &str) -> Option<Near> {
+    const COLUMNS: &[&str] = &["attribute", "column", "constraint", "field", "index", "key", "param", "parameter", "property"];
+    let is_told = matches!(word, "for" | "in" | "on" | "at" | "of" | "für" | "pour" | "para" | "per");
+    let (kind, named) = first_word(behind.trim_start());
+    if !is_told || !super::is_one_of(kind, COLUMNS) {
+        return None;
+    }
+    let name = named.trim_start_matches([' ', ':', '"', '\'', '`']);
+    let end = name.find(|letter: char| !is_letter(letter) && !matches!(letter, '_' | '-' | '.')).unwrap_or(name.len());
+    classify_key(&name[..end])
 }
 
 /// What stands beside a value in the same object: `"value":"030 …","type":"phone"`, `value="030 …" type="phone"`.

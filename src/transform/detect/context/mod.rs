@@ -9,7 +9,7 @@ use super::email::is_unspaced;
 use super::scan::Scan;
 use key::{Named, named};
 pub(super) use table::Table;
-use words::{HOSTS, INNER, NO_TAILS, NUMBERS, OWNERS, PLACES, PROGRAMS, STEMS, TAILS, WORDS};
+use words::{HOSTS, INNER, LONGEST_TOWARDS, NO_TAILS, OWNERS, PLACES, PROGRAMS, SENT, STEMS, TAILS, TOWARDS, WORDS};
 
 /// What the nearest telling word says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(super) enum Near {
     Phone,
     /// Somebody is called, written to or reached.
     Reach,
+    /// A number of whatever else is said: `my number`.
+    Number,
     /// A letter as people sign: `T: 030 …`, `M: 0171 …`.
     Signed,
     /// `tfn`: a telephone in Sweden, a tax file number in Australia.
@@ -49,6 +51,8 @@ pub(super) struct Context {
 /// How far back words are looked for, in bytes and in words.
 const REACH_BYTES: usize = 96;
 const REACH_WORDS: usize = 5;
+/// So many objects are looked out of for the name of a value.
+const MOST_PARENTS: usize = 3;
 /// Longer words tell nothing.
 const LONGEST_WORD: usize = 32;
 
@@ -80,8 +84,13 @@ fn look_back(scan: &Scan<'_>, start: usize) -> Near {
     match named(before) {
         Named::Key(key) => match classify_key(key) {
             Some(Near::Nothing) => of_parent(before, key),
+            // `"v"` is a version's, or the value of what stands beside it: `{"k":"tel","v":"…"}`.
+            Some(Near::Version) if key.len() == 1 => match in_prose(answered(&before[..offset_of(before, key)])) {
+                near if matches!(near, Near::Phone | Near::Device) => near,
+                _ => Near::Version,
+            },
             Some(near) => near,
-            None => match in_prose(&before[..offset_of(before, key)]) {
+            None => match in_prose(answered(&before[..offset_of(before, key)])) {
                 Near::Nothing => match of_parent(before, key) {
                     Near::Nothing => around::sibling(&scan.text[start..]),
                     near => near,
@@ -115,11 +124,38 @@ fn offset_of(text: &str, part: &str) -> usize {
 /// A list: what holds for the find before holds for what only punctuation or a joining word parts from it.
 fn inherit(what: super::What, between: &str) -> Near {
     // A quote that ends one value and begins the next parts two of a list; one that only ends parts two columns.
-    let quoted = between.starts_with(['"', '\'']) && between.chars().next() != between.chars().next_back();
+    // The end of an attribute begins the text of its element.
+    let ends_tag = matches!(between, "\">" | "'>");
+    let quoted = between.starts_with(['"', '\'']) && between.chars().next() != between.chars().next_back() && !ends_tag;
     let words = between.trim_matches(|letter: char| !letter.is_alphanumeric());
     let joins = matches!(
         words,
-        "" | "or" | "and" | "und" | "oder" | "y" | "o" | "e" | "et" | "ou" | "og" | "och" | "en" | "of" | "i" | "lub"
+        "" | "to"
+            | "auf"
+            | "à"
+            | "a"
+            | "al"
+            | "til"
+            | "till"
+            | "naar"
+            | "на"
+            | "plus"
+            | "sowie"
+            | "or"
+            | "and"
+            | "und"
+            | "oder"
+            | "y"
+            | "o"
+            | "e"
+            | "et"
+            | "ou"
+            | "og"
+            | "och"
+            | "en"
+            | "of"
+            | "i"
+            | "lub"
     );
     if joins && !quoted { of_label(what) } else { Near::Nothing }
 }
@@ -138,21 +174,42 @@ fn of_parent(before: &str, key: &str) -> Near {
     if last_word(key).is_some_and(|(_, word)| is_any(word, NOT_VALUES)) {
         return Near::Nothing;
     }
-    let inner = &before[..offset_of(before, key)];
+    let mut inner = &before[..offset_of(before, key)];
+    // A parent that itself only holds, `{"string_value":"…"}`, hands the question on.
+    for _ in 0..MOST_PARENTS {
+        let Some(opener) = opener(inner) else { break };
+        let front = inner[..opener].trim_end_matches(['"', '\'', '\\', ' ', '\n', '\t', '[', '{', ':', '=', '>']);
+        let is_name = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.');
+        let start =
+            front.char_indices().rev().take_while(|(_, letter)| is_name(*letter)).last().map_or(front.len(), |(at, _)| at);
+        if let Some(near) = classify_key(&front[start..]) {
+            return near;
+        }
+        inner = &front[..start];
+        match in_prose(answered(inner)) {
+            Near::Nothing => {}
+            near => return near,
+        }
+    }
+    Near::Nothing
+}
+
+/// The bracket that opens what the end of a text stands in.
+fn opener(text: &str) -> Option<usize> {
     let mut depth = 0;
-    let opener = inner.bytes().rposition(|byte| {
+    text.bytes().rposition(|byte| {
         match byte {
             b'}' | b')' => depth += 1,
             b'{' | b'(' => depth -= 1,
             _ => {}
         }
         depth < 0
-    });
-    let Some(opener) = opener else { return Near::Nothing };
-    let front = inner[..opener].trim_end_matches(['"', '\'', '\\', ' ', '\n', '\t', '[', '{', ':', '=', '>']);
-    let is_name = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.');
-    let start = front.char_indices().rev().take_while(|(_, letter)| is_name(*letter)).last().map_or(front.len(), |(at, _)| at);
-    classify_key(&front[start..]).unwrap_or(Near::Nothing)
+    })
+}
+
+/// The text in front of a name that holds anything; the mark of a question may end it: `"question":"Phone?","answer":`.
+fn answered(before: &str) -> &str {
+    before.trim_end_matches(['"', '\'', '\\', ',', ' ', '?', '？', '؟'])
 }
 
 /// What a find says about its neighbour in a list.
@@ -275,10 +332,13 @@ pub(super) fn in_prose(before: &str) -> Near {
     for distance in 0..REACH_WORDS {
         let Some((front, word)) = last_word(rest) else { return Near::Nothing };
         let gap = &rest[offset_of(rest, word) + word.len()..];
-        let mut near = lookup(word);
-        if near == Near::Nothing && is_own_number(word, front) {
-            near = Near::Reach;
-        }
+        let mut near = match find(word) {
+            // `my number`: what somebody calls theirs without saying of what is their telephone's.
+            Near::Number if last_word(front).is_some_and(|(_, owner)| is_one_of(owner, OWNERS)) => Near::Reach,
+            Near::Number => Near::Nothing,
+            Near::Nothing if distance == 0 && is_sent_towards(word, front) => Near::Reach,
+            near => near,
+        };
         if word.eq_ignore_ascii_case("id") {
             // An id of something: of a person where the word before says so, else of whatever it is.
             near = last_word(front).map_or(Near::Other, |(_, owner)| of_owner(owner));
@@ -292,7 +352,7 @@ pub(super) fn in_prose(before: &str) -> Near {
             return Near::Nothing;
         }
         let reaches = match near {
-            Near::Nothing => false,
+            Near::Nothing | Near::Number => false,
             Near::Version | Near::Release => distance < 3,
             // A step of a path calls nobody: `/reach 404`.
             Near::Reach => !front.ends_with('/'),
@@ -316,9 +376,9 @@ pub(super) fn in_prose(before: &str) -> Near {
 /// Signs for telephones.
 const SIGNS: &[char] = &['☎', '☏', '✆', '📞', '📱', '📲', '📟', '📠', '℡', '🤙'];
 
-/// `my number`, `mein Nummer`: what somebody calls their number without saying of what is their telephone's.
-fn is_own_number(word: &str, front: &str) -> bool {
-    is_one_of(word, NUMBERS) && last_word(front).is_some_and(|(_, owner)| is_one_of(owner, OWNERS))
+/// `a code was sent to`.
+fn is_sent_towards(word: &str, front: &str) -> bool {
+    word.len() <= LONGEST_TOWARDS && is_one_of(word, TOWARDS) && last_word(front).is_some_and(|(_, verb)| is_one_of(verb, SENT))
 }
 
 /// What an id is of: that of a device is its IMEI.
@@ -395,8 +455,16 @@ pub(super) fn is_version_word(text: &str) -> bool {
     matches!(lookup(&text[..end]), Near::Version | Near::Release)
 }
 
-/// What one word says.
+/// What one word says by itself.
 pub(super) fn lookup(word: &str) -> Near {
+    match find(word) {
+        Near::Number => Near::Nothing,
+        near => near,
+    }
+}
+
+/// What one word says, those for a number of anything told apart.
+fn find(word: &str) -> Near {
     let joined = word.chars().next().is_some_and(is_joined);
     let mut lower = [0u8; LONGEST_WORD];
     let Some(word) = lower_case(word, &mut lower) else { return if joined { inner(word) } else { Near::Nothing } };
@@ -463,7 +531,8 @@ mod tests {
         assert!(STEMS.is_sorted_by_key(|(stem, _)| *stem), "stems");
         assert!(INNER.is_sorted_by_key(|(part, _)| *part), "parts");
         assert!(PROGRAMS.is_sorted() && HOSTS.is_sorted() && PLACES.is_sorted(), "programs and hosts");
-        assert!(NUMBERS.is_sorted() && OWNERS.is_sorted(), "numbers and owners");
+        assert!(OWNERS.is_sorted(), "owners");
+        assert!(SENT.is_sorted() && TOWARDS.is_sorted(), "sent and towards");
         for pair in STEMS.windows(2) {
             assert!(!pair[1].0.starts_with(pair[0].0), "{} begins {}", pair[0].0, pair[1].0);
         }
