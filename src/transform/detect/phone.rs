@@ -219,7 +219,10 @@ impl Scan<'_> {
         if rest.len() - word.len() > 4 {
             return end;
         }
-        let known = EXTENSIONS.iter().find(|known| word.get(..known.len()).is_some_and(|start| start.to_lowercase_eq(known)));
+        // Capitals of Greek and Cyrillic begin with the byte of their small letters: one comparison leaves few words.
+        let first = word.bytes().next().map(|byte| byte.to_ascii_lowercase());
+        let mut like = EXTENSIONS.iter().filter(|known| known.bytes().next() == first);
+        let known = like.find(|known| word.get(..known.len()).is_some_and(|start| start.to_lowercase_eq(known)));
         let Some(known) = known else { return end };
         let number = word[known.len()..].strip_prefix("%20").unwrap_or(&word[known.len()..]);
         let number = number.trim_start_matches(['.', ':', ' ', '=', '#', '\u{A0}', '\u{202F}']);

@@ -465,7 +465,12 @@ pub(super) fn lookup(word: &str) -> Near {
 
 /// What one word says, those for a number of anything told apart.
 fn find(word: &str) -> Near {
-    let joined = word.chars().next().is_some_and(is_joined);
+    let first = word.chars().next().unwrap_or(' ');
+    let joined = is_joined(first);
+    // Scripts without spaces have no whole words, but for Korean.
+    if is_unspaced(first) && !matches!(first, '\u{AC00}'..='\u{D7FF}') {
+        return inner(word);
+    }
     let mut lower = [0u8; LONGEST_WORD];
     let Some(word) = lower_case(word, &mut lower) else { return if joined { inner(word) } else { Near::Nothing } };
     // The words are sorted: a word that begins like one of ours stands right behind it.
