@@ -193,7 +193,8 @@ impl Bench {
              kafka:\n  bootstrap.servers: \"{}\"\n",
             self.source, self.kafka.bootstrap
         );
-        for (name, value) in SETTINGS {
+        // A second worker of a group hears within a heartbeat that it is wanted; by then all would be done.
+        for (name, value) in SETTINGS.iter().chain(&[("heartbeat.interval.ms", "300")]) {
             config.push_str(&format!("  {name}: \"{value}\"\n"));
         }
         let path = self.dir.join("privet.yaml");
