@@ -142,8 +142,9 @@ pub trait Sink<M> {
     /// end open: abort or rebuild. `None` while it is under way.
     fn settled(&mut self, wait: Duration) -> Option<Result<Instant, Fault>>;
 
-    /// Voids the open batch, if there is one. With a bound, it is left to the brokers after that time.
-    fn abort(&mut self, bound: Option<Duration>) -> Result<(), Fault>;
+    /// Voids the open batch, if there is one. With a bound, it is left to the brokers after that time. What is queued is sent
+    /// before, for at most `send_on` and as long as it becomes less; the rest is dropped, which costs a new producer.
+    fn abort(&mut self, bound: Option<Duration>, send_on: Duration) -> Result<(), Fault>;
 
     /// Makes the producer anew under the same id, which settles whatever the old one left open.
     fn rebuild(&mut self) -> Result<(), Fault>;

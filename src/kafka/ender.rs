@@ -10,6 +10,7 @@ use super::txn::{again, remaining};
 use rdkafka::TopicPartitionList;
 use rdkafka::producer::{Producer as _, ThreadedProducer};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -54,6 +55,8 @@ pub(super) struct Ender {
     ended: Receiver<Ended>,
     /// Since when a batch is being ended.
     under_way: Option<Instant>,
+    /// Nobody waits for the batch any more: it is not committed where it was not yet.
+    given_up: Arc<AtomicBool>,
     /// How long an answer is waited for.
     patience: Option<Duration>,
     thread: Option<JoinHandle<()>>,
@@ -69,10 +72,12 @@ impl Ender {
     ) -> Result<Ender, Fault> {
         let (batches, incoming) = channel::<End>();
         let (outgoing, ended) = channel();
+        let given_up = Arc::new(AtomicBool::new(false));
+        let is_given_up = given_up.clone();
         let work = move || {
             for batch in incoming {
                 let (started, ended) = (Instant::now(), client.context().ended());
-                let result = end(&client, batch);
+                let result = end(&client, batch, &is_given_up);
                 let at = Instant::now();
                 let is_uncertain = timing.is_some_and(|(retry, _)| {
                     let is_slow = result.is_ok() && at.saturating_duration_since(started) >= retry;
@@ -86,7 +91,7 @@ impl Ender {
         let no_thread = |error: std::io::Error| Fault::own("starting the producer", Recovery::Stop, error.to_string());
         let thread = std::thread::Builder::new().name(format!("privet-ender-{worker}")).spawn(work).map_err(no_thread)?;
         let patience = timing.map(|(_, timeout)| timeout + GRACE);
-        Ok(Ender { batches: Some(batches), ended, under_way: None, patience, thread: Some(thread) })
+        Ok(Ender { batches: Some(batches), ended, under_way: None, given_up, patience, thread: Some(thread) })
     }
 
     /// Begins to end a batch. One at a time: a second one would end what is not its own.
@@ -131,6 +136,7 @@ impl Ender {
         if wait.is_zero() || started.elapsed() < patience {
             return None;
         }
+        self.given_up.store(true, Ordering::Release);
         let why = "librdkafka has not come back from it in a transaction's time";
         let result = Err(Fault::own("ending a batch", Recovery::Rebuild, why));
         Some(Ended { result, started, at: Instant::now(), is_uncertain: true })
@@ -140,6 +146,7 @@ impl Ender {
 impl Drop for Ender {
     fn drop(&mut self) {
         drop(self.batches.take());
+        self.given_up.store(true, Ordering::Release);
         // A thread at rest ends at once, and gives its client back. One that waits for an answer ends when librdkafka's
         // call does; nobody waits for that.
         if let Some(thread) = self.thread.take().filter(|_| self.under_way.is_none()) {
@@ -163,12 +170,15 @@ pub(super) fn is_uncertain(events: &ProducerEvents, before: u64, is_slow: bool) 
     events.has_unanswered_end()
 }
 
-fn end(client: &ThreadedProducer<ProducerEvents>, End { how, deadline }: End) -> Result<(), Fault> {
+fn end(client: &ThreadedProducer<ProducerEvents>, End { how, deadline }: End, given_up: &AtomicBool) -> Result<(), Fault> {
     let client = client.client();
     match how {
         How::Commit { offsets, membership } => {
             let send = || ffi::send_offsets(client, &offsets, &membership, remaining(deadline));
             again(Attempt::SendOffsets, deadline, send)?;
+            if given_up.load(Ordering::Acquire) {
+                return Err(Fault::own("ending a batch", Recovery::Rebuild, "nobody waits for it any more"));
+            }
             again(Attempt::Commit, deadline, || ffi::commit_transaction(client, remaining(deadline)))
         }
         How::Flush => {

@@ -12,7 +12,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a question about committed offsets may take before it is asked again after a pause, in which a request to
 /// stop is seen.
@@ -20,6 +20,12 @@ const OFFSETS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long the seek of all partitions may take: it only tells the fetchers where to go on.
 const SEEK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long an answer to a commit of offsets is waited for, where no transaction carries them.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// One look for it.
+const COMMIT_LOOK: Duration = Duration::from_millis(20);
 
 /// How long records are waited for before looking whether the group changed.
 const LOOK: Duration = Duration::from_millis(50);
@@ -158,7 +164,22 @@ impl Source for Consumer {
     fn commit(&mut self, offsets: &[NextOffset]) -> Result<(), Fault> {
         let attempted = "committing offsets";
         let list = offset_list(offsets)?;
-        self.consumer.commit(&list, CommitMode::Sync).map_err(|error| Fault::passing(attempted, &error))
+        let passing = |error: &KafkaError| Fault::passing(attempted, error);
+        // Not in one call: librdkafka does not come back from that as long as the group's coordinator is away.
+        self.consumer.commit(&list, CommitMode::Async).map_err(|error| passing(&error))?;
+        let until = Instant::now() + COMMIT_TIMEOUT;
+        loop {
+            if let Some(answer) = self.consumer.context().answered(&list) {
+                return answer.map_err(|error| passing(&error));
+            }
+            if Instant::now() >= until {
+                return Err(Fault::own(attempted, Recovery::Abort, "the group has not answered in time"));
+            }
+            // A change of the assignment that comes with it is noted, and taken up by the next look.
+            if let Some(Err(error)) = self.consumer.poll(COMMIT_LOOK) {
+                tracing::warn!(%error, "reading");
+            }
+        }
     }
 
     fn leave(&mut self) {

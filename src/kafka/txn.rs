@@ -31,11 +31,8 @@ const INIT_SLICE_MS: i32 = 500;
 /// An abort only tells the coordinator; what is queued still is purged.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Before an abort what is queued is sent, for so long at most, as long as it becomes less within each of these slices.
-const DRAIN: Duration = Duration::from_secs(2);
-
-/// See [`DRAIN`].
-const DRAIN_SLICE: Duration = Duration::from_millis(100);
+/// What is sent before an abort has to become less within each of these slices.
+const DRAIN_SLICE: Duration = Duration::from_millis(500);
 
 /// A flush outside of transactions may take this long: a broker that is slower has a problem of its own.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
@@ -94,18 +91,19 @@ impl Producer {
     /// Sends what is queued, to be voided with the rest. librdkafka purges requests that were made and not sent yet, and forgets that their
     /// sequence numbers were given: in a flood of withdrawals the next batch of such a partition is then refused
     /// (OUT_OF_ORDER_SEQUENCE_NUMBER), and the next but one waits for a new epoch. False where not everything was sent.
-    fn drained(&self, deadline: Instant) -> bool {
+    fn drained(&self, until: Instant) -> bool {
         let Some(Inner { client: producer, .. }) = &self.inner else { return true };
-        let until = deadline.min(Instant::now() + DRAIN);
         let mut left = producer.in_flight_count();
         while left > 0 {
             let slice = until.saturating_duration_since(Instant::now()).min(DRAIN_SLICE);
             if slice.is_zero() {
                 return false;
             }
-            let is_done = ffi::flush(producer.client(), slice.as_millis() as i32);
+            if ffi::flush(producer.client(), slice.as_millis() as i32) {
+                return true;
+            }
             let before = std::mem::replace(&mut left, producer.in_flight_count());
-            if !is_done && left >= before {
+            if left >= before {
                 return false;
             }
         }
@@ -128,7 +126,7 @@ impl Sink<GroupMetadata> for Producer {
 
     fn begin(&mut self) -> Result<(), Fault> {
         if self.suspect {
-            tracing::warn!("a request to end a transaction may still be under way and end the next: the producer is made anew");
+            tracing::info!("requests of the transaction before may be missing or still under way: the producer is made anew");
             self.rebuild()?;
         }
         let client = self.client()?;
@@ -170,7 +168,7 @@ impl Sink<GroupMetadata> for Producer {
         }))
     }
 
-    fn abort(&mut self, bound: Option<Duration>) -> Result<(), Fault> {
+    fn abort(&mut self, bound: Option<Duration>, send_on: Duration) -> Result<(), Fault> {
         self.look_at_sizes();
         self.forget_topics();
         if !std::mem::take(&mut self.open) {
@@ -182,7 +180,11 @@ impl Sink<GroupMetadata> for Producer {
         }
         let deadline = Instant::now() + bound.unwrap_or(ABORT_TIMEOUT);
         // Otherwise some partition may miss sequence numbers, which a new producer does not.
-        self.suspect |= !self.drained(deadline);
+        let is_drained = self.drained(deadline.min(Instant::now() + send_on));
+        if !is_drained {
+            tracing::debug!("not all that was queued was sent before the abort: the producer is made anew");
+        }
+        self.suspect |= !is_drained;
         let client = self.client()?;
         let (started, ended) = (Instant::now(), client.context().ended());
         again(Attempt::Abort, Some(deadline), || ffi::abort_transaction(client, remaining(Some(deadline))))?;
@@ -294,7 +296,7 @@ mod tests {
         fn aborted(&mut self, errors: &[RDKafkaRespErr]) -> bool {
             self.write();
             self.cluster.request_errors(RDKafkaApiKey::EndTxn, errors);
-            self.sink.abort(None).unwrap();
+            self.sink.abort(None, Duration::from_secs(2)).unwrap();
             self.sink.suspect
         }
 

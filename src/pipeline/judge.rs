@@ -48,8 +48,12 @@ pub trait Judge {
     /// The batch that was closed was committed at that time.
     fn committed(&mut self, at: Instant);
 
-    /// Whatever was not committed is void, closed or not, and its records will be read again.
+    /// Whatever was not committed is void, closed or not, and its records will be read again. Of what was closed a commit may still
+    /// be under way until [`Judge::settled`].
     fn aborted(&mut self);
+
+    /// Nothing that was closed before can be committed any more: it was voided, or who wrote it is fenced.
+    fn settled(&mut self);
 }
 
 /// The quarantine topic and whom its records are sealed to.
@@ -446,7 +450,6 @@ impl Judge for PlanJudge {
 
     fn aborted(&mut self) {
         if let Some(asked) = &mut self.asked {
-            asked.is_closing = false;
             asked.subjects.clear();
         }
         self.before = None;
@@ -457,6 +460,12 @@ impl Judge for PlanJudge {
         self.under.is_closed = false;
         if let Some((_, batch)) = &mut self.aside {
             batch.clear();
+        }
+    }
+
+    fn settled(&mut self) {
+        if let Some(asked) = &mut self.asked {
+            asked.is_closing = false;
         }
     }
 }

@@ -48,6 +48,12 @@ const MAX_REBUILDS: usize = 6;
 /// See [`MAX_REBUILDS`].
 const REBUILD_WINDOW: Duration = Duration::from_secs(60);
 
+/// How long an abort goes on to send what is queued still, to be voided with the rest; see [`Sink::abort`].
+const SEND_ON: Duration = Duration::from_secs(2);
+
+/// The same where the batch holds what is known to be withdrawn: readers of what is not committed see it.
+const SEND_WITHDRAWN: Duration = Duration::from_millis(100);
+
 /// With what decisions rest on not being fresh, how long to wait before looking again; it heals within seconds.
 const UNSOUND_LOOK: Duration = Duration::from_millis(20);
 
@@ -189,7 +195,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     /// Out of the way, so that neither the readers of the sinks nor the group wait for a worker that is gone.
     fn give_up(&mut self) {
         // Where even the abort fails, the brokers void the batch when its time is over.
-        let _ = self.sink.abort(Some(DRAIN_BOUND));
+        let _ = self.sink.abort(Some(DRAIN_BOUND), SEND_WITHDRAWN);
         self.source.leave();
     }
 
@@ -245,16 +251,20 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     /// What time asks for: a rewind, or a cut.
     fn turn(&mut self, now: Instant) -> Result<(), Fault> {
         match self.rewind_at {
-            Some(at) if now >= at => match self.judge.sound(now) {
-                Ok(()) => self.rewind(),
-                // What cannot become sound again is not waited for.
-                Err(fault) if fault.recovery == Recovery::Stop => Err(fault),
-                Err(_) => {
-                    self.observer.beat();
-                    self.rewind_at = Some(now + UNSOUND_LOOK);
-                    Ok(())
+            Some(at) if now >= at => {
+                // First of all: until the old producer is fenced, what it began to commit may still count.
+                self.mend()?;
+                match self.judge.sound(now) {
+                    Ok(()) => self.rewind(),
+                    // What cannot become sound again is not waited for.
+                    Err(fault) if fault.recovery == Recovery::Stop => Err(fault),
+                    Err(_) => {
+                        self.observer.beat();
+                        self.rewind_at = Some(now + UNSOUND_LOOK);
+                        Ok(())
+                    }
                 }
-            },
+            }
             Some(_) => {
                 // Where records come all the time no poll is idle, although this worker only waits.
                 self.observer.beat();
@@ -376,12 +386,16 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             // A producer that is made anew anyway has nothing to void, and may still be busy with an end nobody waits for.
             Recovery::Retry | Recovery::Abort if self.broken => {}
             Recovery::Retry | Recovery::Abort => {
-                if let Err(worse) = self.sink.abort(None) {
-                    tracing::warn!(recovery = ?worse.recovery, "{worse}");
-                    if worse.recovery == Recovery::Stop {
-                        return Err(worse);
+                let send_on = if again.is_some() { SEND_WITHDRAWN } else { SEND_ON };
+                match self.sink.abort(None, send_on) {
+                    Ok(()) => self.judge.settled(),
+                    Err(worse) => {
+                        tracing::warn!(recovery = ?worse.recovery, "{worse}");
+                        if worse.recovery == Recovery::Stop {
+                            return Err(worse);
+                        }
+                        self.broken(&fault)?;
                     }
-                    self.broken(&fault)?;
                 }
             }
         }
@@ -407,12 +421,18 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         }
     }
 
-    /// The way back: a producer that works, then every partition at its committed offset.
-    fn rewind(&mut self) -> Result<(), Fault> {
+    /// A producer that works, in the place of one that does not.
+    fn mend(&mut self) -> Result<(), Fault> {
         if self.broken {
             self.sink.rebuild()?;
             self.broken = false;
+            self.judge.settled();
         }
+        Ok(())
+    }
+
+    /// The way back: every partition at its committed offset.
+    fn rewind(&mut self) -> Result<(), Fault> {
         self.source.rewind()?;
         self.rewind_at = None;
         self.observer.assigned(self.source.assignment());
@@ -446,7 +466,8 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             // What cannot be aborted now is fenced when the next producer registers this id. Where the end is unknown
             // there is nothing to be said to the brokers at all.
             if fault.recovery <= Recovery::Abort {
-                let _ = self.sink.abort(Some(deadline.saturating_duration_since((self.now)()).max(LAST_WORD)));
+                let left = deadline.saturating_duration_since((self.now)()).max(LAST_WORD);
+                let _ = self.sink.abort(Some(left), SEND_WITHDRAWN);
             }
         }
         self.source.leave();

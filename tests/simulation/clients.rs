@@ -38,6 +38,8 @@ pub(crate) enum Mutation {
     NoFreshness,
     /// Nobody asks whether a withdrawal has landed since the batch was judged.
     NoSecondLook,
+    /// A withdrawal is called enforced while a batch that was judged before is being committed.
+    EnforcedTooSoon,
 }
 
 /// One member of the group.
@@ -333,7 +335,7 @@ impl Sink<(u64, i32)> for Producer {
         Some(result)
     }
 
-    fn abort(&mut self, _bound: Option<Duration>) -> Result<(), Fault> {
+    fn abort(&mut self, _bound: Option<Duration>, _send_on: Duration) -> Result<(), Fault> {
         assert!(self.ending.is_none(), "aborted while it ends");
         self.held.clear();
         if !std::mem::take(&mut self.open) || self.mutation == Mutation::NoAbort {
@@ -368,6 +370,8 @@ pub(crate) struct Recorder {
     id: usize,
     plan: u32,
     kept: Vec<Row>,
+    /// A batch was closed and may still be committed.
+    is_closing: bool,
     /// Withdrawals that had landed when the batch opened, and whether it released anything.
     landed: u32,
     subjects: Vec<usize>,
@@ -376,7 +380,16 @@ pub(crate) struct Recorder {
 impl Recorder {
     pub(crate) fn new(cluster: &Shared, id: usize, mutation: Mutation) -> Recorder {
         cluster.borrow_mut().open_ledger(id);
-        Recorder { cluster: cluster.clone(), mutation, id, plan: 0, kept: Vec::new(), landed: 0, subjects: Vec::new() }
+        Recorder {
+            cluster: cluster.clone(),
+            mutation,
+            id,
+            plan: 0,
+            kept: Vec::new(),
+            is_closing: false,
+            landed: 0,
+            subjects: Vec::new(),
+        }
     }
 }
 
@@ -389,6 +402,9 @@ impl Judge for Recorder {
     }
 
     fn sound(&mut self, _now: Instant) -> Result<(), Fault> {
+        if !self.is_closing {
+            self.cluster.borrow_mut().enforced(self.id);
+        }
         let knows = self.mutation == Mutation::NoFreshness || self.cluster.borrow_mut().knows(self.id);
         if knows { Ok(()) } else { Err(fault(Recovery::Abort, "the ledger is stale")) }
     }
@@ -416,13 +432,20 @@ impl Judge for Recorder {
     }
 
     fn close(&mut self, write: &mut Write<'_>) -> Result<(), Fault> {
+        self.is_closing = self.mutation != Mutation::EnforcedTooSoon;
         std::mem::take(&mut self.kept).into_iter().try_for_each(|row| write_row(row, write))
     }
 
-    fn committed(&mut self, _at: Instant) {}
+    fn committed(&mut self, _at: Instant) {
+        self.is_closing = false;
+    }
 
     fn aborted(&mut self) {
         self.kept.clear();
+    }
+
+    fn settled(&mut self) {
+        self.is_closing = false;
     }
 }
 

@@ -3,7 +3,7 @@
 
 use privet::kafka::{Fault, Recovery};
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -164,6 +164,8 @@ pub(crate) struct Cluster {
     /// When each subject's withdrawal was acknowledged.
     withdrawn: [Option<Duration>; SUBJECTS],
     ledgers: BTreeMap<usize, Ledger>,
+    /// By process: about whom it has said that nothing which was judged before is committed any more.
+    enforced: BTreeMap<usize, BTreeSet<usize>>,
     transactions: BTreeMap<usize, Transaction>,
     arrivals: Vec<Arrival>,
     sent: usize,
@@ -195,6 +197,7 @@ impl Cluster {
             rebalancing: None,
             withdrawn: [None; SUBJECTS],
             ledgers: BTreeMap::new(),
+            enforced: BTreeMap::new(),
             transactions: BTreeMap::new(),
             arrivals: Vec::new(),
             sent: 0,
@@ -371,6 +374,13 @@ impl Cluster {
         self.ledgers.get(&id).is_some_and(|ledger| ledger.applied[subject].is_some())
     }
 
+    /// A process says that all withdrawals which it has applied are enforced.
+    pub(crate) fn enforced(&mut self, id: usize) {
+        self.read_ledgers();
+        let denied: Vec<usize> = (0..SUBJECTS).filter(|subject| self.denies(id, *subject)).collect();
+        self.enforced.entry(id).or_default().extend(denied);
+    }
+
     /// What is written, or about to be committed, must agree with what its process knows now, and with whatever was
     /// acknowledged longer ago than knowledge may be old.
     fn check_consent(&mut self, id: usize, rows: &[Row], when: &str) {
@@ -516,6 +526,11 @@ impl Cluster {
         let Some(transaction) = self.transactions.get_mut(&id) else { return };
         let epoch = transaction.epoch;
         let Transaction { rows, offsets, .. } = std::mem::replace(transaction, Transaction { epoch, ..Transaction::default() });
+        let about = |row: &Row| subject_of(row.partition, row.offset);
+        let is_enforced = |row: &&Row| row.released && self.enforced.get(&id).is_some_and(|all| all.contains(&about(row)));
+        if let Some(row) = rows.iter().find(is_enforced).copied() {
+            self.violated(format!("committed although its process had called the withdrawal enforced: {row:?}"));
+        }
         let mut expected: Vec<(usize, i64)> = Vec::new();
         for (partition, next) in &offsets {
             if *next < self.committed[*partition] {

@@ -232,6 +232,7 @@ fn each_mutation_of_the_loop_is_caught() {
         (Mutation::NoAbort, 1),
         (Mutation::NoFreshness, 1),
         (Mutation::NoSecondLook, 1),
+        (Mutation::EnforcedTooSoon, 1),
     ];
     // Schedules are counted, not timed: a slow machine finds the same.
     let far = Instant::now() + Duration::from_secs(3600);

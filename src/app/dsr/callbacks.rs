@@ -96,6 +96,8 @@ impl Callbacks {
     fn not_told(&mut self, entry: &Entry, url: &str, host: String, why: CallError) -> Result<(), String> {
         let id = &entry.record.id;
         self.office.meters.called(CallbackResult::Failed);
+        let last = self.resting.get(&host).map_or(FIRST_REST, |rest| (rest.last * 2).min(LONGEST_REST));
+        self.resting.insert(host.clone(), Rest { until: Instant::now() + last, last });
         // Whom nobody may call any more is not waited for.
         if why == CallError::Forbidden || entry.since.elapsed() > GIVE_UP {
             self.office.meters.called(CallbackResult::Abandoned);
@@ -107,8 +109,6 @@ impl Callbacks {
             return self.registrar.note_told(id, url, None::<Stage>);
         }
         tracing::warn!(request = id, host, "a controller was not told of its request's status yet: {why}");
-        let last = self.resting.get(&host).map_or(FIRST_REST, |rest| (rest.last * 2).min(LONGEST_REST));
-        self.resting.insert(host, Rest { until: Instant::now() + last, last });
         Ok(())
     }
 }

@@ -46,11 +46,11 @@ pub(super) struct Parts {
     pub(super) properties: Properties,
 }
 
-/// The threads that follow requests and see them through; they end when this is dropped.
+/// The threads that follow requests, see them through and call controllers; they end when this is dropped.
 pub(super) struct Requests {
     office: Arc<Office>,
     stop: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
+    thread: Option<JoinHandle<()>>,
     /// Held for its thread.
     _follow: Follow,
 }
@@ -96,14 +96,15 @@ impl Requests {
             stop: stop.clone(),
             under_way: HashMap::new(),
         };
-        let mut threads = vec![std::thread::Builder::new().name("privet-requests".to_owned()).spawn(move || work.run())?];
+        let thread = std::thread::Builder::new().name("privet-requests".to_owned()).spawn(move || work.run())?;
         let (controller_id, certificate_url) = (dsr.controller_id.clone(), dsr.certificate_url.clone());
         let office = Arc::new(Office { desk: registrar.clone(), signer, controller_id, certificate_url, meters });
         if let Some(caller) = caller {
             let mut callbacks = Callbacks::new(registrar, office.clone(), caller, stop.clone());
-            threads.push(std::thread::Builder::new().name("privet-callbacks".to_owned()).spawn(move || callbacks.run())?);
+            // Nobody waits for its end: a controller that does not answer must not hold the process up.
+            std::thread::Builder::new().name("privet-callbacks".to_owned()).spawn(move || callbacks.run())?;
         }
-        Ok(Some(Requests { office, stop, threads, _follow: follow }))
+        Ok(Some(Requests { office, stop, thread: Some(thread), _follow: follow }))
     }
 
     /// Where requests are answered.
@@ -115,7 +116,7 @@ impl Requests {
 impl Drop for Requests {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
+        if let Some(thread) = self.thread.take() {
             // Should it have panicked, that was reported; what it did not come to is found by the next start.
             let _ = thread.join();
         }

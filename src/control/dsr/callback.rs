@@ -5,6 +5,7 @@
 
 use crate::config;
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
+use openssl::x509::store::X509StoreBuilder;
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -16,8 +17,12 @@ pub(super) const MOST_CALLBACKS: usize = 8;
 /// The most characters of an address.
 const MOST_CHARACTERS: usize = 2048;
 
-/// How long reaching a host, and then each wait for it, may take.
+/// How long reaching one address of a host may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a call may take, from the first connection to the status, however slowly it trickles; asking for the host's addresses
+/// takes as long as the system's resolver lets it.
+const WHOLE: Duration = Duration::from_secs(10);
 
 /// The status is in the first line of an answer; nothing behind it is read.
 const FIRST_LINE: usize = 512;
@@ -117,6 +122,8 @@ impl Caller {
         builder.set_verify(SslVerifyMode::PEER);
         let found = || AUTHORITIES.iter().map(Path::new).find(|path| path.exists()).map(Path::to_owned);
         let file = callbacks.ca.clone().or_else(found).ok_or(CallerError::NoAuthorities)?;
+        // In the place of what OpenSSL believes by itself.
+        builder.set_cert_store(X509StoreBuilder::new()?.build());
         builder.set_ca_file(&file).map_err(|_| CallerError::Unusable(file))?;
         let hosts = callbacks.hosts.iter().filter_map(|host| host_and_port(host)).collect();
         Ok(Caller { hosts, connector: builder.build() })
@@ -155,25 +162,53 @@ impl Caller {
     }
 }
 
-fn connect(host: &str, port: u16) -> std::io::Result<TcpStream> {
+/// A connection on which nothing is waited for beyond a moment.
+#[derive(Debug)]
+struct Timed {
+    stream: TcpStream,
+    until: Instant,
+}
+
+/// What is left until then; nothing is an error, as a timeout of zero is to the system.
+fn left(until: Instant) -> std::io::Result<Duration> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(std::io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+}
+
+impl Read for Timed {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.stream.set_read_timeout(Some(left(self.until)?))?;
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.stream.set_write_timeout(Some(left(self.until)?))?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+fn connect(host: &str, port: u16) -> std::io::Result<Timed> {
+    let until = Instant::now() + WHOLE;
     let mut last = std::io::Error::from(std::io::ErrorKind::NotFound);
     for address in (host, port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(stream) => {
-                stream.set_read_timeout(Some(PATIENCE))?;
-                stream.set_write_timeout(Some(PATIENCE))?;
-                return Ok(stream);
-            }
+        match TcpStream::connect_timeout(&address, left(until)?.min(PATIENCE)) {
+            Ok(stream) => return Ok(Timed { stream, until }),
             Err(fault) => last = fault,
         }
     }
     Err(last)
 }
 
-/// The status of an answer (RFC 9112, section 4), which has to come in time however slowly it trickles.
+/// The status of an answer (RFC 9112, section 4).
 fn status(stream: &mut impl Read) -> Option<u16> {
-    let (began, mut line) = (Instant::now(), Vec::new());
-    while !line.ends_with(b"\n") && line.len() < FIRST_LINE && began.elapsed() < PATIENCE {
+    let mut line = Vec::new();
+    while !line.ends_with(b"\n") && line.len() < FIRST_LINE {
         let mut byte = [0];
         match stream.read(&mut byte) {
             Ok(1) => line.push(byte[0]),

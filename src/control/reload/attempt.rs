@@ -142,7 +142,12 @@ impl Attempts {
             return Ok((ReloadResult::Unchanged, Findings::default()));
         }
         let opened = content.open().map_err(|fault| Refusal { passes: fault.passes(), ..Refusal::plain(fault.to_string()) })?;
-        let compiled = catch_unwind(AssertUnwindSafe(|| (opened.compile(), opened.before_rotations())));
+        let compile = || {
+            let compiled = opened.compile();
+            let before_rotations = compiled.plan.as_ref().map(|_| opened.before_rotations());
+            (compiled, before_rotations.unwrap_or_default())
+        };
+        let compiled = catch_unwind(AssertUnwindSafe(compile));
         let (compiled, before_rotations) = compiled.map_err(|_| Refusal::plain(PANICKED.to_owned()))?;
         let findings = Findings::of(&compiled);
         let Some(plan) = compiled.plan else {

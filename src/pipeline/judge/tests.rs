@@ -136,6 +136,25 @@ fn what_is_on_its_way_to_the_brokers_is_not_enforced_yet() {
     assert_eq!(told(&stage), stage.ledger.restrictions());
 }
 
+/// A batch that nobody waits for any more is void for this worker, and may yet be committed until its producer is fenced.
+#[test]
+fn what_was_given_up_is_not_enforced_before_its_producer_is_fenced() {
+    let mut stage = stage();
+    stage.says("ann", 1, "granted");
+    stage.judge.renew();
+    assert_eq!(stage.judge("ann"), 1);
+    stage.judge.close(&mut |_| Ok(Sent::Taken)).unwrap();
+    let told = |stage: &Stage| stage.judge.asked.as_ref().unwrap().told;
+    let before = told(&stage);
+    stage.says("ann", 2, "withdrawn");
+    stage.judge.aborted();
+    stage.judge.sound(Instant::now()).unwrap();
+    assert_eq!(told(&stage), before);
+    stage.judge.settled();
+    stage.judge.sound(Instant::now()).unwrap();
+    assert_eq!(told(&stage), stage.ledger.restrictions());
+}
+
 /// A device's erasure does not silence the person beside it; a data key made for the device would be destroyed at once, and
 /// the person's values with it.
 #[test]

@@ -259,7 +259,7 @@ impl Sink<()> for FakeSink {
         cluster.ending.take().map(|(_, result)| result.map(|()| Instant::now()))
     }
 
-    fn abort(&mut self, _bound: Option<Duration>) -> Result<(), Fault> {
+    fn abort(&mut self, _bound: Option<Duration>, _send_on: Duration) -> Result<(), Fault> {
         let cluster = &mut *self.cluster.borrow_mut();
         assert!(cluster.ending.is_none(), "aborted while it is being ended");
         cluster.fails(Call::Abort)?;
@@ -343,6 +343,8 @@ impl Judge for FakeJudge {
         self.kept.clear();
         (self.counted, self.closed) = (0, None);
     }
+
+    fn settled(&mut self) {}
 }
 
 fn write_number(number: u64, write: &mut Write<'_>) -> Result<(), Fault> {
