@@ -94,7 +94,7 @@ fn behind(text: &str) -> Near {
             || matches!(letter, ' ' | '-' | '.' | '\u{2009}' | '(' | ')' | '/' | '\u{A0}' | '\u{202F}' | '\u{2010}' | '\u{2011}')
     };
     let rest = text.trim_start_matches(is_number);
-    if text.len() - rest.len() > LONGEST_NUMBER {
+    if text.len() - rest.len() > LONGEST_NUMBER || rest.is_empty() || rest.starts_with('\n') {
         return Near::Nothing;
     }
     let opened = rest.trim_start_matches(['"', '“', '’', '‘', '」', '\'', '`', '»', '«', '”', ' ', ']', '(', '#', '[']);

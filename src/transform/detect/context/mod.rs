@@ -500,6 +500,12 @@ pub(super) fn is_one_of(word: &str, list: &[&str]) -> bool {
 
 /// The word in lower case; `None` where it is longer than any that tells something.
 fn lower_case<'a>(word: &str, lower: &'a mut [u8; LONGEST_WORD]) -> Option<&'a str> {
+    if word.is_ascii() {
+        let lower = lower.get_mut(..word.len())?;
+        lower.copy_from_slice(word.as_bytes());
+        lower.make_ascii_lowercase();
+        return std::str::from_utf8(lower).ok();
+    }
     let mut length = 0;
     for letter in word.chars().flat_map(char::to_lowercase) {
         letter.encode_utf8(lower.get_mut(length..length + letter.len_utf8())?);
