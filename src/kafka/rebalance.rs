@@ -24,27 +24,18 @@ pub(super) enum Change {
 pub(super) struct ConsumerEvents {
     telemetry: Arc<Telemetry>,
     change: Mutex<Option<Change>>,
-    /// The offsets that the group answered about last, and what.
-    answered: Mutex<Option<(TopicPartitionList, KafkaResult<()>)>>,
     /// Set while the consumer closes: nobody polls any more, so that a revocation is answered at once.
     closing: AtomicBool,
 }
 
 impl ConsumerEvents {
     pub(super) fn new(telemetry: Arc<Telemetry>) -> ConsumerEvents {
-        ConsumerEvents { telemetry, change: Mutex::new(None), answered: Mutex::new(None), closing: AtomicBool::new(false) }
+        ConsumerEvents { telemetry, change: Mutex::new(None), closing: AtomicBool::new(false) }
     }
 
     /// The change that the last poll met.
     pub(super) fn take(&self) -> Option<Change> {
         self.change.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// What the group has answered to a commit of these offsets, if it has.
-    pub(super) fn answered(&self, offsets: &TopicPartitionList) -> Option<KafkaResult<()>> {
-        let (of, result) = self.answered.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        let places = |list: &TopicPartitionList| list.to_topic_map();
-        (places(&of) == places(offsets)).then_some(result)
     }
 
     pub(super) fn close(&self) {
@@ -88,8 +79,10 @@ impl ConsumerContext for ConsumerEvents {
         *self.change.lock().unwrap_or_else(PoisonError::into_inner) = Some(change);
     }
 
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some((offsets.clone(), result));
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        if let Err(error) = result {
+            tracing::warn!(%error, "committing offsets");
+        }
     }
 }
 

@@ -12,7 +12,8 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 /// How long a question about committed offsets may take before it is asked again after a pause, in which a request to
 /// stop is seen.
@@ -23,9 +24,6 @@ const SEEK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long an answer to a commit of offsets is waited for, where no transaction carries them.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// One look for it.
-const COMMIT_LOOK: Duration = Duration::from_millis(20);
 
 /// How long records are waited for before looking whether the group changed.
 const LOOK: Duration = Duration::from_millis(50);
@@ -164,22 +162,18 @@ impl Source for Consumer {
     fn commit(&mut self, offsets: &[NextOffset]) -> Result<(), Fault> {
         let attempted = "committing offsets";
         let list = offset_list(offsets)?;
-        let passing = |error: &KafkaError| Fault::passing(attempted, error);
-        // Not in one call: librdkafka does not come back from that as long as the group's coordinator is away.
-        self.consumer.commit(&list, CommitMode::Async).map_err(|error| passing(&error))?;
-        let until = Instant::now() + COMMIT_TIMEOUT;
-        loop {
-            if let Some(answer) = self.consumer.context().answered(&list) {
-                return answer.map_err(|error| passing(&error));
-            }
-            if Instant::now() >= until {
-                return Err(Fault::own(attempted, Recovery::Abort, "the group has not answered in time"));
-            }
-            // A change of the assignment that comes with it is noted, and taken up by the next look.
-            if let Some(Err(error)) = self.consumer.poll(COMMIT_LOOK) {
-                tracing::warn!(%error, "reading");
-            }
-        }
+        // On a thread of its own: librdkafka does not come back as long as the group's coordinator is away. A commit that is given
+        // up and made after all only has records repeated.
+        let (consumer, (answer, answered)) = (self.consumer.clone(), channel());
+        let commit = move || {
+            // Whoever waits no more needs no answer.
+            let _ = answer.send(consumer.commit(&list, CommitMode::Sync));
+        };
+        let no_thread = |error: std::io::Error| Fault::own(attempted, Recovery::Stop, error.to_string());
+        std::thread::Builder::new().name("privet-offsets".to_owned()).spawn(commit).map_err(no_thread)?;
+        let late = |_| Fault::own(attempted, Recovery::Abort, "the group has not answered in time");
+        let answer = answered.recv_timeout(COMMIT_TIMEOUT).map_err(late)?;
+        answer.map_err(|error| Fault::passing(attempted, &error))
     }
 
     fn leave(&mut self) {
