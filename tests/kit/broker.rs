@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::metadata::Metadata;
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 
 use super::{free_port, skip, temp_root};
 
@@ -220,18 +220,21 @@ fn come_up(kafka: Kafka) -> Kafka {
     kafka
 }
 
-/// Whether a broker answers, knows as many, and every partition that there is has a leader and all its replicas.
+/// Whether a broker answers, knows as many, every partition that there is has a leader and all its replicas, and the leader knows
+/// that it is one: a broker alone that was killed finds itself in the metadata as the leader before it has taken its partitions up.
 fn answers(bootstrap: &str, brokers: usize) -> bool {
-    let leads = |metadata: &Metadata| {
-        let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
-        metadata.brokers().len() >= brokers && partitions.all(|p| p.leader() >= 0 && p.isr().len() == p.replicas().len())
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", bootstrap).set("reconnect.backoff.max.ms", "200");
+    let client = config.set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg).create::<BaseConsumer>();
+    let Ok(client) = client else { return false };
+    let Ok(metadata) = client.fetch_metadata(None, Duration::from_secs(2)) else { return false };
+    let is_led = |topic: &str, partition: &MetadataPartition| {
+        partition.leader() >= 0
+            && partition.isr().len() == partition.replicas().len()
+            && client.fetch_watermarks(topic, partition.id(), Duration::from_secs(2)).is_ok()
     };
-    let client = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap)
-        .set("reconnect.backoff.max.ms", "200")
-        .set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg)
-        .create::<BaseConsumer>();
-    client.is_ok_and(|c| c.fetch_metadata(None, Duration::from_secs(2)).is_ok_and(|metadata| leads(&metadata)))
+    let is_whole = |topic: &MetadataTopic| topic.partitions().iter().all(|partition| is_led(topic.name(), partition));
+    metadata.brokers().len() >= brokers && metadata.topics().iter().all(is_whole)
 }
 
 /// Where one broker listens.
