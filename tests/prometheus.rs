@@ -1,5 +1,5 @@
-//! What Prometheus is given: the alert rules against the table of metrics, and both against `promtool` where it is
-//! installed.
+//! What Prometheus is given: the alert rules against the table of metrics, and both against `promtool`, which is taken from
+//! Debian's package where it is not installed.
 
 mod kit;
 
@@ -8,9 +8,9 @@ use privet::outcome::{Outcome, Reason};
 use privet::telemetry::{Kind, LocalCounts, PlanNames, TABLE, Telemetry};
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 fn folder() -> PathBuf {
@@ -67,19 +67,43 @@ fn the_operators_page_names_every_metric() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+/// The promtool that is installed, or else the one of Debian's package, fetched once and not installed.
+fn program() -> Option<&'static Path> {
+    static PROGRAM: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+        let succeeds = |command: &mut Command| command.output().is_ok_and(|done| done.status.success());
+        if succeeds(Command::new("promtool").arg("--version")) {
+            return Some("promtool".into());
+        }
+        let folder = kit::temp_root().join("promtool");
+        let program = folder.join("usr/bin/promtool");
+        if program.exists() {
+            return Some(program);
+        }
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        if !succeeds(Command::new("apt-get").args(["download", "prometheus"]).current_dir(&folder)) {
+            return None;
+        }
+        let is_package = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "deb");
+        let package = std::fs::read_dir(&folder).ok()?.filter_map(|entry| Some(entry.ok()?.path())).find(is_package)?;
+        (succeeds(Command::new("dpkg").arg("-x").arg(package).arg(&folder)) && program.exists()).then_some(program)
+    });
+    PROGRAM.as_deref()
+}
+
 /// Runs promtool, or notes that it is not there.
 fn promtool(arguments: &[&str], input: &str) -> Option<(bool, String)> {
-    let started = Command::new("promtool")
+    let Some(program) = program() else {
+        kit::absent("prometheus rules", "promtool is not installed, and apt-get has no package of it");
+        return None;
+    };
+    let mut child = Command::new(program)
         .args(arguments)
         .current_dir(folder())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn();
-    let Ok(mut child) = started else {
-        kit::absent("prometheus rules", "promtool is not installed");
-        return None;
-    };
+        .spawn()
+        .expect("promtool starts");
     child.stdin.take().expect("it was piped").write_all(input.as_bytes()).expect("promtool reads");
     let done = child.wait_with_output().expect("promtool ends");
     let said = [done.stdout, done.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();

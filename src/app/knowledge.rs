@@ -13,7 +13,7 @@ use crate::kafka::append::Appender;
 use crate::kafka::follow::{Follow, Standing, Table, Topic, Watch};
 use crate::kafka::{Fault, Recovery, Row, Settings, compacted};
 use crate::keys::KeySet;
-use crate::ledger::{Applied, Change, Feed, Ledger};
+use crate::ledger::{Applied, Change, Departing, Feed, Ledger};
 use crate::pipeline;
 use crate::plan::Plan;
 use crate::telemetry::{ConsentMeters, LedgerFault, Telemetry};
@@ -39,6 +39,7 @@ pub(super) struct Knowledge {
     ledger: Arc<Ledger>,
     watch: Arc<Watch>,
     meters: Arc<ConsentMeters>,
+    departing: Arc<Departing>,
     erased: Option<Arc<Erased>>,
     leaving: Option<Arc<Leaving>>,
     /// Held for its thread; it ends first, and with it the writer's queue.
@@ -73,6 +74,7 @@ impl Knowledge {
         let max_memory = config.ledger.as_ref().map_or(config::Ledger::MAX_MEMORY, |ledger| ledger.max_memory);
         let make = || Ledger::new(keys).within(max_memory);
         let meters = Arc::new(telemetry.consent(config.workers.count()));
+        let departing = Arc::new(Departing::new(config.workers.count()));
         let Begun { ledger, mut from, mut due, snapshots } = begin(config.ledger.as_ref(), settings, make, &meters)?;
         let shredder = subject_keys.map(|keys| keys.shredder(settings, watch.clone())).transpose()?.flatten();
         let erased = shredder.as_ref().map(|(erased, _)| erased.clone());
@@ -87,7 +89,8 @@ impl Knowledge {
             };
             let (erased, leaving, topic) = (erased.clone(), leaving.clone(), name.into());
             let (ledger, watch, meters, denials) = (ledger.clone(), watch.clone(), meters.clone(), denials.clone());
-            let fed = Fed { feed, topic, topic_id, ledger, watch, meters, denials, erased, leaving, due, rows: 0 };
+            let departing = departing.clone();
+            let fed = Fed { feed, topic, topic_id, ledger, watch, meters, departing, denials, erased, leaving, due, rows: 0 };
             Topic { name: name.to_owned(), from, table: Box::new(fed) }
         };
         let followed = named.into_iter().map(|(feed, name)| fed(feed, name)).collect();
@@ -103,6 +106,7 @@ impl Knowledge {
             ledger,
             watch,
             meters,
+            departing,
             erased,
             leaving,
             _follow: follow,
@@ -151,7 +155,8 @@ impl Knowledge {
     pub(super) fn of_worker(&self, worker: usize) -> pipeline::Knowledge {
         let (ledger, watch, meters) = (self.ledger.clone(), self.watch.clone(), self.meters.clone());
         let learner = self.learning.as_ref().map(|(learner, _)| learner.clone());
-        pipeline::Knowledge { ledger, watch, meters, worker, learner }
+        let departing = self.departing.clone();
+        pipeline::Knowledge { ledger, watch, meters, departing, worker, learner }
     }
 }
 
@@ -224,6 +229,7 @@ struct Fed {
     ledger: Arc<Ledger>,
     watch: Arc<Watch>,
     meters: Arc<ConsentMeters>,
+    departing: Arc<Departing>,
     denials: Sender<Denial>,
     /// Who hears of erasures, where there are keys to be destroyed.
     erased: Option<Arc<Erased>>,
@@ -302,7 +308,8 @@ impl Table for Fed {
         let landed = self.ledger.restrictions();
         // What was withdrawn before this process judged anything is no delay of its own.
         if let Some(written) = timestamp.filter(|_| landed != before && self.watch.fresh_as_of().is_some()) {
-            self.meters.landed(landed, written, Timestamp::now());
+            let concerns = |worker| self.ledger.restricted_since(before, |digest| self.departing.concerns(worker, digest));
+            self.meters.landed(landed, written, Timestamp::now(), concerns);
         }
         self.rows += 1;
         if self.rows.is_multiple_of(COUNT_EVERY) {

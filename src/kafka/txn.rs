@@ -244,6 +244,8 @@ mod tests {
     use crate::kafka::source::{Consumer, consumer};
     use crate::kafka::{Polled, Settings, SizeLimits, Source as _, producer};
     use crate::telemetry::Telemetry;
+    use rdkafka::ClientConfig;
+    use rdkafka::consumer::{BaseConsumer, Consumer as _};
     use rdkafka::mocking::{MockCluster, MockCoordinator};
     use rdkafka::producer::DefaultProducerContext;
     use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -357,6 +359,34 @@ mod tests {
         stage.end();
         let answer = std::iter::repeat_with(|| stage.sink.settled(Duration::from_millis(500))).take(60).find_map(|answer| answer);
         answer.expect("an answer").expect("the new producer's commit");
+    }
+
+    /// Where a broker is slow, what is queued when a batch is voided is not sent, but for what is under way.
+    #[test]
+    fn of_what_is_queued_when_it_is_voided_no_more_is_sent_than_it_is_told_to() {
+        let sent = |send_on: u64| {
+            let mut stage = Stage::new();
+            stage.sink.begin().unwrap();
+            stage.cluster.broker_round_trip_time(1, Duration::from_millis(100)).unwrap();
+            // A batch each, of which five may be under way.
+            let value = vec![b'v'; 700_000];
+            for _ in 0..30 {
+                let (topic, value) = ("ads", Some(&value[..]));
+                let record = Outgoing { topic, source_partition: 0, key: None, value, timestamp: None, headers: &[] };
+                assert_eq!(stage.sink.send(record).unwrap(), Sent::Taken);
+            }
+            // Whether the abort itself goes well does not matter here: the client's patience is short.
+            let _ = stage.sink.abort(None, Duration::from_millis(send_on));
+            stage.cluster.broker_round_trip_time(1, Duration::ZERO).unwrap();
+            let client: BaseConsumer = ClientConfig::new()
+                .set("bootstrap.servers", stage.cluster.bootstrap_servers())
+                .set("group.id", "none")
+                .create()
+                .unwrap();
+            client.fetch_watermarks("ads", 0, Duration::from_secs(10)).unwrap().1
+        };
+        let (few, all) = (sent(50), sent(20_000));
+        assert!(few <= 10 && all > 10, "{few} and {all} of 30");
     }
 
     fn retriable() -> NativeFault {

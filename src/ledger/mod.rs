@@ -5,6 +5,7 @@
 
 mod aliases;
 mod apply;
+mod departing;
 mod digest;
 mod forget;
 pub mod learned;
@@ -21,6 +22,7 @@ mod suppress;
 mod tests;
 mod wire;
 
+pub use departing::Departing;
 pub use digest::{Digest, Digests, HashBuffers};
 pub use forget::Erasing;
 pub use lookup::{Held, HeldPurpose, Rows};

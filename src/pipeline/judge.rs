@@ -10,7 +10,7 @@ use crate::kafka::follow::{Standing, Watch};
 use crate::kafka::{Fault, Fetched, Outgoing, Recovery, Sent};
 use crate::keys::provider::Keyring;
 use crate::keys::subject::DataKeys;
-use crate::ledger::{Digest, Ledger};
+use crate::ledger::{Departing, Digest, Ledger};
 use crate::outcome::{Outcome, Reason};
 use crate::plan::Plan;
 use crate::telemetry::{ConsentMeters, LocalCounts, Telemetry};
@@ -71,8 +71,10 @@ pub struct Knowledge {
     pub ledger: Arc<Ledger>,
     /// Whether they are fresh.
     pub watch: Arc<Watch>,
-    /// Hears up to which withdrawal this worker can commit nothing that was judged without it.
+    /// Hears when this worker has something on its way to the brokers, and up to which withdrawal that was judged with.
     pub meters: Arc<ConsentMeters>,
+    /// Hears whom that is about.
+    pub departing: Arc<Departing>,
     /// The worker's number.
     pub worker: usize,
     /// Hears what is to be learned from events.
@@ -88,8 +90,8 @@ struct Asked {
     subjects: Vec<Digest>,
     /// A batch was closed and its end is not known yet: what it holds may still be committed.
     is_closing: bool,
-    /// What the meters were told last.
-    told: u64,
+    /// Whether the meters were told that nothing is on its way.
+    is_at_rest: bool,
     teaching: Option<Teaching>,
 }
 
@@ -101,7 +103,7 @@ impl Asked {
 
     fn sound(&mut self, now: Instant) -> Result<(), Fault> {
         if !self.is_closing {
-            self.tell();
+            self.rest();
         }
         let watch = &self.known.watch;
         if watch.is_fresh(now) {
@@ -114,24 +116,35 @@ impl Asked {
         Err(Fault::own("judging", recovery, format!("ledger: {}", watch.reason(now).unwrap_or_default())))
     }
 
-    /// Nothing is on its way that was judged without what has landed so far: what is open is asked about it before it leaves.
-    fn tell(&mut self) {
-        let Knowledge { ledger, watch: _, meters, worker, learner: _ } = &self.known;
-        let landed = ledger.restrictions();
-        if landed != self.told {
-            self.told = landed;
-            meters.enforced(*worker, landed, Timestamp::now);
+    /// Nothing is on its way to the brokers any more: whatever lands from now on is asked about before anything leaves.
+    fn settle(&mut self) {
+        self.is_closing = false;
+        self.rest();
+    }
+
+    fn rest(&mut self) {
+        if !self.is_at_rest {
+            self.is_at_rest = true;
+            self.known.meters.at_rest(self.known.worker, Timestamp::now);
         }
     }
 
     /// Among those that the batch releases something about nobody has withdrawn since it opened.
     fn stands(&mut self) -> bool {
-        let Asked { known: Knowledge { ledger, .. }, since, subjects, .. } = self;
-        if ledger.restrictions() == *since {
-            return true;
+        let Asked { known: Knowledge { ledger, meters, departing, worker, .. }, since, subjects, is_at_rest, .. } = self;
+        *is_at_rest = false;
+        departing.begin(*worker);
+        meters.leaving(*worker, *since);
+        let landed = ledger.restrictions();
+        if landed != *since {
+            subjects.sort_unstable();
+            if ledger.restricted_since(*since, |digest| subjects.binary_search(&digest).is_ok()) {
+                self.rest();
+                return false;
+            }
+            meters.leaving(*worker, landed);
         }
-        subjects.sort_unstable();
-        !ledger.restricted_since(*since, |digest| subjects.binary_search(&digest).is_ok())
+        true
     }
 }
 
@@ -238,7 +251,7 @@ impl PlanJudge {
     pub fn with_knowledge(mut self, known: Knowledge) -> PlanJudge {
         self.engine.set_ledger(Some(known.ledger.clone()));
         let teaching = known.learner.clone().map(Teaching::new);
-        self.asked = Some(Asked { known, since: 0, subjects: Vec::new(), is_closing: false, told: 0, teaching });
+        self.asked = Some(Asked { known, since: 0, subjects: Vec::new(), is_closing: false, is_at_rest: false, teaching });
         self
     }
 
@@ -428,6 +441,7 @@ impl Judge for PlanJudge {
         self.engine.sealing().close_batch();
         if let Some(asked) = &mut self.asked {
             asked.is_closing = true;
+            asked.known.departing.about(asked.known.worker, &mut asked.subjects);
         }
         Ok(())
     }
@@ -435,8 +449,7 @@ impl Judge for PlanJudge {
     fn committed(&mut self, at: Instant) {
         if let Some(asked) = &mut self.asked {
             // At once, not with the next record: it has arrived, and nothing else is on its way.
-            asked.is_closing = false;
-            asked.tell();
+            asked.settle();
         }
         self.engine.sealing().committed();
         match self.before.take() {
@@ -465,7 +478,7 @@ impl Judge for PlanJudge {
 
     fn settled(&mut self) {
         if let Some(asked) = &mut self.asked {
-            asked.is_closing = false;
+            asked.settle();
         }
     }
 }

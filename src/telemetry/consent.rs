@@ -5,7 +5,7 @@ use super::series::{Histogram, Series};
 use crate::event::Timestamp;
 use metrics::{Counter, Gauge};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 
 use super::names::{ENFORCEMENT, LEDGER_FAULTS, LEDGER_LEARNED, LEDGER_MEMORY, LEDGER_SNAPSHOTS, LEDGER_SUBJECTS, SUPPRESSED};
@@ -68,8 +68,8 @@ impl SnapshotResult {
     }
 }
 
-/// The meters of one ledger. Withdrawals are numbered in the order in which they were applied; each worker tells up to
-/// which number it can commit nothing any more that was judged without them.
+/// The meters of one ledger. Withdrawals are numbered in the order in which they were applied; each worker tells what it has on
+/// its way to the brokers, of which something may be committed that was judged without the last of them.
 pub struct ConsentMeters {
     subjects: Gauge,
     suppressed: Gauge,
@@ -79,11 +79,24 @@ pub struct ConsentMeters {
     /// Denials, and grants.
     learned: [Counter; 2],
     enforcement: Histogram,
+    /// Up to which number each worker can commit nothing any more that was judged without it.
     enforced: Box<[AtomicU64]>,
     /// How many wait: read without the lock by workers, for which there is mostly nothing to do.
     waits: AtomicUsize,
-    /// Number and time of writing.
-    waiting: Mutex<VecDeque<(u64, Timestamp)>>,
+    waiting: Mutex<VecDeque<Waiting>>,
+}
+
+/// A withdrawal that a batch on its way to the brokers was judged without.
+struct Waiting {
+    number: u64,
+    written: Timestamp,
+    /// A bit for each worker whose batch it concerns.
+    workers: u64,
+}
+
+/// The bit of a worker; those beyond share the last.
+fn bit(worker: usize) -> u64 {
+    1 << worker.min(63)
 }
 
 impl ConsentMeters {
@@ -124,19 +137,45 @@ impl ConsentMeters {
         self.snapshots[result as usize].increment(1);
     }
 
-    /// The withdrawal of that number was applied; it was written at that time.
-    pub fn landed(&self, number: u64, written: Timestamp, now: Timestamp) {
+    /// The withdrawal of that number was applied; it was written at that time. `concerns` says whether what a worker has on its
+    /// way to the brokers releases anything about whom it concerns; it is asked only about workers that have something.
+    pub fn landed(&self, number: u64, written: Timestamp, now: Timestamp, mut concerns: impl FnMut(usize) -> bool) {
+        fence(Ordering::SeqCst);
+        let workers = (0..self.enforced.len()).filter(|worker| !self.is_enforced_by(*worker, number) && concerns(*worker));
+        let workers = workers.fold(0, |all, worker| all | bit(worker));
+        if workers == 0 {
+            return self.measured(written, now);
+        }
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() == WAITING {
             waiting.pop_front();
         }
-        waiting.push_back((number, written));
-        self.settle(&mut waiting, now);
+        waiting.push_back(Waiting { number, written, workers });
+        self.waits.store(waiting.len(), Ordering::Release);
+        fence(Ordering::SeqCst);
+        // A worker may have come to rest meanwhile, and seen that nothing waited.
+        if !self.waits(waiting.back().expect("just pushed")) {
+            waiting.pop_back();
+            self.waits.store(waiting.len(), Ordering::Release);
+            self.measured(written, now);
+        }
     }
 
-    /// That worker can commit nothing any more that was judged before the withdrawal of that number was applied.
-    pub fn enforced(&self, worker: usize, number: u64, now: impl FnOnce() -> Timestamp) {
+    /// A batch of that worker is about to leave for the brokers: it was judged with the withdrawals up to that number. Those
+    /// that are applied from now on are enforced once [`ConsentMeters::at_rest`] says so; those before were applied for whoever
+    /// asks for the ledger's number after this call.
+    pub fn leaving(&self, worker: usize, number: u64) {
         self.enforced[worker].store(number, Ordering::Release);
+        // Whoever applies a withdrawal first counts it and then looks here; the worker first says that it leaves and then looks at
+        // the count. At least one of the two sees the other.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Nothing of that worker is on its way to the brokers, and nothing will be before [`ConsentMeters::leaving`]: whatever is
+    /// applied meanwhile is asked about first.
+    pub fn at_rest(&self, worker: usize, now: impl FnOnce() -> Timestamp) {
+        self.enforced[worker].store(u64::MAX, Ordering::Release);
+        fence(Ordering::SeqCst);
         if self.waits.load(Ordering::Acquire) > 0 {
             self.settle(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner), now());
         }
@@ -144,17 +183,32 @@ impl ConsentMeters {
 
     /// Whether no worker can commit anything any more that was judged before the withdrawal of that number was applied.
     pub fn is_enforced(&self, number: u64) -> bool {
-        self.enforced.iter().all(|told| told.load(Ordering::Acquire) >= number)
+        fence(Ordering::SeqCst);
+        (0..self.enforced.len()).all(|worker| self.is_enforced_by(worker, number))
     }
 
-    fn settle(&self, waiting: &mut VecDeque<(u64, Timestamp)>, now: Timestamp) {
-        let by_all = self.enforced.iter().map(|number| number.load(Ordering::Acquire)).min().unwrap_or(u64::MAX);
-        while let Some((_, written)) = waiting.front().copied().filter(|(number, _)| *number <= by_all) {
-            waiting.pop_front();
-            // The writer's clock may be ahead of ours.
-            self.enforcement.record_many(now.duration_since(written).as_secs_f64().max(0.0), 1);
-        }
+    fn is_enforced_by(&self, worker: usize, number: u64) -> bool {
+        self.enforced[worker].load(Ordering::Acquire) >= number
+    }
+
+    fn waits(&self, Waiting { number, workers, .. }: &Waiting) -> bool {
+        (0..self.enforced.len()).any(|worker| workers & bit(worker) != 0 && !self.is_enforced_by(worker, *number))
+    }
+
+    fn settle(&self, waiting: &mut VecDeque<Waiting>, now: Timestamp) {
+        waiting.retain(|each| {
+            let waits = self.waits(each);
+            if !waits {
+                self.measured(each.written, now);
+            }
+            waits
+        });
         self.waits.store(waiting.len(), Ordering::Release);
+    }
+
+    fn measured(&self, written: Timestamp, now: Timestamp) {
+        // The writer's clock may be ahead of ours.
+        self.enforcement.record_many(now.duration_since(written).as_secs_f64().max(0.0), 1);
     }
 }
 
@@ -171,34 +225,59 @@ mod tests {
         telemetry.render(at(0)).lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect()
     }
 
-    #[test]
-    fn a_withdrawal_is_enforced_when_the_last_worker_says_so() {
-        let telemetry = Telemetry::new();
-        let meters = telemetry.consent(2);
-        meters.landed(1, at(1_000), at(1_010));
-        meters.enforced(0, 1, || at(1_020));
-        assert_eq!(shown(&telemetry, "privet_consent_enforcement_seconds_count"), ["privet_consent_enforcement_seconds_count 0"]);
-        meters.enforced(1, 2, || at(1_150));
-        assert_eq!(shown(&telemetry, "privet_consent_enforcement_seconds_sum"), ["privet_consent_enforcement_seconds_sum 0.15"]);
-        meters.landed(2, at(2_000), at(2_010));
-        meters.enforced(0, 2, || at(2_100));
-        assert_eq!(shown(&telemetry, "privet_consent_enforcement_seconds_count"), ["privet_consent_enforcement_seconds_count 2"]);
+    fn counted(telemetry: &Telemetry) -> Vec<String> {
+        shown(telemetry, "privet_consent_enforcement_seconds_count")
     }
 
     #[test]
-    fn who_says_so_before_it_is_measured_is_heard_too() {
+    fn a_withdrawal_is_enforced_when_the_last_worker_has_nothing_on_its_way_without_it() {
+        let telemetry = Telemetry::new();
+        let meters = telemetry.consent(2);
+        meters.landed(1, at(1_000), at(1_010), |_| true);
+        meters.at_rest(0, || at(1_020));
+        assert_eq!(counted(&telemetry), ["privet_consent_enforcement_seconds_count 0"], "nothing was heard of the other yet");
+        meters.leaving(1, 0);
+        meters.at_rest(1, || at(1_150));
+        assert_eq!(shown(&telemetry, "privet_consent_enforcement_seconds_sum"), ["privet_consent_enforcement_seconds_sum 0.15"]);
+        meters.leaving(0, 1);
+        meters.landed(2, at(2_000), at(2_010), |worker| worker == 0);
+        assert!(meters.is_enforced(1) && !meters.is_enforced(2));
+        assert_eq!(counted(&telemetry), ["privet_consent_enforcement_seconds_count 1"], "what leaves was judged without it");
+        meters.leaving(0, 2);
+        assert!(meters.is_enforced(2));
+        meters.at_rest(0, || at(2_100));
+        assert_eq!(counted(&telemetry), ["privet_consent_enforcement_seconds_count 2"]);
+    }
+
+    #[test]
+    fn where_nothing_is_on_its_way_it_is_enforced_at_once() {
         let telemetry = Telemetry::new();
         let meters = telemetry.consent(1);
-        meters.enforced(0, 5, || at(0));
-        meters.landed(5, at(1_000), at(1_040));
+        meters.at_rest(0, || at(0));
+        meters.landed(5, at(1_000), at(1_040), |_| unreachable!("it has nothing on its way"));
         assert_eq!(shown(&telemetry, "privet_consent_enforcement_seconds_sum"), ["privet_consent_enforcement_seconds_sum 0.04"]);
+    }
+
+    #[test]
+    fn what_is_on_its_way_about_others_is_not_waited_for() {
+        let telemetry = Telemetry::new();
+        let meters = telemetry.consent(70);
+        (0..70).for_each(|worker| meters.leaving(worker, 0));
+        meters.landed(1, at(0), at(40), |_| false);
+        assert_eq!(counted(&telemetry), ["privet_consent_enforcement_seconds_count 1"]);
+        meters.landed(2, at(0), at(50), |worker| worker == 3 || worker == 69);
+        (0..69).for_each(|worker| meters.at_rest(worker, || at(60)));
+        assert_eq!(counted(&telemetry), ["privet_consent_enforcement_seconds_count 1"]);
+        meters.at_rest(69, || at(70));
+        assert_eq!(counted(&telemetry), ["privet_consent_enforcement_seconds_count 2"]);
+        assert_eq!(meters.waits.load(Ordering::Relaxed), 0);
     }
 
     #[test]
     fn what_waits_is_bounded_and_faults_are_there_from_the_start() {
         let telemetry = Telemetry::new();
         let meters = telemetry.consent(1);
-        (0..WAITING as u64 + 10).for_each(|number| meters.landed(number + 1, at(0), at(0)));
+        (0..WAITING as u64 + 10).for_each(|number| meters.landed(number + 1, at(0), at(0), |_| true));
         assert_eq!(meters.waiting.lock().unwrap().len(), WAITING);
         meters.fault(LedgerFault::Regression);
         let faults = shown(&telemetry, "privet_ledger_faults_total");

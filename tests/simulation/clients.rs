@@ -403,7 +403,7 @@ impl Judge for Recorder {
 
     fn sound(&mut self, _now: Instant) -> Result<(), Fault> {
         if !self.is_closing {
-            self.cluster.borrow_mut().enforced(self.id);
+            self.cluster.borrow_mut().enforced(self.id, true);
         }
         let knows = self.mutation == Mutation::NoFreshness || self.cluster.borrow_mut().knows(self.id);
         if knows { Ok(()) } else { Err(fault(Recovery::Abort, "the ledger is stale")) }
@@ -413,6 +413,8 @@ impl Judge for Recorder {
         let cluster = &mut *self.cluster.borrow_mut();
         let landed = cluster.landed(self.id) != self.landed;
         let touched = landed && self.subjects.iter().any(|subject| cluster.denies(self.id, *subject));
+        // Whatever lands from here on is not asked about before the batch leaves.
+        cluster.enforced(self.id, touched || self.mutation == Mutation::EnforcedTooSoon);
         !touched || self.mutation == Mutation::NoSecondLook
     }
 
@@ -437,7 +439,7 @@ impl Judge for Recorder {
     }
 
     fn committed(&mut self, _at: Instant) {
-        self.is_closing = false;
+        self.settled();
     }
 
     fn aborted(&mut self) {
@@ -446,6 +448,7 @@ impl Judge for Recorder {
 
     fn settled(&mut self) {
         self.is_closing = false;
+        self.cluster.borrow_mut().enforced(self.id, true);
     }
 }
 

@@ -92,6 +92,8 @@ struct Ledger {
     fresh: Duration,
     /// Its brokers do not answer until then.
     cut_off: Option<Duration>,
+    /// The process says that nothing is on its way to the brokers: what it applies is enforced at once.
+    at_rest: bool,
 }
 
 /// What a member is told at its next poll.
@@ -339,12 +341,15 @@ impl Cluster {
 
     fn read_ledgers(&mut self) {
         let now = TIME.get();
-        for ledger in self.ledgers.values_mut() {
-            let Ledger { coming, applied, landed, .. } = ledger;
+        for (id, ledger) in &mut self.ledgers {
+            let Ledger { coming, applied, landed, at_rest, .. } = ledger;
             coming.retain(|(at, subject)| {
                 if *at <= now {
                     applied[*subject].get_or_insert(*at);
                     *landed += 1;
+                    if *at_rest {
+                        self.enforced.entry(*id).or_default().insert(*subject);
+                    }
                 }
                 *at > now
             });
@@ -374,9 +379,13 @@ impl Cluster {
         self.ledgers.get(&id).is_some_and(|ledger| ledger.applied[subject].is_some())
     }
 
-    /// A process says that all withdrawals which it has applied are enforced.
-    pub(crate) fn enforced(&mut self, id: usize) {
+    /// A process says whether anything is on its way to the brokers that withdrawals which it applies from now on would concern;
+    /// those that it has applied are enforced.
+    pub(crate) fn enforced(&mut self, id: usize, at_rest: bool) {
         self.read_ledgers();
+        if let Some(ledger) = self.ledgers.get_mut(&id) {
+            ledger.at_rest = at_rest;
+        }
         let denied: Vec<usize> = (0..SUBJECTS).filter(|subject| self.denies(id, *subject)).collect();
         self.enforced.entry(id).or_default().extend(denied);
     }
@@ -527,6 +536,7 @@ impl Cluster {
         let epoch = transaction.epoch;
         let Transaction { rows, offsets, .. } = std::mem::replace(transaction, Transaction { epoch, ..Transaction::default() });
         let about = |row: &Row| subject_of(row.partition, row.offset);
+        self.read_ledgers();
         let is_enforced = |row: &&Row| row.released && self.enforced.get(&id).is_some_and(|all| all.contains(&about(row)));
         if let Some(row) = rows.iter().find(is_enforced).copied() {
             self.violated(format!("committed although its process had called the withdrawal enforced: {row:?}"));

@@ -57,6 +57,8 @@ struct Cluster {
     most: usize,
     /// Records handed out so far.
     fetched: u64,
+    /// For how long the last abort was to go on sending what was queued.
+    sends_on: Option<Duration>,
 }
 
 #[derive(Clone)]
@@ -259,8 +261,9 @@ impl Sink<()> for FakeSink {
         cluster.ending.take().map(|(_, result)| result.map(|()| Instant::now()))
     }
 
-    fn abort(&mut self, _bound: Option<Duration>, _send_on: Duration) -> Result<(), Fault> {
+    fn abort(&mut self, _bound: Option<Duration>, send_on: Duration) -> Result<(), Fault> {
         let cluster = &mut *self.cluster.borrow_mut();
+        cluster.sends_on = Some(send_on);
         assert!(cluster.ending.is_none(), "aborted while it is being ended");
         cluster.fails(Call::Abort)?;
         (cluster.open, cluster.pending) = (false, Vec::new());
@@ -742,6 +745,7 @@ fn a_withdrawal_while_a_batch_is_open_has_it_judged_again() {
     stage.turns(1).unwrap();
     assert_eq!(stage.written(), (0, 0, 0), "void");
     assert_eq!((stage.worker.haste, stage.worker.faults), (1, 0), "at once, and sooner cut");
+    assert_eq!(stage.cluster.borrow().sends_on, Some(SEND_WITHDRAWN), "as little as can be is sent of what is withdrawn");
     stage.finish().unwrap();
     stage.assert_exactly_once("a withdrawal");
     assert_eq!(stage.worker.haste, 0, "haste ends");
