@@ -30,9 +30,9 @@ struct Kept {
 }
 
 impl Ahead {
-    /// Whether no more should be added.
-    pub(super) fn is_full(&self) -> bool {
-        self.bytes.len() >= FULL
+    /// Whether no more should be added, where so many bytes are kept beside it.
+    pub(super) fn is_full(&self, beside: usize) -> bool {
+        self.bytes.len() + beside >= FULL
     }
 
     pub(super) fn clear(&mut self) {
@@ -199,10 +199,10 @@ mod tests {
         let record =
             Outgoing { topic: "ads", source_partition: 0, key: None, value: Some(&value), timestamp: None, headers: &[] };
         ahead.push(&record);
-        assert!(!ahead.is_full());
+        assert!(!ahead.is_full(0) && ahead.is_full(FULL / 2));
         ahead.push(&record);
-        assert!(ahead.is_full());
+        assert!(ahead.is_full(0));
         ahead.clear();
-        assert!(!ahead.is_full());
+        assert!(!ahead.is_full(0));
     }
 }

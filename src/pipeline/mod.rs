@@ -5,6 +5,7 @@ mod batch;
 mod engine;
 mod join;
 mod judge;
+mod kept;
 mod learn;
 mod sift;
 mod worker;

@@ -5,10 +5,13 @@
 //!
 //! While one batch ends (`worker/end.rs`), the next is judged ahead: what it will write is kept in memory, and written
 //! once the other is committed. Whatever else happens first - a fault, a revocation - voids it: none of it was written.
+//! Where people withdraw consent all the time every batch is, until it is cut, with the records it is made of: judged
+//! again, it costs a look at memory, and not an abort and the way back.
 
 use super::ahead::Ahead;
 use super::batch::{Batch, Cut};
 use super::judge::Judge;
+use super::kept::Kept;
 use crate::event::Timestamp;
 use crate::kafka::{Fault, Fetched, Polled, Recovery, Sent, Sink, Source};
 use crate::telemetry::{TransactionMeters, TransactionResult};
@@ -63,6 +66,12 @@ const MOST_HASTE: u32 = 5;
 
 /// A batch that is cut in haste stays open for so long at least.
 const LEAST_INTERVAL: Duration = Duration::from_millis(5);
+
+/// For so long after a withdrawal voided something, batches are kept in memory until they are cut.
+const WARY: Duration = Duration::from_secs(10);
+
+/// So often a batch that is kept in memory is judged again before it is voided after all.
+const MOST_ROUNDS: u32 = 8;
 
 /// Why a batch is judged again although nothing failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +131,10 @@ pub struct Worker<S, K, J, O> {
     again: Option<Again>,
     /// How often the time and size of a batch are halved.
     haste: u32,
+    /// Until when the records of a batch are kept, and nothing of it is written before it is cut.
+    wary_until: Option<Instant>,
+    /// The records of the open batch, where they are kept.
+    kept: Kept,
     /// Most records of a batch, after one that failed: half of what that held, and twice as many with each that is committed.
     most: usize,
     /// The producer cannot be used before it is made anew.
@@ -161,6 +174,8 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             rewind_at: None,
             again: None,
             haste: 0,
+            wary_until: None,
+            kept: Kept::default(),
             most: usize::MAX,
             broken: false,
             rebuilds: VecDeque::new(),
@@ -226,8 +241,10 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             judge: &mut self.judge,
             batch: &mut self.batch,
             ahead: &mut self.ahead,
+            kept: &mut self.kept,
             is_ahead: &mut self.is_ahead,
             is_ending: self.is_ending,
+            wary_until: self.wary_until,
             last_cut: self.last_cut,
             now: self.now,
         };
@@ -270,7 +287,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
                 self.observer.beat();
                 Ok(())
             }
-            None if self.batch.is_due(&self.pace(), now) => self.cut(None),
+            None if self.batch.is_due(&self.pace(), now) || self.is_full_ahead() => self.cut(None),
             None => Ok(()),
         }
     }
@@ -310,8 +327,19 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             return Ok(());
         }
         self.again = Some(Again::Withdrawn);
-        self.haste = (self.haste + 1).min(MOST_HASTE);
+        self.hasten();
         Err(Fault::own("committing", Recovery::Abort, "consent was withdrawn while the batch was open; it is judged again"))
+    }
+
+    /// A withdrawal voided something: more may come.
+    fn hasten(&mut self) {
+        self.haste = (self.haste + 1).min(MOST_HASTE);
+        self.wary_until = Some((self.now)() + WARY);
+    }
+
+    /// Whether no more may be judged ahead.
+    fn is_full_ahead(&self) -> bool {
+        self.ahead.is_full(self.kept.bytes())
     }
 
     fn accept(&mut self) -> Result<(), Fault> {
@@ -480,8 +508,10 @@ struct Open<'a, K, J> {
     judge: &'a mut J,
     batch: &'a mut Batch,
     ahead: &'a mut Ahead,
+    kept: &'a mut Kept,
     is_ahead: &'a mut bool,
     is_ending: bool,
+    wary_until: Option<Instant>,
     last_cut: Instant,
     now: fn() -> Instant,
 }
@@ -492,27 +522,41 @@ impl<K, J: Judge> Open<'_, K, J> {
     where
         K: Sink<M>,
     {
-        let Open { sink, judge, batch, ahead, is_ahead, .. } = self;
+        let Open { sink, judge, batch, ahead, kept, is_ahead, .. } = self;
         if batch.opened().is_none() {
             judge.renew();
-            if !self.is_ending {
+            let now = (self.now)();
+            let is_wary = self.wary_until.is_some_and(|until| now < until);
+            **is_ahead = self.is_ending || is_wary;
+            if !**is_ahead {
                 sink.begin()?;
             }
-            **is_ahead = self.is_ending;
-            batch.open((self.now)(), self.last_cut);
+            kept.open(is_wary);
+            batch.open(now, self.last_cut);
         }
         batch.note(record)?;
         if !**is_ahead {
             return judge.judge(record, &mut |out| sink.send(out));
         }
-        judge.judge(record, &mut |out| {
-            let fits = sink.fits(&out)?;
-            if fits == Sent::Taken {
-                ahead.push(&out);
-            }
-            Ok(fits)
-        })
+        kept.push(record);
+        judge_ahead(*sink, *judge, ahead, record)
     }
+}
+
+/// Judges one record and keeps what it will write.
+fn judge_ahead<M, K: Sink<M>, J: Judge>(
+    sink: &mut K,
+    judge: &mut J,
+    ahead: &mut Ahead,
+    record: &Fetched<'_>,
+) -> Result<(), Fault> {
+    judge.judge(record, &mut |out| {
+        let fits = sink.fits(&out)?;
+        if fits == Sent::Taken {
+            ahead.push(&out);
+        }
+        Ok(fits)
+    })
 }
 
 fn pause(first: Duration, faults: u32) -> Duration {

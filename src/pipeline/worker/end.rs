@@ -1,6 +1,6 @@
 //! How a batch ends: cut, handed to the sink, and settled while the next one is judged ahead.
 
-use super::{DRAIN_BOUND, IDLE_WAIT, Observer, Worker};
+use super::{DRAIN_BOUND, IDLE_WAIT, MOST_ROUNDS, Observer, SEND_WITHDRAWN, WARY, Worker, judge_ahead};
 use crate::event::Timestamp;
 use crate::kafka::{Fault, Recovery, Sink, Source};
 use crate::pipeline::Judge;
@@ -22,7 +22,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             return self.go_on(ended);
         }
         // What may not be judged now is not read; the batch that ends says whether it goes on.
-        let full = self.batch.is_full(&self.pace()) || self.ahead.is_full() || self.judge.sound((self.now)()).is_err();
+        let full = self.batch.is_full(&self.pace()) || self.is_full_ahead() || self.judge.sound((self.now)()).is_err();
         if !full && self.read(Duration::ZERO)? {
             return Ok(());
         }
@@ -40,7 +40,9 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         if self.batch.opened().is_none() {
             return Ok(());
         }
-        self.vouch()?;
+        let deadline = bound.map(|bound| (self.now)() + bound);
+        self.vouch_written(deadline)?;
+        let bound = self.left(deadline);
         let Worker { source, sink, judge, batch, .. } = self;
         judge.close(&mut |record| sink.send(record))?;
         // The group's coordinator checks the member, not its partitions: a batch with records of a partition that is
@@ -50,6 +52,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         }
         let membership = source.membership()?;
         sink.end(batch.offsets(), membership, bound)?;
+        self.kept.clear();
         std::mem::swap(&mut self.batch, &mut self.ending);
         self.is_ending = true;
         self.last_cut = (self.now)();
@@ -86,7 +89,9 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     /// The batch has ended: what was judged ahead is written now.
     fn go_on(&mut self, ended: Result<Instant, Fault>) -> Result<(), Fault> {
         self.conclude(ended)?;
-        self.write_ahead()?;
+        if !self.kept.is_on() {
+            self.write_ahead()?;
+        }
         self.turn((self.now)())
     }
 
@@ -118,16 +123,75 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         }
         self.sink.begin()?;
         // After whatever `begin` had to wait for: nothing that was withdrawn meanwhile is even written.
-        self.vouch()?;
+        self.vouch_ahead()?;
         let Worker { sink, ahead, is_ahead, .. } = self;
         *is_ahead = false;
         ahead.drain(&mut |record| sink.send(record))
+    }
+
+    /// Whether what was judged ahead may leave now: if not, it is judged again as long as its records are at hand.
+    fn vouch_ahead(&mut self) -> Result<(), Fault> {
+        for round in 0..MOST_ROUNDS {
+            if !self.kept.is_on() {
+                break;
+            }
+            self.sound((self.now)())?;
+            if self.judge.stands() {
+                return Ok(());
+            }
+            if round > 0 {
+                // Meanwhile another one came: a smaller batch is judged sooner.
+                self.hasten();
+            }
+            self.judge_again()?;
+        }
+        self.vouch()
+    }
+
+    /// Whether all that the open batch holds may leave now, what was judged ahead being written first. Where its records are at
+    /// hand, and a withdrawal lands while they are written, they are voided and judged again, without the way back.
+    fn vouch_written(&mut self, deadline: Option<Instant>) -> Result<(), Fault> {
+        for _ in 0..MOST_ROUNDS {
+            self.write_ahead()?;
+            if !self.kept.is_on() {
+                break;
+            }
+            self.sound((self.now)())?;
+            if self.judge.stands() {
+                return Ok(());
+            }
+            self.hasten();
+            if let Some(opened) = self.batch.opened() {
+                self.meters.ended(TransactionResult::Aborted, (self.now)().saturating_duration_since(opened));
+            }
+            self.sink.abort(self.left(deadline), SEND_WITHDRAWN)?;
+            self.judge.settled();
+            self.is_ahead = true;
+            self.judge_again()?;
+        }
+        self.write_ahead()?;
+        self.vouch()
+    }
+
+    fn left(&self, deadline: Option<Instant>) -> Option<Duration> {
+        deadline.map(|deadline| deadline.saturating_duration_since((self.now)()))
+    }
+
+    /// Judges the open batch again by what is known now. Nothing of it that counts was written.
+    fn judge_again(&mut self) -> Result<(), Fault> {
+        self.wary_until = Some((self.now)() + WARY);
+        let Worker { sink, judge, ahead, kept, .. } = self;
+        ahead.clear();
+        judge.aborted();
+        judge.renew();
+        kept.each(&mut |record| judge_ahead(sink, judge, ahead, record))
     }
 
     /// Forgets the open batch with all that it counted and would have written.
     pub(super) fn forget_ahead(&mut self) {
         self.batch.clear();
         self.ahead.clear();
+        self.kept.clear();
         self.is_ahead = false;
         self.judge.aborted();
     }

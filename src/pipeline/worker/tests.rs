@@ -297,13 +297,19 @@ struct Known {
     lost: bool,
     /// A withdrawal has landed that the open batch did not know.
     withdrawn: bool,
+    /// So often another one lands while a batch is judged again.
+    more: u32,
+    /// One lands right after the next look.
+    lands_after_a_look: bool,
 }
 
 impl Judge for FakeJudge {
     fn renew(&mut self) {
         assert!(self.kept.is_empty() && self.counted == 0, "something was left from the batch before");
         self.renewed += 1;
-        self.known.borrow_mut().withdrawn = false;
+        let known = &mut *self.known.borrow_mut();
+        known.withdrawn = known.more > 0;
+        known.more = known.more.saturating_sub(1);
     }
 
     fn sound(&mut self, _now: Instant) -> Result<(), Fault> {
@@ -317,7 +323,10 @@ impl Judge for FakeJudge {
     }
 
     fn stands(&mut self) -> bool {
-        !self.known.borrow().withdrawn
+        let known = &mut *self.known.borrow_mut();
+        let stands = !known.withdrawn;
+        known.withdrawn |= std::mem::take(&mut known.lands_after_a_look);
+        stands
     }
 
     fn judge(&mut self, record: &Fetched<'_>, write: &mut Write<'_>) -> Result<(), Fault> {
@@ -768,6 +777,68 @@ fn what_was_judged_ahead_of_a_withdrawal_is_never_written() {
             stage.assert_exactly_once("a withdrawal after judging ahead");
         }
     }
+}
+
+/// Where people withdraw all the time a batch is judged again from memory: nothing was written that would have to be voided, and
+/// nothing is read again.
+#[test]
+fn a_batch_that_is_kept_is_judged_again_from_memory() {
+    for more in [0, 3] {
+        let mut stage = stage(true);
+        stage.worker.wary_until = Some(Instant::now() + WARY);
+        stage.turns(4).unwrap();
+        assert!(stage.worker.batch.records() > 1 && !stage.cluster.borrow().open, "nothing is written before it is cut");
+        let renewed = stage.worker.judge.renewed;
+        (stage.known.borrow_mut().withdrawn, stage.known.borrow_mut().more) = (true, more);
+        stage.worker.cut.interval = Duration::ZERO;
+        stage.turns(1).unwrap();
+        assert_eq!(stage.worker.judge.renewed, renewed + 1 + more as usize);
+        assert_eq!(stage.worker.haste, more, "a batch for which one round was not enough is followed by smaller ones");
+        stage.finish().unwrap();
+        stage.assert_exactly_once("judged again from memory");
+        let calls = |call| stage.cluster.borrow().calls.get(&call).copied().unwrap_or(0);
+        assert_eq!((calls(Call::Abort), calls(Call::Rewind)), (0, 0));
+    }
+}
+
+/// A withdrawal that lands while a batch that is kept is written voids what was written, and nothing is read again.
+#[test]
+fn a_batch_that_is_kept_is_voided_and_judged_again_without_the_way_back() {
+    for abort in [None, Some(Recovery::Abort), Some(Recovery::Rebuild)] {
+        let mut stage = stage(true);
+        stage.worker.wary_until = Some(Instant::now() + WARY);
+        stage.turns(4).unwrap();
+        stage.known.borrow_mut().lands_after_a_look = true;
+        if let Some(recovery) = abort {
+            stage.fail(Call::Abort, 1, recovery);
+        }
+        stage.worker.cut.interval = Duration::ZERO;
+        stage.turns(1).unwrap();
+        let calls = |stage: &Stage, call| stage.cluster.borrow().calls.get(&call).copied().unwrap_or(0);
+        if abort.is_none() {
+            assert!(stage.worker.is_ending, "it is on its way");
+            assert_eq!((calls(&stage, Call::Abort), stage.worker.haste), (1, 1));
+            assert_eq!(stage.cluster.borrow().sends_on, Some(SEND_WITHDRAWN));
+        }
+        stage.finish().unwrap();
+        stage.assert_exactly_once("voided while it was written");
+        assert_eq!(calls(&stage, Call::Rewind) == 0, abort.is_none());
+    }
+}
+
+/// It has to end some time.
+#[test]
+fn a_batch_that_is_never_judged_in_time_is_voided() {
+    let mut stage = stage(true);
+    stage.worker.wary_until = Some(Instant::now() + WARY);
+    stage.turns(4).unwrap();
+    (stage.known.borrow_mut().withdrawn, stage.known.borrow_mut().more) = (true, MOST_ROUNDS);
+    stage.worker.cut.interval = Duration::ZERO;
+    stage.turns(1).unwrap();
+    assert_eq!((stage.written(), stage.worker.haste), ((0, 0, 0), MOST_HASTE));
+    assert!(stage.worker.rewind_at.is_some());
+    stage.finish().unwrap();
+    stage.assert_exactly_once("given up and read again");
 }
 
 #[test]
