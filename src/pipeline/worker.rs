@@ -62,7 +62,11 @@ const UNSOUND_LOOK: Duration = Duration::from_millis(20);
 
 /// A batch of which a withdrawal voided the one before is cut after half the time and records, and so on, so often: where
 /// withdrawals come in floods every long batch would meet one, and none would ever be committed.
-const MOST_HASTE: u32 = 5;
+const MOST_HASTE: u32 = 7;
+
+/// So many batches in a row must be committed as they were judged before they become larger again: a size that is right is kept
+/// for a while.
+const CALM: u32 = 16;
 
 /// A batch that is cut in haste stays open for so long at least.
 const LEAST_INTERVAL: Duration = Duration::from_millis(5);
@@ -131,6 +135,8 @@ pub struct Worker<S, K, J, O> {
     again: Option<Again>,
     /// How often the time and size of a batch are halved.
     haste: u32,
+    /// Batches committed since that was last changed.
+    calm: u32,
     /// Until when the records of a batch are kept, and nothing of it is written before it is cut.
     wary_until: Option<Instant>,
     /// The records of the open batch, where they are kept.
@@ -174,6 +180,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             rewind_at: None,
             again: None,
             haste: 0,
+            calm: 0,
             wary_until: None,
             kept: Kept::default(),
             most: usize::MAX,
@@ -333,8 +340,16 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
 
     /// A withdrawal voided something: more may come.
     fn hasten(&mut self) {
-        self.haste = (self.haste + 1).min(MOST_HASTE);
+        (self.haste, self.calm) = ((self.haste + 1).min(MOST_HASTE), 0);
         self.wary_until = Some((self.now)() + WARY);
+    }
+
+    /// A batch was committed.
+    fn calm_down(&mut self) {
+        self.calm += 1;
+        if self.calm >= CALM {
+            (self.haste, self.calm) = (self.haste.saturating_sub(1), 0);
+        }
     }
 
     /// Whether no more may be judged ahead.

@@ -282,7 +282,7 @@ fn a_thousand_withdrawals_a_second_are_enforced_and_counted() {
 fn what_is_exported_agrees_with_what_is_seen() {
     let seconds = std::env::var("PRIVET_BOUND_SECONDS").ok().map_or(120, |number| number.parse().expect("a number"));
     let half = Duration::from_millis(500);
-    let load = Load { watched: 1_000, every: Duration::from_millis(50), half, time: Duration::from_secs(seconds) };
+    let load = Load { watched: 1_000, every: Duration::from_millis(100), half, time: Duration::from_secs(seconds) };
     let Some(Measured { delays, promised, buckets, done }) = measure("ledger-agrees", load) else { return };
     let Done { released, committed, aborted } = done;
     eprintln!("{released} events released in {committed} transactions; {aborted} were voided");

@@ -111,7 +111,8 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         self.judge.committed(committed);
         self.observer.committed(Timestamp::now());
         self.observer.beat();
-        (self.faults, self.haste) = (0, self.haste.saturating_sub(1));
+        self.faults = 0;
+        self.calm_down();
         Ok(())
     }
 

@@ -755,9 +755,10 @@ fn a_withdrawal_while_a_batch_is_open_has_it_judged_again() {
     assert_eq!(stage.written(), (0, 0, 0), "void");
     assert_eq!((stage.worker.haste, stage.worker.faults), (1, 0), "at once, and sooner cut");
     assert_eq!(stage.cluster.borrow().sends_on, Some(SEND_WITHDRAWN), "as little as can be is sent of what is withdrawn");
+    stage.worker.cut.records = 1;
     stage.finish().unwrap();
     stage.assert_exactly_once("a withdrawal");
-    assert_eq!(stage.worker.haste, 0, "haste ends");
+    assert_eq!(stage.worker.haste, 0, "haste ends after a while");
 }
 
 #[test]
