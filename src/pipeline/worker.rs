@@ -15,6 +15,7 @@ use super::kept::Kept;
 use crate::event::Timestamp;
 use crate::kafka::{Fault, Fetched, Polled, Recovery, Sent, Sink, Source};
 use crate::telemetry::{TransactionMeters, TransactionResult};
+use pace::Pace;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,20 +61,6 @@ const SEND_WITHDRAWN: Duration = Duration::from_millis(100);
 /// With what decisions rest on not being fresh, how long to wait before looking again; it heals within seconds.
 const UNSOUND_LOOK: Duration = Duration::from_millis(20);
 
-/// A batch of which a withdrawal voided the one before is cut after half the time and records, and so on, so often: where
-/// withdrawals come in floods every long batch would meet one, and none would ever be committed.
-const MOST_HASTE: u32 = 7;
-
-/// So many batches in a row must be committed as they were judged before they become larger again: a size that is right is kept
-/// for a while.
-const CALM: u32 = 16;
-
-/// A batch that is cut in haste stays open for so long at least.
-const LEAST_INTERVAL: Duration = Duration::from_millis(5);
-
-/// For so long after a withdrawal voided something, batches are kept in memory until they are cut.
-const WARY: Duration = Duration::from_secs(10);
-
 /// So often a batch that is kept in memory is judged again before it is voided after all.
 const MOST_ROUNDS: u32 = 8;
 
@@ -110,7 +97,7 @@ pub struct Worker<S, K, J, O> {
     sink: K,
     judge: J,
     observer: O,
-    cut: Cut,
+    pace: Pace,
     meters: TransactionMeters,
     stop: Arc<AtomicBool>,
     /// What was read since the last cut.
@@ -133,16 +120,8 @@ pub struct Worker<S, K, J, O> {
     rewind_at: Option<Instant>,
     /// The fault at hand is none: the batch is to be judged again at once.
     again: Option<Again>,
-    /// How often the time and size of a batch are halved.
-    haste: u32,
-    /// Batches committed since that was last changed.
-    calm: u32,
-    /// Until when the records of a batch are kept, and nothing of it is written before it is cut.
-    wary_until: Option<Instant>,
     /// The records of the open batch, where they are kept.
     kept: Kept,
-    /// Most records of a batch, after one that failed: half of what that held, and twice as many with each that is committed.
-    most: usize,
     /// The producer cannot be used before it is made anew.
     broken: bool,
     rebuilds: VecDeque<Instant>,
@@ -166,7 +145,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             sink,
             judge,
             observer,
-            cut,
+            pace: Pace::new(cut),
             meters,
             stop,
             batch: Batch::default(),
@@ -179,11 +158,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             faults: 0,
             rewind_at: None,
             again: None,
-            haste: 0,
-            calm: 0,
-            wary_until: None,
             kept: Kept::default(),
-            most: usize::MAX,
             broken: false,
             rebuilds: VecDeque::new(),
             first_pause: FIRST_PAUSE,
@@ -230,7 +205,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         if self.rewind_at.is_none() {
             self.sound(now)?;
         }
-        let wait = match (self.rewind_at, self.batch.left(&self.pace(), now)) {
+        let wait = match (self.rewind_at, self.batch.left(&self.pace.cut(), now)) {
             (Some(at), _) => at.saturating_duration_since(now).min(IDLE_WAIT),
             (None, Some(left)) => left,
             (None, None) => IDLE_WAIT,
@@ -251,7 +226,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             kept: &mut self.kept,
             is_ahead: &mut self.is_ahead,
             is_ending: self.is_ending,
-            wary_until: self.wary_until,
+            pace: &self.pace,
             last_cut: self.last_cut,
             now: self.now,
         };
@@ -294,31 +269,8 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
                 self.observer.beat();
                 Ok(())
             }
-            None if self.batch.is_due(&self.pace(), now) || self.is_full_ahead() => self.cut(None),
+            None if self.batch.is_due(&self.pace.cut(), now) || self.is_full_ahead() => self.cut(None),
             None => Ok(()),
-        }
-    }
-
-    /// When the open batch is cut.
-    fn pace(&self) -> Cut {
-        let Cut { interval, records, bytes } = self.cut;
-        let halved = (interval / (1 << self.haste)).max(LEAST_INTERVAL).min(interval);
-        Cut { interval: halved, records: (records >> self.haste).max(1).min(self.most), bytes }
-    }
-
-    /// A batch failed. A sink that takes little may not take it within a transaction's time, and would not the next time
-    /// either: smaller ones are tried until one is committed.
-    fn slow_down(&mut self) {
-        let held = self.ending.records().max(self.batch.records());
-        if held > 0 {
-            self.most = (held / 2).max(1);
-        }
-    }
-
-    /// A batch was committed in that time: the next may be larger, where there is time for it.
-    fn speed_up(&mut self, took: Duration) {
-        if took < self.cut.interval + self.stall / 2 {
-            self.most = self.most.saturating_mul(2);
         }
     }
 
@@ -334,22 +286,8 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             return Ok(());
         }
         self.again = Some(Again::Withdrawn);
-        self.hasten();
+        self.pace.hasten((self.now)());
         Err(Fault::own("committing", Recovery::Abort, "consent was withdrawn while the batch was open; it is judged again"))
-    }
-
-    /// A withdrawal voided something: more may come.
-    fn hasten(&mut self) {
-        (self.haste, self.calm) = ((self.haste + 1).min(MOST_HASTE), 0);
-        self.wary_until = Some((self.now)() + WARY);
-    }
-
-    /// A batch was committed.
-    fn calm_down(&mut self) {
-        self.calm += 1;
-        if self.calm >= CALM {
-            (self.haste, self.calm) = (self.haste.saturating_sub(1), 0);
-        }
     }
 
     /// Whether no more may be judged ahead.
@@ -419,7 +357,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             self.meters.ended(result, (self.now)().saturating_duration_since(opened));
         }
         if again.is_none() {
-            self.slow_down();
+            self.pace.slow_down(self.ending.records().max(self.batch.records()));
         }
         self.ending.clear();
         self.forget_ahead();
@@ -526,7 +464,7 @@ struct Open<'a, K, J> {
     kept: &'a mut Kept,
     is_ahead: &'a mut bool,
     is_ending: bool,
-    wary_until: Option<Instant>,
+    pace: &'a Pace,
     last_cut: Instant,
     now: fn() -> Instant,
 }
@@ -541,7 +479,7 @@ impl<K, J: Judge> Open<'_, K, J> {
         if batch.opened().is_none() {
             judge.renew();
             let now = (self.now)();
-            let is_wary = self.wary_until.is_some_and(|until| now < until);
+            let is_wary = self.pace.is_wary(now);
             **is_ahead = self.is_ending || is_wary;
             if !**is_ahead {
                 sink.begin()?;
@@ -580,5 +518,6 @@ fn pause(first: Duration, faults: u32) -> Duration {
 }
 
 mod end;
+mod pace;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! How a batch ends: cut, handed to the sink, and settled while the next one is judged ahead.
 
-use super::{DRAIN_BOUND, IDLE_WAIT, MOST_ROUNDS, Observer, SEND_WITHDRAWN, WARY, Worker, judge_ahead};
+use super::{DRAIN_BOUND, IDLE_WAIT, MOST_ROUNDS, Observer, SEND_WITHDRAWN, Worker, judge_ahead};
 use crate::event::Timestamp;
 use crate::kafka::{Fault, Recovery, Sink, Source};
 use crate::pipeline::Judge;
@@ -22,7 +22,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             return self.go_on(ended);
         }
         // What may not be judged now is not read; the batch that ends says whether it goes on.
-        let full = self.batch.is_full(&self.pace()) || self.is_full_ahead() || self.judge.sound((self.now)()).is_err();
+        let full = self.batch.is_full(&self.pace.cut()) || self.is_full_ahead() || self.judge.sound((self.now)()).is_err();
         if !full && self.read(Duration::ZERO)? {
             return Ok(());
         }
@@ -105,21 +105,20 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         if let Some(opened) = self.ending.opened() {
             let took = committed.saturating_duration_since(opened);
             self.meters.ended(TransactionResult::Committed, took);
-            self.speed_up(took);
+            self.pace.committed(took < self.pace.cut.interval + self.stall / 2);
         }
         self.ending.clear();
         self.judge.committed(committed);
         self.observer.committed(Timestamp::now());
         self.observer.beat();
         self.faults = 0;
-        self.calm_down();
         Ok(())
     }
 
     /// Opens a transaction for what was judged ahead, and writes it, unless it was judged long ago or holds no more.
     pub(super) fn write_ahead(&mut self) -> Result<(), Fault> {
         let Some(opened) = self.batch.opened().filter(|_| self.is_ahead) else { return Ok(()) };
-        if (self.now)().saturating_duration_since(opened) > self.cut.interval + self.stall {
+        if (self.now)().saturating_duration_since(opened) > self.pace.cut.interval + self.stall {
             return Err(Fault::own("committing", Recovery::Abort, "the batch before took too long; the next is judged anew"));
         }
         self.sink.begin()?;
@@ -142,7 +141,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             }
             if round > 0 {
                 // Meanwhile another one came: a smaller batch is judged sooner.
-                self.hasten();
+                self.pace.hasten((self.now)());
             }
             self.judge_again()?;
         }
@@ -161,7 +160,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             if self.judge.stands() {
                 return Ok(());
             }
-            self.hasten();
+            self.pace.hasten((self.now)());
             if let Some(opened) = self.batch.opened() {
                 self.meters.ended(TransactionResult::Aborted, (self.now)().saturating_duration_since(opened));
             }
@@ -180,7 +179,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
 
     /// Judges the open batch again by what is known now. Nothing of it that counts was written.
     fn judge_again(&mut self) -> Result<(), Fault> {
-        self.wary_until = Some((self.now)() + WARY);
+        self.pace.beware((self.now)());
         let Worker { sink, judge, ahead, kept, .. } = self;
         ahead.clear();
         judge.aborted();

@@ -1,6 +1,7 @@
 //! The delivery loop against a small cluster in memory that keeps the rules of transactions and groups, and fails
 //! where a script or a seed says.
 
+use super::pace::MOST_HASTE;
 use super::*;
 use crate::kafka::{NextOffset, Outgoing, Sent};
 use crate::pipeline::judge::Write;
@@ -429,7 +430,7 @@ impl Stage {
     /// Ends with cuts by time, so that no record waits for the drain, whose faults only a restart makes good.
     fn finish(&mut self) -> Result<(), Fault> {
         self.turns(150)?;
-        self.worker.cut.interval = Duration::ZERO;
+        self.worker.pace.cut.interval = Duration::ZERO;
         self.turns(150)?;
         self.worker.drain();
         Ok(())
@@ -491,7 +492,7 @@ fn batches_shrink_until_a_slow_sink_takes_them() {
     stage.cluster.borrow_mut().most = 0;
     stage.finish().unwrap();
     stage.assert_exactly_once("after a slow sink");
-    assert!(stage.worker.most > 1, "and grow again");
+    assert!(stage.worker.pace.most > 1, "and grow again");
 }
 
 #[test]
@@ -680,7 +681,7 @@ fn a_revocation_lets_the_batch_end_and_forgets_what_was_judged_ahead() {
 #[test]
 fn what_was_decided_long_ago_is_judged_anew() {
     let mut stage = ahead(true);
-    stage.worker.cut.interval = Duration::ZERO;
+    stage.worker.pace.cut.interval = Duration::ZERO;
     stage.worker.stall = Duration::ZERO;
     stage.answer(Ok(()));
     stage.turns(1).unwrap();
@@ -703,7 +704,7 @@ fn a_drain_commits_what_was_judged_ahead_too() {
 #[test]
 fn a_drain_does_not_write_what_was_decided_long_ago() {
     let mut stage = ahead(true);
-    stage.worker.cut.interval = Duration::ZERO;
+    stage.worker.pace.cut.interval = Duration::ZERO;
     stage.worker.stall = Duration::ZERO;
     stage.worker.drain();
     assert_eq!(stage.written(), (4, 0, 4), "the batch before counts, and nothing was written after it");
@@ -732,7 +733,7 @@ fn nothing_is_judged_or_cut_while_knowledge_is_stale_and_it_goes_on_by_itself() 
         stage.turns(turns).unwrap();
         stage.known.borrow_mut().stale = true;
         let beats = *stage.beats.borrow();
-        stage.worker.cut.interval = Duration::ZERO;
+        stage.worker.pace.cut.interval = Duration::ZERO;
         stage.turns(50).unwrap();
         assert_eq!(stage.written(), (0, 0, 0), "after {turns} turns");
         assert!(!stage.cluster.borrow().open, "what was open is void");
@@ -750,15 +751,15 @@ fn a_withdrawal_while_a_batch_is_open_has_it_judged_again() {
     let mut stage = stage(true);
     stage.turns(3).unwrap();
     stage.known.borrow_mut().withdrawn = true;
-    stage.worker.cut.interval = Duration::ZERO;
+    stage.worker.pace.cut.interval = Duration::ZERO;
     stage.turns(1).unwrap();
     assert_eq!(stage.written(), (0, 0, 0), "void");
-    assert_eq!((stage.worker.haste, stage.worker.faults), (1, 0), "at once, and sooner cut");
+    assert_eq!((stage.worker.pace.haste, stage.worker.faults), (1, 0), "at once, and sooner cut");
     assert_eq!(stage.cluster.borrow().sends_on, Some(SEND_WITHDRAWN), "as little as can be is sent of what is withdrawn");
-    stage.worker.cut.records = 1;
+    stage.worker.pace.cut.records = 1;
     stage.finish().unwrap();
     stage.assert_exactly_once("a withdrawal");
-    assert_eq!(stage.worker.haste, 0, "haste ends after a while");
+    assert_eq!(stage.worker.pace.haste, 0, "haste ends after a while");
 }
 
 #[test]
@@ -786,15 +787,15 @@ fn what_was_judged_ahead_of_a_withdrawal_is_never_written() {
 fn a_batch_that_is_kept_is_judged_again_from_memory() {
     for more in [0, 3] {
         let mut stage = stage(true);
-        stage.worker.wary_until = Some(Instant::now() + WARY);
+        stage.worker.pace.beware(Instant::now());
         stage.turns(4).unwrap();
         assert!(stage.worker.batch.records() > 1 && !stage.cluster.borrow().open, "nothing is written before it is cut");
         let renewed = stage.worker.judge.renewed;
         (stage.known.borrow_mut().withdrawn, stage.known.borrow_mut().more) = (true, more);
-        stage.worker.cut.interval = Duration::ZERO;
+        stage.worker.pace.cut.interval = Duration::ZERO;
         stage.turns(1).unwrap();
         assert_eq!(stage.worker.judge.renewed, renewed + 1 + more as usize);
-        assert_eq!(stage.worker.haste, more, "a batch for which one round was not enough is followed by smaller ones");
+        assert_eq!(stage.worker.pace.haste, more, "a batch for which one round was not enough is followed by smaller ones");
         stage.finish().unwrap();
         stage.assert_exactly_once("judged again from memory");
         let calls = |call| stage.cluster.borrow().calls.get(&call).copied().unwrap_or(0);
@@ -807,18 +808,18 @@ fn a_batch_that_is_kept_is_judged_again_from_memory() {
 fn a_batch_that_is_kept_is_voided_and_judged_again_without_the_way_back() {
     for abort in [None, Some(Recovery::Abort), Some(Recovery::Rebuild)] {
         let mut stage = stage(true);
-        stage.worker.wary_until = Some(Instant::now() + WARY);
+        stage.worker.pace.beware(Instant::now());
         stage.turns(4).unwrap();
         stage.known.borrow_mut().lands_after_a_look = true;
         if let Some(recovery) = abort {
             stage.fail(Call::Abort, 1, recovery);
         }
-        stage.worker.cut.interval = Duration::ZERO;
+        stage.worker.pace.cut.interval = Duration::ZERO;
         stage.turns(1).unwrap();
         let calls = |stage: &Stage, call| stage.cluster.borrow().calls.get(&call).copied().unwrap_or(0);
         if abort.is_none() {
             assert!(stage.worker.is_ending, "it is on its way");
-            assert_eq!((calls(&stage, Call::Abort), stage.worker.haste), (1, 1));
+            assert_eq!((calls(&stage, Call::Abort), stage.worker.pace.haste), (1, 1));
             assert_eq!(stage.cluster.borrow().sends_on, Some(SEND_WITHDRAWN));
         }
         stage.finish().unwrap();
@@ -831,12 +832,12 @@ fn a_batch_that_is_kept_is_voided_and_judged_again_without_the_way_back() {
 #[test]
 fn a_batch_that_is_never_judged_in_time_is_voided() {
     let mut stage = stage(true);
-    stage.worker.wary_until = Some(Instant::now() + WARY);
+    stage.worker.pace.beware(Instant::now());
     stage.turns(4).unwrap();
     (stage.known.borrow_mut().withdrawn, stage.known.borrow_mut().more) = (true, MOST_ROUNDS);
-    stage.worker.cut.interval = Duration::ZERO;
+    stage.worker.pace.cut.interval = Duration::ZERO;
     stage.turns(1).unwrap();
-    assert_eq!((stage.written(), stage.worker.haste), ((0, 0, 0), MOST_HASTE));
+    assert_eq!((stage.written(), stage.worker.pace.haste), ((0, 0, 0), MOST_HASTE));
     assert!(stage.worker.rewind_at.is_some());
     stage.finish().unwrap();
     stage.assert_exactly_once("given up and read again");
@@ -845,13 +846,13 @@ fn a_batch_that_is_never_judged_in_time_is_voided() {
 #[test]
 fn a_flood_of_withdrawals_makes_batches_small_and_stops_none() {
     let mut stage = stage(true);
-    stage.worker.cut.interval = Duration::from_millis(160);
+    stage.worker.pace.cut.interval = Duration::from_millis(160);
     for haste in 1..10 {
         stage.known.borrow_mut().withdrawn = true;
         assert!(stage.worker.vouch().is_err());
-        assert_eq!(stage.worker.haste, haste.min(MOST_HASTE));
+        assert_eq!(stage.worker.pace.haste, haste.min(MOST_HASTE));
     }
-    let Cut { interval, records, .. } = stage.worker.pace();
+    let Cut { interval, records, .. } = stage.worker.pace.cut();
     assert_eq!((interval, records), (Duration::from_millis(5), 1), "never below what a transaction costs, nor below a record");
 }
 
