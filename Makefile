@@ -71,7 +71,7 @@ lint: ## Formatting, clippy without a warning, and cargo-deny where it is instal
 bench: ## The engine on this machine, beside a serde_json tree that does the same; consent strings beside one HMAC
 	$(CARGO) bench --locked --bench engine --bench consent
 
-bench-hostile: ## Nanoseconds a byte of records made to be slow, and what more sinks and rules cost
+bench-hostile: ## Nanoseconds a byte of records and texts made to be slow, and what more sinks and rules cost
 	$(CARGO) bench --locked --bench hostile
 
 bench-peers: ## The engine beside serde_json, sonic-rs and VRL, in one run (builds VRL: a quarter of an hour)

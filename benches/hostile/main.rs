@@ -1,10 +1,13 @@
 //! What the slowest records cost: nanoseconds a byte of inputs that were made to be slow, beside the workload "track".
 //!
 //! `cargo bench --bench hostile` prints both, and what more sinks and more rules cost. Limits: 20 times the track workload a byte,
-//! 3.5 times one sink for eight with other rules (HMACs aside), 1.5 times ten rules for a thousand.
+//! 3.5 times one sink for eight with other rules (HMACs aside), 1.5 times ten rules for a thousand. Then what `detect` costs with
+//! texts that were made to be slow, beside a labelled corpus: at most five times as much a byte.
 #![allow(clippy::print_stdout)] // a bench's result is what it prints
 
+mod detect;
 mod inputs;
+mod texts;
 
 use privet::event::{Position, Record, StreamId, Timestamp};
 use privet::keys::KeySet;
@@ -31,6 +34,7 @@ fn main() {
     println!("\nworst: {worst:.1} x track (limit 20)\n");
     ratio("eight sinks with other rules / one, no HMAC", &sinks(1), &sinks(8), &track, 3.5);
     ratio("1,000 rules / ten", &rules(10), &rules(1_000), &track, 1.5);
+    detect::measure();
 }
 
 fn track_events() -> Vec<Vec<u8>> {

@@ -1,6 +1,7 @@
 //! E-mail addresses (RFC 5321, RFC 6531), also percent-encoded as in a URL.
 
 use super::scan::{Scan, is_escape};
+use super::script::{is_alphabetic, is_alphanumeric, is_unspaced};
 use crate::plan::Label;
 
 /// How far a local part is followed back, in bytes. RFC 5321 allows 64 octets; written in escapes, three times that.
@@ -20,8 +21,9 @@ impl Scan<'_> {
         if !self.wants(Label::Email) {
             return behind;
         }
-        let Some(start) = self.local_start(at) else { return behind };
+        // The domain first: those of two signs never overlap, what stands before them may.
         let Some(end) = domain_end(self.text, behind) else { return behind };
+        let Some(start) = self.local_start(at) else { return behind };
         // `git@host:path` is where a repository is, and `git` no person.
         if &self.bytes[start..at] == b"git" && self.bytes.get(end) == Some(&b':') {
             return end;
@@ -64,7 +66,7 @@ impl Scan<'_> {
             let fits = if letter.is_ascii() {
                 is_atom(letter as u8) || self.is_inner_atom(start - 1, at)
             } else {
-                letter.is_alphanumeric() || is_mark(letter)
+                is_alphanumeric(letter) || is_mark(letter)
             };
             // Words of scripts without spaces run into the address; one of such letters only is followed back.
             if !fits || (wide && is_wide == Some(false)) {
@@ -114,7 +116,7 @@ impl Scan<'_> {
     fn behind_article(&self, start: usize, at: usize) -> usize {
         let mut letters = self.text[start..at].chars();
         match (letters.next(), letters.next(), letters.next()) {
-            (Some(first), Some('-'), Some(next)) if !first.is_ascii() && first.is_alphabetic() && next.is_ascii() => {
+            (Some(first), Some('-'), Some(next)) if !first.is_ascii() && is_alphabetic(first) && next.is_ascii() => {
                 start + first.len_utf8() + 1
             }
             _ => start,
@@ -163,7 +165,7 @@ fn domain_end(text: &str, start: usize) -> Option<usize> {
                 3
             }
             'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' => 1,
-            _ if !letter.is_ascii() && (letter.is_alphanumeric() || is_mark(letter)) => letter.len_utf8(),
+            _ if !letter.is_ascii() && (is_alphanumeric(letter) || is_mark(letter)) => letter.len_utf8(),
             _ => break,
         };
         end = at + length;
@@ -225,13 +227,6 @@ fn is_version(domain: &str) -> bool {
     let mut labels = domain.split('.');
     let is_number = |label: Option<&str>| label.is_some_and(|label| label.starts_with(|first: char| first.is_ascii_digit()));
     labels.next().is_some_and(|first| first.bytes().all(|byte| byte.is_ascii_digit())) && is_number(labels.next())
-}
-
-/// Letters of scripts that are written without spaces.
-pub(super) fn is_unspaced(letter: char) -> bool {
-    matches!(letter, '\u{0E00}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}' | '\u{2E80}'..='\u{2FFF}'
-        | '\u{3005}'..='\u{3007}' | '\u{3021}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7FF}' | '\u{F900}'..='\u{FAFF}'
-        | '\u{FF66}'..='\u{FFDC}' | '\u{20000}'..='\u{3FFFF}')
 }
 
 /// Signs that belong to the letter before: vowel signs of Indic scripts, combining accents.

@@ -15,6 +15,7 @@ mod numbers;
 mod phone;
 mod replace;
 mod scan;
+mod script;
 mod secrets;
 #[cfg(test)]
 mod tests;

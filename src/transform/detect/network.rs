@@ -2,6 +2,7 @@
 
 use super::context::{self, Context, Near};
 use super::scan::{Scan, is_word, prefix, suffix};
+use super::script::{is_alphabetic, is_alphanumeric};
 use crate::plan::Label;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -139,11 +140,11 @@ impl Scan<'_> {
             let front = before.len().checked_sub(name + 2).map(|at| before[at]);
             // A step of a path is no product: it stands behind another slash. Nor is `ip-203.0.113.9`.
             let is_step = *mark == b'/' && (matches!(front, Some(b'/')) || (!is_small && name_starts_small(before, name)));
-            return !is_step && !context::is_host(&self.text[..start - 1]);
+            return !is_step && !context::is_host(&self.words, &self.text[..start - 1]);
         }
         let front = self.text[self.floor.min(start)..start].trim_end_matches([' ', ')']);
         // `^1.2.3.4` as packages ask for versions; in `origin^203.0.113.9^F` the sign parts two fields.
-        let is_bound = front.strip_suffix(['^', '~']).is_some_and(|outer| !outer.ends_with(char::is_alphanumeric));
+        let is_bound = front.strip_suffix(['^', '~']).is_some_and(|outer| !outer.ends_with(is_alphanumeric));
         if is_bound || front.ends_with('§') || front.ends_with("==") || front.ends_with(">=") {
             return true;
         }
@@ -155,7 +156,7 @@ impl Scan<'_> {
         }
         // `firmware update from 203.0.113.9` has an address, `upgrade from 1.2.3.4` none.
         match context.near(self) {
-            Near::Version => is_small || !context::is_host(front),
+            Near::Version => is_small || !context::is_host(&self.words, front),
             Near::Release => is_small,
             Near::Nothing
             | Near::Number
@@ -180,17 +181,17 @@ impl Scan<'_> {
         let is_placed = matches!(self.bytes.get(start + run..), Some([b':' | b'/', next, ..]) if next.is_ascii_digit());
         let before = &self.text[self.floor.min(start)..start];
         let word = before.strip_suffix([' ', ':', '@']).unwrap_or_default();
-        let is_word = word.ends_with(|letter: char| letter.is_alphabetic());
+        let is_word = word.ends_with(is_alphabetic);
         is_tiny
             && !is_placed
             && is_word
-            && !context::is_address_near(suffix(word, 48), if before.ends_with([':', '@']) { 1 } else { 3 })
+            && !context::is_address_near(&self.words, suffix(word, 48), if before.ends_with([':', '@']) { 1 } else { 3 })
     }
 
     /// `1.2.3.4 installed`.
     fn is_version_behind(&self, end: usize) -> bool {
         let Some(rest) = self.text[end..].strip_prefix(' ') else { return false };
-        context::is_version_word(prefix(rest, 40))
+        context::is_version_word(&self.words, prefix(rest, 40))
     }
 
     /// `1.2.3.4 -> 1.2.3.5`: what a version is changed to.

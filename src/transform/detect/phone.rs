@@ -3,6 +3,7 @@
 use super::context::{self, Context, Near};
 use super::groups::{BLANK, BRACKET, DOT, Digits, Gap, Group, PLUS, SLASH, UNDERSCORE};
 use super::scan::{Scan, is_word};
+use super::script::is_alphanumeric;
 use crate::plan::Label;
 
 /// E.164 numbers have at most 15 digits; a national prefix may come on top.
@@ -11,6 +12,8 @@ const MOST: usize = 16;
 const MOST_BARE: usize = 14;
 /// Numbers of fewer digits reach services, not people.
 const LEAST: usize = 7;
+/// In three groups and more, one digit less.
+const LEAST_IN_GROUPS: usize = LEAST - 1;
 /// Numbers are written in at most so many groups.
 const MOST_GROUPS: usize = 9;
 /// Words in front of an extension, the longer of two that begin alike first.
@@ -113,13 +116,13 @@ impl Scan<'_> {
             return None;
         }
         let (end, count, total) = self.national_end(&groups[at..])?;
-        if total < LEAST && count < 3 {
+        let is_short = total < LEAST && (count < 3 || total < LEAST_IN_GROUPS);
+        if is_short || self.is_date(&groups[at..at + count]) || self.goes_on(end) {
             return None;
         }
         let near = context.near(self);
-        let parts = &groups[at..at + count];
         let is_one = match near {
-            Near::Phone | Near::PhoneOrTax => total >= LEAST - 1,
+            Near::Phone | Near::PhoneOrTax => true,
             Near::Signed => total >= LEAST && (count > 1 || self.bytes[group.start] == b'0'),
             Near::Reach => total >= LEAST && (total >= 9 || count > 1 || self.bytes[group.start] == b'0'),
             Near::Nothing
@@ -132,7 +135,7 @@ impl Scan<'_> {
             | Near::Release
             | Near::Other => false,
         };
-        if !is_one || self.is_glued(start, near) || self.is_date(parts) || self.goes_on(end) {
+        if !is_one || self.is_glued(start, near) {
             return None;
         }
         Some(self.found(start, self.extension_end(end), Label::Phone))
@@ -170,12 +173,12 @@ impl Scan<'_> {
         }
         match before.chars().next_back() {
             // `cell #415…`, where the sign stands for the word number.
-            Some('#') if near == Near::Phone => !context::names_phone(before.trim_end_matches(['#', ' '])),
+            Some('#') if near == Near::Phone => !context::names_phone(&self.words, before.trim_end_matches(['#', ' '])),
             Some('#' | '_' | '$' | '€' | '£' | '¥' | '₹' | '@' | '*' | '~') => true,
             Some('-' | '/' | '.') => {
                 let name = before[..before.len() - 1].chars().next_back();
                 let known = near == Near::Phone && !before.ends_with('-') && !before.ends_with('/');
-                name.is_some_and(char::is_alphanumeric) && !known && !before.ends_with("wa.me/")
+                name.is_some_and(is_alphanumeric) && !known && !before.ends_with("wa.me/")
             }
             _ => false,
         }

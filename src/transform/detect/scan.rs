@@ -1,9 +1,10 @@
 //! The one pass: skips what can begin nothing, and asks the validators about the rest.
 
-use super::context::{Context, Table};
+use super::context::{Context, Table, Words};
 use super::groups::{self, Group};
 use super::{Find, What};
 use crate::plan::{DetectRule, Label};
+use std::ops::Range;
 
 /// A text being searched.
 pub(super) struct Scan<'a> {
@@ -16,6 +17,10 @@ pub(super) struct Scan<'a> {
     pub(super) colons_until: usize,
     /// The end of the last thing that was written like an address and is a version.
     pub(super) version_until: usize,
+    /// The last word whose end was looked for, from where it was.
+    word: Range<usize>,
+    /// The words that candidates looked back at.
+    pub(super) words: Words<'a>,
     /// The headings of a table, if the text is one.
     pub(super) table: Table,
     finds: &'a mut Vec<Find>,
@@ -64,8 +69,18 @@ const CLASSES: [Class; 256] = {
 
 /// Searches the whole text.
 pub(super) fn run(text: &str, rule: &DetectRule, finds: &mut Vec<Find>, groups: &mut Vec<Group>) {
-    let mut scan =
-        Scan { text, bytes: text.as_bytes(), rule, floor: 0, colons_until: 0, version_until: 0, table: Table::default(), finds };
+    let mut scan = Scan {
+        text,
+        bytes: text.as_bytes(),
+        rule,
+        floor: 0,
+        colons_until: 0,
+        version_until: 0,
+        word: 0..0,
+        words: Words::of(text),
+        table: Table::default(),
+        finds,
+    };
     let mut at = 0;
     while let Some(next) = next_candidate(scan.bytes, at) {
         at = scan.candidate(next, groups).max(next + 1);
@@ -207,9 +222,12 @@ impl Scan<'_> {
         at - before.take_while(|byte| is_word(**byte)).count()
     }
 
-    /// The byte behind the word in which `at` stands.
-    pub(super) fn word_end(&self, at: usize) -> usize {
-        at + self.bytes[at..].iter().take_while(|byte| is_word(**byte)).count()
+    /// The byte behind the word in which `at` stands. A word of many numbers, `1_1_1…`, is read once for all of them.
+    pub(super) fn word_end(&mut self, at: usize) -> usize {
+        if !self.word.contains(&at) {
+            self.word = at..at + self.bytes[at..].iter().take_while(|byte| is_word(**byte)).count();
+        }
+        self.word.end
     }
 
     /// Whether a letter or digit of the same word stands before `start`; the last one of an escape is none.

@@ -1,7 +1,10 @@
 //! What stands around a number whose own line says nothing before it: the cell beside it, the line above, a word behind.
 
 use super::super::scan::prefix;
-use super::{LONGEST_WORD, Near, classify_key, in_prose, is_joined, is_letter, last_word, lookup};
+use super::super::script::{is_alphanumeric, is_joined, is_letter};
+use super::read::Words;
+use super::sorted::{Sorted, heads};
+use super::{LONGEST_WORD, Near, classify_key, in_prose};
 
 /// How far a number is followed to see what stands behind it, in bytes.
 const LONGEST_NUMBER: usize = 40;
@@ -24,17 +27,15 @@ const LINKS: &[&str] = &[
     "моят", "мої", "мојот", "мій", "це", "это", "नंबर",
 ];
 
+static JOINING: Sorted = Sorted::of(LINKS, &heads::<{ LINKS.len() }>(LINKS));
+
 /// What the surroundings of the number at `start` say; `before` is the text in front of it.
-pub(super) fn look(text: &str, before: &str, start: usize) -> Near {
-    let cell = in_cell_before(before);
-    if cell != Near::Nothing {
-        return cell;
-    }
-    [in_card, in_line_above, signed]
-        .into_iter()
-        .map(|ask| ask(before))
-        .find(|near| *near != Near::Nothing)
-        .unwrap_or_else(|| behind(&text[start..]))
+pub(super) fn look(words: &Words<'_>, text: &str, before: &str, start: usize) -> Near {
+    in_cell_before(words, before)
+        .or_else(|| in_card(before))
+        .or_else(|| in_line_above(words, before))
+        .or_else(|| signed(before))
+        .or_else(|| behind(words, &text[start..]))
 }
 
 /// What parts the cells of a row; `^`, `~` and `*` in HL7 and EDI.
@@ -42,33 +43,34 @@ const MARKS: &[char] = &[';', '|', '\t', '^', '~', '*', '│', '¦'];
 
 /// A line of a card (RFC 6350): `TEL;TYPE=work,voice:+49 …`.
 fn in_card(before: &str) -> Near {
-    let line = before.rsplit('\n').next().unwrap_or_default().trim_start();
-    let name = line.split([';', ':']).next().unwrap_or_default();
+    let line = before[line_break(before).map_or(0, |at| at + 1)..].trim_start();
+    let end = memchr::memchr2(b';', b':', line.as_bytes()).unwrap_or(line.len());
+    let name = &line[..end];
     let is_telephone = name.rsplit('.').next().is_some_and(|name| name.eq_ignore_ascii_case("tel"));
     if is_telephone && line.len() > name.len() { Near::Phone } else { Near::Nothing }
 }
 
 /// A name in the cell before: `17;IMEI;490154203237518;Ostrava`.
-fn in_cell_before(before: &str) -> Near {
+fn in_cell_before(words: &Words<'_>, before: &str) -> Near {
     let Some(row) = before.trim_end().strip_suffix(MARKS) else { return Near::Nothing };
     let start = row.rfind(|letter| letter == '\n' || MARKS.contains(&letter)).map_or(0, |at| at + 1);
     let cell = row[start..].trim_matches([' ', '"', '\'', '*', '`']);
     if cell.len() > LONGEST_WORD || cell.bytes().filter(u8::is_ascii_digit).count() > 4 {
         return Near::Nothing;
     }
-    classify_key(cell).unwrap_or(Near::Nothing)
+    classify_key(words, cell).unwrap_or(Near::Nothing)
 }
 
 /// A question and its answer, a label and its field: the end of the last line that is not empty.
-fn in_line_above(before: &str) -> Near {
-    let Some(end) = before.rfind('\n') else { return Near::Nothing };
+fn in_line_above(words: &Words<'_>, before: &str) -> Near {
+    let Some(end) = line_break(before) else { return Near::Nothing };
     let mut rest = &before[end + 1..];
     for _ in 0..=MOST_WORDS {
-        match last_word(rest) {
+        match words.last(rest) {
             Some((front, _)) => rest = front,
             None => {
-                let above = before[..end].trim_end_matches(|letter: char| !letter.is_alphanumeric());
-                return in_prose(above);
+                let above = before[..end].trim_end_matches(|letter: char| !is_alphanumeric(letter));
+                return in_prose(words, above);
             }
         }
     }
@@ -76,18 +78,23 @@ fn in_line_above(before: &str) -> Near {
 }
 
 /// What the line above asks, where this one is no more than who answers: `Bot: your mobile?`, `User: 0412 345 678`.
-pub(super) fn question(before: &str) -> Option<&str> {
-    let (above, answer) = before.rsplit_once('\n')?;
-    let above = above.trim_end();
+pub(super) fn question<'b>(words: &Words<'_>, before: &'b str) -> Option<&'b str> {
+    let end = line_break(before)?;
+    let (above, answer) = (before[..end].trim_end(), &before[end + 1..]);
     let mark = answer.find([':', '>', '»'])?;
-    let is_short = last_word(&answer[mark..]).is_none_or(|(front, _)| last_word(front).is_none());
-    let (front, who) = last_word(&answer[..mark])?;
-    (above.ends_with(['?', '？', '؟']) && is_short && last_word(front).is_none() && who.len() < LONGEST_WORD)
+    let is_short = words.last(&answer[mark..]).is_none_or(|(front, _)| words.last(front).is_none());
+    let (front, who) = words.last(&answer[..mark])?;
+    (above.ends_with(['?', '？', '؟']) && is_short && words.last(front).is_none() && who.len() < LONGEST_WORD)
         .then(|| above.trim_end_matches(['?', '？', '؟', ' ']))
 }
 
+/// Where the last line begins, before its first byte.
+fn line_break(text: &str) -> Option<usize> {
+    memchr::memrchr(b'\n', text.as_bytes())
+}
+
 /// What stands behind the number: in brackets, or behind a word that joins the two.
-fn behind(text: &str) -> Near {
+fn behind(words: &Words<'_>, text: &str) -> Near {
     let text = prefix(text, 2 * LONGEST_NUMBER);
     let is_number = |letter: char| {
         letter.is_ascii_digit()
@@ -103,11 +110,11 @@ fn behind(text: &str) -> Near {
     if number.ends_with('(') || rest[..rest.len() - opened.len()].contains(['(', '[', '#']) {
         let is_name = |letter: char| is_letter(letter) || matches!(letter, '_' | '-' | ' ');
         let closed = opened.find(|letter: char| !is_name(letter)).filter(|end| opened[*end..].starts_with([')', ']']));
-        return closed.and_then(|end| classify_key(&opened[..end])).unwrap_or(Near::Nothing);
+        return closed.and_then(|end| classify_key(words, &opened[..end])).unwrap_or(Near::Nothing);
     }
     let parted = &rest[..rest.len() - opened.len()];
     let tail = &text[number.trim_end_matches(['-', '/', ' ']).len()..text.len() - rest.len()];
-    let named = if tail.contains(['-', '/']) { cell(rest) } else { joined(parted, opened, word, behind) };
+    let named = if tail.contains(['-', '/']) { cell(words, rest) } else { joined(words, parted, opened, word, behind) };
     match named {
         near @ (Near::Phone | Near::Reach | Near::Device) => near,
         Near::Nothing
@@ -124,29 +131,29 @@ fn behind(text: &str) -> Near {
 }
 
 /// What the cell that begins a text says.
-fn cell(text: &str) -> Near {
+fn cell(words: &Words<'_>, text: &str) -> Near {
     let end = text.find(['\n', ',', ';', '.', '|', ')', '·']).unwrap_or(text.len());
-    classify_key(prefix(&text[..end], LONGEST_WORD)).unwrap_or(Near::Nothing)
+    classify_key(words, prefix(&text[..end], LONGEST_WORD)).unwrap_or(Near::Nothing)
 }
 
 /// What the text behind a number calls it: over a dash or a quote at once, over a word that joins after some words more,
 /// in scripts without spaces in the word that the number runs into.
-fn joined(parted: &str, opened: &str, word: &str, behind: &str) -> Near {
+fn joined(words: &Words<'_>, parted: &str, opened: &str, word: &str, behind: &str) -> Near {
     if let Some(named) = opened.strip_prefix(['–', '—', '-', '|', '·', '→', '=', ':']) {
-        return if parted.is_empty() { Near::Nothing } else { cell(named) };
+        return if parted.is_empty() { Near::Nothing } else { cell(words, named) };
     }
-    if let Some(near) = column(word, behind) {
+    if let Some(near) = column(words, word, behind) {
         return near;
     }
-    if parted.contains(['"', '\'', '`']) && lookup(word) != Near::Nothing {
-        return lookup(word);
+    if parted.contains(['"', '\'', '`']) && words.lookup(word) != Near::Nothing {
+        return words.lookup(word);
     }
     // Languages of these scripts put the verb last: `010-1234-5678로 전화주세요`.
     let (word, behind, is_late) = match opened.strip_prefix(", ").map(first_word) {
         Some((word, behind)) => (word, behind, false),
         None => (word, behind, word.chars().next().is_some_and(is_joined)),
     };
-    if !is_late && !super::is_one_of(word, LINKS) {
+    if !is_late && !JOINING.has(word) {
         return Near::Nothing;
     }
     let mut rest = if is_late { opened } else { behind };
@@ -155,7 +162,7 @@ fn joined(parted: &str, opened: &str, word: &str, behind: &str) -> Near {
         if word.is_empty() {
             break;
         }
-        match lookup(word) {
+        match words.lookup(word) {
             Near::Nothing => rest = behind,
             near => return near,
         }
@@ -164,31 +171,33 @@ fn joined(parted: &str, opened: &str, word: &str, behind: &str) -> Near {
 }
 
 /// `… for key 'users.phone'`, `… in column "mobile"`, as databases and validators complain.
-fn column(word: &str, behind: &str) -> Option<Near> {
-    const COLUMNS: &[&str] = &["attribute", "column", "constraint", "field", "index", "key", "param", "parameter", "property"];
+fn column(words: &Words<'_>, word: &str, behind: &str) -> Option<Near> {
+    const WORDS: &[&str] = &["attribute", "column", "constraint", "field", "index", "key", "param", "parameter", "property"];
+    static COLUMNS: Sorted = Sorted::of(WORDS, &heads::<{ WORDS.len() }>(WORDS));
     let is_told = matches!(word, "for" | "in" | "on" | "at" | "of" | "für" | "pour" | "para" | "per");
     let (kind, named) = first_word(behind.trim_start());
-    if !is_told || !super::is_one_of(kind, COLUMNS) {
+    if !is_told || !COLUMNS.has(kind) {
         return None;
     }
     let name = named.trim_start_matches([' ', ':', '"', '\'', '`']);
     let end = name.find(|letter: char| !is_letter(letter) && !matches!(letter, '_' | '-' | '.')).unwrap_or(name.len());
-    classify_key(&name[..end])
+    classify_key(words, &name[..end])
 }
 
 /// What stands beside a value in the same object: `"value":"030 …","type":"phone"`, `value="030 …" type="phone"`.
-pub(super) fn sibling(text: &str) -> Near {
-    const NAMES: &[&str] = &["channel", "field", "kind", "label", "medium", "method", "name", "system", "type", "use"];
+pub(super) fn sibling(words: &Words<'_>, text: &str) -> Near {
+    const WORDS: &[&str] = &["channel", "field", "kind", "label", "medium", "method", "name", "system", "type", "use"];
+    static NAMES: Sorted = Sorted::of(WORDS, &heads::<{ WORDS.len() }>(WORDS));
     let text = prefix(text, 2 * LONGEST_NUMBER);
     let Some(end) = text.find(['"', '\'']) else { return Near::Nothing };
     let rest = text[end + 1..].trim_start_matches(['\\', ',', ' ', '"', '\'', '\n']);
     let (name, behind) = first_word(rest);
-    if !super::is_one_of(name, NAMES) {
+    if !NAMES.has(name) {
         return Near::Nothing;
     }
     let value = behind.trim_start_matches(['\\', '"', '\'', ':', '=', ' ']);
     let end = value.find(['"', '\'', '\\', ',', '}', '>']).unwrap_or(value.len());
-    classify_key(&value[..end]).unwrap_or(Near::Nothing)
+    classify_key(words, &value[..end]).unwrap_or(Near::Nothing)
 }
 
 /// `T: 030 …`, `M. 0171 …`: a letter as people put it in front of their numbers below a letter.
@@ -201,7 +210,7 @@ fn signed(before: &str) -> Near {
         label.ends_with(['T', 'M', 'Т', 'Τ', 'Κ'])
     };
     let front = label.chars().rev().nth(1);
-    if is_letter && front.is_none_or(|front| !front.is_alphanumeric() && !matches!(front, '_' | '-' | '.')) {
+    if is_letter && front.is_none_or(|front| !is_alphanumeric(front) && !matches!(front, '_' | '-' | '.')) {
         Near::Signed
     } else {
         Near::Nothing

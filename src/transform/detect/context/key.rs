@@ -1,6 +1,8 @@
 //! The name in front of a value, where the text is written for machines: `name=`, `"name":"`, `<name>`.
 
-use super::{LONGEST_WORD, Near, lookup};
+use super::super::script::is_alphanumeric;
+use super::read::Words;
+use super::{LONGEST_WORD, Near};
 
 /// What stands in front of a value.
 pub(super) enum Named<'a> {
@@ -16,11 +18,11 @@ pub(super) enum Named<'a> {
 const MOST_ELEMENTS: usize = 4;
 
 /// The name in front of a value.
-pub(super) fn named(before: &str) -> Named<'_> {
+pub(super) fn named<'b>(words: &Words<'_>, before: &'b str) -> Named<'b> {
     let mut value = opened(before);
     for _ in 0..MOST_ELEMENTS {
         let Some((front, element)) = last_element(value) else { break };
-        match in_element(element) {
+        match in_element(words, element) {
             Near::Nothing if is_layout(element) => value = opened(front),
             Near::Nothing => return Named::Near(Near::Nothing),
             near => return Named::Near(near),
@@ -61,7 +63,7 @@ fn assigned(value: &str) -> Option<&str> {
         value.strip_suffix('>')?
     };
     let name = name.strip_suffix("%22").unwrap_or(name).trim_end_matches(['"', '\'', '\\']);
-    let is_name = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.');
+    let is_name = |letter: char| is_alphanumeric(letter) || matches!(letter, '_' | '-' | '.');
     let start = name.char_indices().rev().take_while(|(_, letter)| is_name(*letter)).last()?.0;
     Some(&name[start..])
 }
@@ -77,14 +79,14 @@ fn last_element(value: &str) -> Option<(&str, &str)> {
 }
 
 /// What the words of an element say, the last that tells first; the attributes stand behind the name.
-fn in_element(element: &str) -> Near {
+fn in_element(words: &Words<'_>, element: &str) -> Near {
     if element.starts_with('/') {
         return Near::Nothing;
     }
     let mut rest = element;
-    while let Some((front, word)) = super::last_word(rest) {
+    while let Some((front, word)) = words.last(rest) {
         rest = front;
-        match lookup(word) {
+        match words.lookup(word) {
             Near::Nothing => {}
             near => return near,
         }

@@ -1,5 +1,6 @@
 //! Tables in a text: the heading of the column that a value stands in.
 
+use super::read::Words;
 use super::{Near, classify_key};
 use std::cell::{Cell, OnceCell};
 
@@ -33,8 +34,8 @@ struct Cursor {
 
 impl Table {
     /// What the heading over the byte at `start` says.
-    pub(super) fn column(&self, text: &str, start: usize) -> Near {
-        let Some(heading) = self.heading.get_or_init(|| Heading::read(text)) else { return Near::Nothing };
+    pub(super) fn column(&self, words: &Words<'_>, text: &str, start: usize) -> Near {
+        let Some(heading) = self.heading.get_or_init(|| Heading::read(words, text)) else { return Near::Nothing };
         if start <= heading.end {
             return Near::Nothing;
         }
@@ -58,7 +59,7 @@ impl Table {
 
 impl Heading {
     /// The headings, if the first line has any that tells.
-    fn read(text: &str) -> Option<Heading> {
+    fn read(words: &Words<'_>, text: &str) -> Option<Heading> {
         let end = memchr::memchr(b'\n', &text.as_bytes()[..text.len().min(LONGEST_HEADING)])?;
         let line = text[..end].trim_end_matches('\r');
         let count = |delimiter: u8| memchr::memchr_iter(delimiter, line.as_bytes()).count();
@@ -69,7 +70,7 @@ impl Heading {
             if name.len() > LONGEST_CELL || name.contains([':', '=', '{', '<', '@']) || name.split(' ').count() > 3 {
                 return None;
             }
-            *slot = classify_key(name).unwrap_or(Near::Nothing);
+            *slot = classify_key(words, name).unwrap_or(Near::Nothing);
         }
         columns.iter().any(|near| *near != Near::Nothing).then_some(Heading { delimiter, end, columns })
     }

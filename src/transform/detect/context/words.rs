@@ -211,7 +211,7 @@ pub(super) const WORDS: &[(&str, Near)] = &[
     ("утас", Near::Phone), ("факс", Near::Phone), ("фактура", Near::Other), ("բջջ", Near::Phone), ("հեռ", Near::Phone),
     ("המספר", Near::Number), ("טל", Near::Phone), ("טל׳", Near::Phone), ("מספר", Near::Number), ("סלולרי", Near::Phone),
     ("פלאפון", Near::Phone), ("رقم", Near::Number), ("رقمي", Near::Number), ("نمبر", Near::Phone),
-    ("หมายเลข", Near::Number), ("მობ", Near::Phone), ("ტელ", Near::Phone), ("ስልክ", Near::Phone), ("번호", Near::Number),
+    ("მობ", Near::Phone), ("ტელ", Near::Phone), ("ስልክ", Near::Phone), ("번호", Near::Number),
     ("번호가", Near::Number), ("번호는", Near::Number), ("번호로", Near::Number),
 ];
 
