@@ -9,8 +9,8 @@ use privet::event::{Position, Timestamp};
 use privet::keys::KeySet;
 use privet::keys::subject::{DataKeys, Sealing, SubjectTable};
 use privet::plan::{
-    Action, DetectRule, Dialling, KeyedPseudonym, Label, Normalize, OnFind, Period, PeriodPseudonym, TimeUnit, UrlParams,
-    UrlPart, UrlRule,
+    Action, DetectRule, Dialling, KeyedPseudonym, Label, Normalize, OnFind, Period, PeriodPseudonym, TimeUnit, UrlParam,
+    UrlParams, UrlPart, UrlRule,
 };
 use privet::transform::{Context, Fate, Scratch, apply, apply_key};
 use std::sync::Arc;
@@ -43,6 +43,8 @@ fn cases() -> Vec<(Action, [&'static str; 3])> {
         normalize: Normalize::Lower,
         overlap: None,
     };
+    const LOOK_ALIKES: [&str; 3] =
+        [r#""https://x.io/?\u0435mail=1&Straße=2""#, r#""https://x.io/?user.%D0%B5mail=1&é=2""#, r#""é\\x.io?ｅmail=1""#];
     const BROWSER: &str = r#""Mozilla/5.0 (X11; Linux x86_64; rv:121.0) Gecko/20100101 Firefox/121.0""#;
     vec![
         (Action::Encrypt(Arc::new(encrypt)), [r#""97980cfea0067""#, r#""c\u0040x.io""#, "1.5"]),
@@ -63,8 +65,10 @@ fn cases() -> Vec<(Action, [&'static str; 3])> {
             Action::TruncateIp { v4: 24, v6: 48 },
             [r#""2a02:5758:c632:c3dc:62a7:dd3f:c21b:c8db""#, r#""203.0.113\u002e77""#, r#""no""#],
         ),
-        (url(UrlParams::Drop(vec!["email".into(), "token".into()])), urls),
+        (url(UrlParams::Drop(vec![UrlParam::new("email"), UrlParam::new("token")])), urls),
+        (url(UrlParams::Drop(vec![UrlParam::new("email")])), LOOK_ALIKES),
         (url(UrlParams::Keep(vec!["a".into()])), urls),
+        (url(UrlParams::Keep(vec!["straße".into()])), LOOK_ALIKES),
         (Action::EmailDomain, [r#""ann@mail.example.org""#, r#""ann\u0040x.io""#, r#""ann""#]),
         (Action::CoarsenGeo { decimals: 2 }, ["52.520008", r#""13\u002e404954""#, "1e99"]),
         (Action::CoarsenTime(TimeUnit::Week), [r#""2026-11-22T10:35:45.123+02:00""#, r#""2026-11-22T10\u003a35:45Z""#, "17"]),

@@ -10,6 +10,11 @@ pub fn fold_case(name: &str, out: &mut String) {
     out.extend(name.chars().map(fold_char));
 }
 
+/// Whether two names have one plain fold.
+pub fn equal_by_case(name: &str, other: &str) -> bool {
+    name.chars().map(fold_char).eq(other.chars().map(fold_char))
+}
+
 /// Appends the fold under which names with letters beyond ASCII are compared, on both sides: case folded, NFKC,
 /// default-ignorable characters removed, then the confusable skeleton of UTS #39.
 pub fn fold_confusable(name: &str, out: &mut String) {

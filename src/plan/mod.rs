@@ -16,7 +16,7 @@ pub use names::{Found, NameHash, NameId, NameMatch, NameStart, NameTable, name_s
 pub use places::{Filters, Node, NodeId, PathIndex, ROOT};
 pub use rules::{
     Action, EmptyParents, KeyedPseudonym, Normalize, Overlap, Period, PeriodPseudonym, PlaceRule, Scope, SinkRules, TimeUnit,
-    UrlParams, UrlPart, UrlRule,
+    UrlParam, UrlParams, UrlPart, UrlRule,
 };
 pub use share::{Share, share_rules};
 pub use sink::{Denied, KeyRule, PurposeNeed, Sink, SinkLines, TcfNeed, Tombstones};

@@ -295,9 +295,28 @@ pub struct UrlRule {
 #[derive(PartialEq, Eq)]
 pub enum UrlParams {
     /// All but these.
-    Drop(Vec<Box<str>>),
+    Drop(Vec<UrlParam>),
     /// None but these.
     Keep(Vec<Box<str>>),
+}
+
+/// The name of a parameter that goes.
+#[derive(PartialEq, Eq)]
+pub struct UrlParam {
+    /// As it is compared with names of ASCII.
+    pub name: Box<str>,
+    /// As it is compared with all others: what it looks like ([`super::fold::fold_confusable`]).
+    pub shape: Box<str>,
+}
+
+impl UrlParam {
+    /// From a folded name.
+    pub fn new(name: impl Into<Box<str>>) -> UrlParam {
+        let name = name.into();
+        let mut shape = String::new();
+        super::fold::fold_confusable(&name, &mut shape);
+        UrlParam { name, shape: shape.into() }
+    }
 }
 
 /// What a URL-like value is a copy of.

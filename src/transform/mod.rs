@@ -56,6 +56,8 @@ pub struct Scratch {
     pub work: Vec<u8>,
     /// The data keys of the record's subject.
     pub sealing: Sealing,
+    /// The names of a URL's parameters.
+    urls: url::Space,
     /// What `detect` found.
     finder: detect::Finder,
 }
@@ -94,12 +96,12 @@ pub fn apply(action: &Action, input: Text<'_>, context: &Context, scratch: &mut 
         | Action::PeriodPseudonym(_)
         | Action::Token(_)
         | Action::Encrypt(_) => {
-            let Scratch { decoded, work, sealing, finder: _ } = scratch;
+            let Scratch { decoded, work, sealing, urls, finder: _ } = scratch;
             let Some(value) = read(input, decoded) else { return Fate::Dropped };
-            return transform(action, value, context, (work, sealing), Output::json(out));
+            return transform(action, value, context, (work, sealing, urls), Output::json(out));
         }
         Action::Detect(rule) => {
-            let Scratch { decoded, work: _, sealing: _, finder } = scratch;
+            let Scratch { decoded, work: _, sealing: _, urls: _, finder } = scratch;
             let Some(Scalar::String(text)) = read(input, decoded) else { return Fate::Dropped };
             let finds = finder.search(text, rule);
             if !finds.is_empty() {
@@ -135,8 +137,8 @@ pub fn apply_key(action: &Action, key: &[u8], context: &Context, scratch: &mut S
         | Action::Token(_)
         | Action::Encrypt(_) => {
             let Ok(text) = std::str::from_utf8(key) else { return Fate::Dropped };
-            let Scratch { decoded: _, work, sealing, finder: _ } = scratch;
-            return transform(action, Scalar::Bare(text), context, (work, sealing), Output::bare(out));
+            let Scratch { decoded: _, work, sealing, urls, finder: _ } = scratch;
+            return transform(action, Scalar::Bare(text), context, (work, sealing, urls), Output::bare(out));
         }
         Action::Detect(rule) => {
             let Ok(text) = std::str::from_utf8(key) else { return Fate::Dropped };
@@ -168,7 +170,7 @@ fn transform(
     action: &Action,
     value: Scalar<'_>,
     context: &Context,
-    (work, sealing): (&mut Vec<u8>, &mut Sealing),
+    (work, sealing, urls): (&mut Vec<u8>, &mut Sealing, &mut url::Space),
     mut out: Output<'_>,
 ) -> Fate {
     let start = out.len();
@@ -184,7 +186,7 @@ fn transform(
         Action::Bucket(edges) => bucket::write(value, edges, &mut out),
         Action::UserAgent => value.text().and_then(|text| user_agent::write(text, &mut out)),
         Action::TruncateIp { v4, v6 } => value.text().and_then(|text| ip::write(text, *v4, *v6, &mut out)),
-        Action::Url(rule) => value.text().and_then(|text| url::write(text, rule, work, &mut out)),
+        Action::Url(rule) => value.text().and_then(|text| url::write(text, rule, urls, &mut out)),
         Action::EmailDomain => value.text().and_then(|text| email_domain::write(text, &mut out)),
         Action::CoarsenGeo { decimals } => geo::write(value, usize::from(*decimals), &mut out),
         Action::CoarsenTime(unit) => time::write(value, *unit, &mut out),

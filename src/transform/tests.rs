@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::keys::KeySet;
-use crate::plan::{KeyedPseudonym, Normalize, TimeUnit, UrlParams, UrlPart, UrlRule};
+use crate::plan::{KeyedPseudonym, Normalize, TimeUnit, UrlParam, UrlParams, UrlPart, UrlRule};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ fn pseudonym(normalize: Normalize) -> Action {
 }
 
 fn url() -> Action {
-    let params = UrlParams::Drop(vec!["email".into()]);
+    let params = UrlParams::Drop(vec![UrlParam::new("email")]);
     Action::Url(Arc::new(UrlRule { params, keep_fragment: true, part: UrlPart::Auto, schemes: vec![] }))
 }
 

@@ -8,8 +8,8 @@ use crate::event::json;
 use crate::keys::subject::EncryptKey;
 use crate::keys::{KeySet, MacKey, PeriodKey, TokenKey};
 use crate::plan::{
-    self, Action, DetectRule, KeyedPseudonym, Normalize, OnFind, Period, PeriodPseudonym, TimeUnit, UrlParams, UrlPart, UrlRule,
-    fold,
+    self, Action, DetectRule, KeyedPseudonym, Normalize, OnFind, Period, PeriodPseudonym, TimeUnit, UrlParam, UrlParams, UrlPart,
+    UrlRule, fold,
 };
 use crate::policy::ast::{self, Section, Span, Spanned, Text, Transform};
 use crate::policy::diagnostic::Code;
@@ -387,7 +387,7 @@ fn params(cx: &mut Cx<'_>, drop: Option<&[Text]>, keep: Option<&[Text]>, span: &
     match (drop, keep) {
         (Some(names), None) => {
             let whole: Vec<bool> = names.iter().map(|name| is_decoded(cx, name)).collect();
-            let names = names.iter().map(|name| param(name_ends(&name.value))).collect();
+            let names = names.iter().map(|name| UrlParam::new(param(name_ends(&name.value)))).collect();
             whole.iter().all(|whole| *whole).then_some(UrlParams::Drop(names))
         }
         (None, Some(names)) => {

@@ -13,11 +13,12 @@ use super::output::Output;
 use crate::plan::{UrlPart, UrlRule};
 use memchr::{memchr, memchr2, memchr3, memrchr};
 use names::Names;
+pub(super) use names::Space;
 use pieces::pieces;
 use unicode_normalization::UnicodeNormalization;
 
 /// Writes what stays; `None` drops the value.
-pub(super) fn write(text: &str, rule: &UrlRule, work: &mut Vec<u8>, out: &mut Output<'_>) -> Option<()> {
+pub(super) fn write(text: &str, rule: &UrlRule, space: &mut Space, out: &mut Output<'_>) -> Option<()> {
     let blank_ends = text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
     // Browsers take a backslash for a slash, but not behind the first `?` or `#`.
     let path_end = memchr2(b'?', b'#', text.as_bytes()).unwrap_or(text.len());
@@ -26,7 +27,7 @@ pub(super) fn write(text: &str, rule: &UrlRule, work: &mut Vec<u8>, out: &mut Ou
     }
     out.quote();
     let start = out.len();
-    let mut writer = Writer { rule, names: Names::new(&rule.params, work), out };
+    let mut writer = Writer { rule, names: Names::new(&rule.params, space), out };
     match rule.part {
         UrlPart::Query => writer.bare_query(text),
         UrlPart::Fragment => writer.fragment(text),

@@ -4,27 +4,44 @@
 //! inside a value that is a query or URL of its own. A rule that releases meets the decoded name in any case of
 //! its letters, and nothing else.
 
-use crate::plan::{UrlParams, fold};
+use crate::plan::{UrlParam, UrlParams, fold};
 
 /// How often a text is percent-decoded before it is taken for final.
 const MAX_DECODINGS: usize = 3;
 
-/// The names of one rule, with the space to decode into.
+/// Where a name is written as it is read; cleared before each use.
+#[derive(Default)]
+pub(in super::super) struct Space {
+    /// Percent-decoded.
+    decoded: Vec<u8>,
+    folded: Folded,
+}
+
+/// A name with letters beyond ASCII, folded in two steps.
+#[derive(Default)]
+struct Folded {
+    plain: String,
+    shape: String,
+}
+
+/// The names of one rule, with the space to read into.
 pub(super) struct Names<'a> {
     params: &'a UrlParams,
-    work: &'a mut Vec<u8>,
+    space: &'a mut Space,
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(params: &'a UrlParams, work: &'a mut Vec<u8>) -> Names<'a> {
-        Names { params, work }
+    pub(super) fn new(params: &'a UrlParams, space: &'a mut Space) -> Names<'a> {
+        Names { params, space }
     }
 
     /// Whether the parameter `name[=value]` may stay.
     pub(super) fn release(&mut self, piece: &str) -> bool {
         match self.params {
             UrlParams::Keep(names) => self.is_kept(piece, names),
-            UrlParams::Drop(names) => !(is_unreadable(piece, self.work) || is_named(piece, false, names, self.work)),
+            UrlParams::Drop(names) => {
+                !(is_unreadable(piece, &mut self.space.decoded) || is_named(piece, false, names, self.space))
+            }
         }
     }
 
@@ -33,15 +50,15 @@ impl<'a> Names<'a> {
         match self.params {
             UrlParams::Keep(_) => false,
             UrlParams::Drop(names) => {
-                memchr::memchr2(b'=', b'%', text.as_bytes()).is_some() && is_named(text, true, names, self.work)
+                memchr::memchr2(b'=', b'%', text.as_bytes()).is_some() && is_named(text, true, names, self.space)
             }
         }
     }
 
     fn is_kept(&mut self, piece: &str, names: &[Box<str>]) -> bool {
-        !is_unreadable(piece, self.work) && {
+        !is_unreadable(piece, &mut self.space.decoded) && {
             // The check above leaves the decoded name behind.
-            let name = self.work.as_slice();
+            let name = self.space.decoded.as_slice();
             names.iter().any(|kept| equals_by_case(name, kept))
         }
     }
@@ -66,20 +83,21 @@ fn is_unreadable(piece: &str, work: &mut Vec<u8>) -> bool {
 
 /// Whether any reading of the text has a name of the list. The text's own name counts also without `=`, unless
 /// `needs_value`; one further in needs its `=`.
-fn is_named(text: &str, needs_value: bool, names: &[Box<str>], work: &mut Vec<u8>) -> bool {
-    if reads_named(text.as_bytes(), needs_value, names) {
+fn is_named(text: &str, needs_value: bool, names: &[UrlParam], space: &mut Space) -> bool {
+    let Space { decoded, folded } = space;
+    if reads_named(text.as_bytes(), needs_value, names, folded) {
         return true;
     }
     if memchr::memchr(b'%', text.as_bytes()).is_none() {
         return false;
     }
-    work.clear();
-    work.extend_from_slice(text.as_bytes());
+    decoded.clear();
+    decoded.extend_from_slice(text.as_bytes());
     for _ in 0..MAX_DECODINGS {
-        if !decode_in_place(work) {
+        if !decode_in_place(decoded) {
             return false;
         }
-        if reads_named(work, needs_value, names) {
+        if reads_named(decoded, needs_value, names, folded) {
             return true;
         }
     }
@@ -99,13 +117,13 @@ const IS_DELIMITER: [bool; 256] = {
 const DELIMITERS: &[u8] = b"?&;#/=";
 
 /// The same for one reading: each run between delimiters with an `=` behind it is a name.
-fn reads_named(text: &[u8], needs_value: bool, names: &[Box<str>]) -> bool {
+fn reads_named(text: &[u8], needs_value: bool, names: &[UrlParam], folded: &mut Folded) -> bool {
     let mut start = 0;
     loop {
         let end = text[start..].iter().position(|byte| IS_DELIMITER[usize::from(*byte)]).map_or(text.len(), |at| start + at);
         let has_value = text.get(end) == Some(&b'=');
         let is_own = start == 0 && !needs_value;
-        if (has_value || is_own) && names_one(&text[start..end], names) {
+        if (has_value || is_own) && names_one(&text[start..end], names, folded) {
             return true;
         }
         if end >= text.len() {
@@ -116,34 +134,30 @@ fn reads_named(text: &[u8], needs_value: bool, names: &[Box<str>]) -> bool {
 }
 
 /// Whether a name, or a part of it between dots and brackets, is one of the list.
-fn names_one(name: &[u8], names: &[Box<str>]) -> bool {
+fn names_one(name: &[u8], names: &[UrlParam], folded: &mut Folded) -> bool {
     if name.is_ascii() {
         let name = trim(name);
-        let lists = |name: &[u8]| names.iter().any(|listed| name.eq_ignore_ascii_case(listed.as_bytes()));
+        let lists = |name: &[u8]| names.iter().any(|listed| name.eq_ignore_ascii_case(listed.name.as_bytes()));
         let has_parts = memchr::memchr3(b'[', b']', b'.', name).is_some();
         return lists(name)
             || has_parts && name.split(|byte| b"[].".contains(byte)).map(trim).any(lists)
-            || (names.iter().any(|listed| !listed.is_ascii()) && looks_like_one(name, names));
+            || (names.iter().any(|listed| !listed.name.is_ascii()) && looks_like_one(name, names, folded));
     }
-    looks_like_one(name, names)
+    looks_like_one(name, names, folded)
 }
 
 /// The slow path, for letters beyond ASCII on either side: everything folded (`scrub.md`, rule 3) before it is
 /// compared, delimiters too.
-fn looks_like_one(name: &[u8], names: &[Box<str>]) -> bool {
-    let mut plain = String::new();
+fn looks_like_one(name: &[u8], names: &[UrlParam], Folded { plain, shape }: &mut Folded) -> bool {
+    plain.clear();
     for chunk in name.utf8_chunks() {
-        fold::fold_compatible(chunk.valid(), &mut plain);
+        fold::fold_compatible(chunk.valid(), plain);
     }
     let mut readings = plain.split(['?', '&', ';', '#', '/', '=', '[', ']', '.']).chain([plain.as_str()]);
     readings.any(|reading| {
-        let mut skeleton = String::new();
-        fold::fold_skeleton(reading.trim(), &mut skeleton);
-        names.iter().any(|listed| {
-            let mut wanted = String::new();
-            fold::fold_confusable(listed, &mut wanted);
-            skeleton == wanted
-        })
+        shape.clear();
+        fold::fold_skeleton(reading.trim(), shape);
+        names.iter().any(|listed| *shape == *listed.shape)
     })
 }
 
@@ -152,13 +166,7 @@ fn equals_by_case(name: &[u8], kept: &str) -> bool {
     if name.is_ascii() {
         return name.eq_ignore_ascii_case(kept.as_bytes());
     }
-    let Ok(name) = std::str::from_utf8(name) else { return false };
-    let folded = |text: &str| {
-        let mut out = String::with_capacity(text.len());
-        fold::fold_case(text, &mut out);
-        out
-    };
-    folded(name) == folded(kept)
+    std::str::from_utf8(name).is_ok_and(|name| fold::equal_by_case(name, kept))
 }
 
 /// Without the spaces, plus signs and control characters around a name.
