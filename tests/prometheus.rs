@@ -79,13 +79,20 @@ fn program() -> Option<&'static Path> {
         if program.exists() {
             return Some(program);
         }
-        std::fs::create_dir_all(&folder).expect("a folder can be made");
-        if !succeeds(Command::new("apt-get").args(["download", "prometheus"]).current_dir(&folder)) {
-            return None;
-        }
-        let is_package = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "deb");
-        let package = std::fs::read_dir(&folder).ok()?.filter_map(|entry| Some(entry.ok()?.path())).find(is_package)?;
-        (succeeds(Command::new("dpkg").arg("-x").arg(package).arg(&folder)) && program.exists()).then_some(program)
+        // Whoever is interrupted leaves nothing that looks whole.
+        let parts = kit::temp_root().join(format!("promtool-{}", std::process::id()));
+        std::fs::create_dir_all(&parts).expect("a folder can be made");
+        let unpack = || {
+            let fetched = succeeds(Command::new("apt-get").args(["download", "prometheus"]).current_dir(&parts));
+            let is_package = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "deb");
+            let package = std::fs::read_dir(&parts).ok()?.filter_map(|entry| Some(entry.ok()?.path())).find(is_package)?;
+            let unpacked = fetched && succeeds(Command::new("dpkg").arg("-x").arg(package).arg(&parts));
+            (unpacked && std::fs::rename(&parts, &folder).is_ok() || program.exists()).then_some(program)
+        };
+        let unpacked = unpack();
+        // It has moved, unless something failed.
+        let _ = std::fs::remove_dir_all(&parts);
+        unpacked
     });
     PROGRAM.as_deref()
 }

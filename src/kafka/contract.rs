@@ -23,6 +23,8 @@ pub struct Fetched<'a> {
     pub value: Option<&'a [u8]>,
     /// The headers, read on demand: librdkafka only parses them for who asks.
     pub headers: &'a ReadHeaders<'a>,
+    /// When it was fetched, where that is not just now.
+    pub read: Option<Instant>,
 }
 
 /// Shows each header whose name is text, in order; no rule can name another. False where the headers cannot be read.

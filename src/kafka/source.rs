@@ -286,6 +286,7 @@ fn show(message: &Message<'_>, take: &mut dyn FnMut(Fetched<'_>)) -> Result<(), 
             named.for_each(|(name, value)| each(Header { name, value }));
             true
         },
+        read: None,
     });
     Ok(())
 }

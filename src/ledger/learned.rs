@@ -20,7 +20,7 @@ pub(super) const PREFIX: &str = "learned:";
 const CONFIRM_AFTER_S: i64 = 86_400;
 
 /// One purpose of an event, to be learned. It does not implement `Debug`: with an identity it is personal data.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(test, derive(Debug))]
 pub struct Lesson {
     /// The purpose, by its name in the policy.

@@ -57,7 +57,7 @@ impl Identity<'_> {
 }
 
 /// What somebody said about one purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stated {
     /// Yes.

@@ -8,13 +8,19 @@ use std::ops::Range;
 /// takes. A commit takes some 50 ms, in which a worker writes less.
 const FULL: usize = 16 << 20;
 
+/// Memory that stays with what was emptied; more of it is given back.
+pub(super) const RESIDUE: usize = FULL / 2;
+
+/// Name and value of a header.
+pub(super) type Named = (Range<usize>, Option<Range<usize>>);
+
 /// Records that were not handed to a sink yet. It does not implement `Debug`: it holds personal data.
 #[derive(Default)]
 pub(super) struct Ahead {
     bytes: Vec<u8>,
     records: Vec<Kept>,
-    /// Name and value of each header, record after record.
-    headers: Vec<(Range<usize>, Option<Range<usize>>)>,
+    /// Of each header, record after record.
+    headers: Vec<Named>,
     /// The topics met so far, kept for the worker's life: a policy has few.
     topics: Vec<Box<str>>,
 }
@@ -30,15 +36,22 @@ struct Kept {
 }
 
 impl Ahead {
-    /// Whether no more should be added, where so many bytes are kept beside it.
+    /// Whether no more should be added, where so much memory is taken beside it.
     pub(super) fn is_full(&self, beside: usize) -> bool {
-        self.bytes.len() + beside >= FULL
+        self.bytes.len() + size_of_val(&*self.records) + size_of_val(&*self.headers) + beside >= FULL
     }
 
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.records.clear();
         self.headers.clear();
+        if self.held() > RESIDUE {
+            (self.bytes, self.records, self.headers) = Default::default();
+        }
+    }
+
+    fn held(&self) -> usize {
+        held(&self.bytes) + held(&self.records) + held(&self.headers)
     }
 
     /// Keeps a copy of the record.
@@ -105,6 +118,11 @@ impl Ahead {
             self.topics.len() - 1
         })
     }
+}
+
+/// The memory that a list holds, filled or not.
+pub(super) fn held<T>(list: &Vec<T>) -> usize {
+    list.capacity() * size_of::<T>()
 }
 
 #[cfg(test)]

@@ -117,7 +117,16 @@ mod tests {
     const CUT: Cut = Cut { interval: Duration::from_millis(100), records: 3, bytes: 10 };
 
     fn record(partition: i32, offset: i64, value: &[u8]) -> Fetched<'_> {
-        Fetched { topic: "events", partition, offset, timestamp: None, key: None, value: Some(value), headers: &|_| true }
+        Fetched {
+            topic: "events",
+            partition,
+            offset,
+            timestamp: None,
+            key: None,
+            value: Some(value),
+            headers: &|_| true,
+            read: None,
+        }
     }
 
     #[test]

@@ -336,7 +336,7 @@ impl PlanJudge {
     fn refuse(&mut self, stream: StreamId, fetched: &Fetched<'_>, write: &mut Write<'_>) -> Result<(), Fault> {
         let PlanJudge { under: Under { plan, counts, .. }, refused, .. } = self;
         refused.clear();
-        counts.record(stream, fetched.value.map_or(0, <[u8]>::len), Instant::now());
+        counts.record(stream, fetched.value.map_or(0, <[u8]>::len), fetched.read.unwrap_or_else(Instant::now));
         for sink in plan.sink_ids() {
             counts.decision(stream, sink, Outcome::Quarantine, Reason::Malformed, 0);
             refused.push((sink, Reason::Malformed));
@@ -384,7 +384,7 @@ impl Judge for PlanJudge {
         let now = self.clock.now(read);
         self.engine.set_has_keys(self.keyring.as_ref().is_none_or(|keyring| keyring.usable(read)));
         let PlanJudge { engine, under: Under { plan, counts, .. }, headers, refused, .. } = self;
-        counts.record(stream, fetched.value.map_or(0, <[u8]>::len), read);
+        counts.record(stream, fetched.value.map_or(0, <[u8]>::len), fetched.read.unwrap_or(read));
         let (mut written, mut released) = (Ok(()), false);
         engine.evaluate(plan, stream, &record, now, &mut |sink, verdict| {
             if written.is_err() {
@@ -420,7 +420,7 @@ impl Judge for PlanJudge {
         written?;
         let teaching = self.asked.as_mut().and_then(|asked| asked.teaching.as_mut());
         if let Some(teaching) = teaching.filter(|_| !self.engine.lessons().is_empty()) {
-            teaching.tell(self.engine.lessons())?;
+            teaching.tell(self.engine.lessons(), fetched.read.is_some())?;
         }
         self.write_keys(fetched.partition, write)?;
         if !self.refused.is_empty() && !reads_headers {
@@ -433,15 +433,16 @@ impl Judge for PlanJudge {
     }
 
     fn close(&mut self, write: &mut Write<'_>) -> Result<(), Fault> {
-        if let Some(teaching) = self.asked.as_ref().and_then(|asked| asked.teaching.as_ref()) {
-            teaching.settle()?;
+        if let Some(asked) = &mut self.asked {
+            // First of all: until then it is about everyone.
+            asked.known.departing.about(asked.known.worker, &mut asked.subjects);
+            asked.teaching.as_mut().map_or(Ok(()), |teaching| teaching.settle())?;
         }
         self.seal(write)?;
         self.under.close(&mut self.engine);
         self.engine.sealing().close_batch();
         if let Some(asked) = &mut self.asked {
             asked.is_closing = true;
-            asked.known.departing.about(asked.known.worker, &mut asked.subjects);
         }
         Ok(())
     }
@@ -484,7 +485,7 @@ impl Judge for PlanJudge {
 }
 
 fn record_of<'r, 'a: 'r>(fetched: &Fetched<'a>, headers: &'r [Header<'r>]) -> Record<'r> {
-    let Fetched { topic: _, partition, offset, timestamp, key, value, headers: _ } = *fetched;
+    let Fetched { topic: _, partition, offset, timestamp, key, value, headers: _, read: _ } = *fetched;
     Record { position: Position { partition, offset }, timestamp, key, value, headers }
 }
 

@@ -1,9 +1,11 @@
 //! The records of an open batch, kept in one piece of memory: what is judged again where consent is withdrawn before any of
 //! it was written, without reading it from the brokers again.
 
+use super::ahead::{Named, RESIDUE, held};
 use crate::event::{Header, Timestamp};
 use crate::kafka::{Fault, Fetched};
 use std::ops::Range;
+use std::time::Instant;
 
 /// Records as they were read. It does not implement `Debug`: it holds personal data.
 #[derive(Default)]
@@ -12,8 +14,8 @@ pub(super) struct Kept {
     is_on: bool,
     bytes: Vec<u8>,
     records: Vec<Record>,
-    /// Name and value of each header, record after record.
-    headers: Vec<(Range<usize>, Option<Range<usize>>)>,
+    /// Of each header, record after record.
+    headers: Vec<Named>,
     /// The topics met so far, kept for the worker's life: a policy has few.
     topics: Vec<Box<str>>,
 }
@@ -29,6 +31,7 @@ struct Record {
     headers: Range<usize>,
     /// Whether its headers could be read.
     is_whole: bool,
+    read: Instant,
 }
 
 impl Kept {
@@ -43,8 +46,9 @@ impl Kept {
         self.is_on
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes.len()
+    /// The memory that what is kept takes, the places of records and headers included.
+    pub(super) fn size(&self) -> usize {
+        self.bytes.len() + size_of_val(&*self.records) + size_of_val(&*self.headers)
     }
 
     pub(super) fn clear(&mut self) {
@@ -52,14 +56,18 @@ impl Kept {
         self.bytes.clear();
         self.records.clear();
         self.headers.clear();
+        if self.held() > RESIDUE {
+            (self.bytes, self.records, self.headers) = Default::default();
+        }
     }
 
-    /// Keeps a copy of the record, where the batch is kept.
-    pub(super) fn push(&mut self, fetched: &Fetched<'_>) {
-        if !self.is_on {
-            return;
-        }
-        let Fetched { topic, partition, offset, timestamp, key, value, headers } = *fetched;
+    fn held(&self) -> usize {
+        held(&self.bytes) + held(&self.records) + held(&self.headers)
+    }
+
+    /// Keeps a copy of the record, which was read at that time.
+    pub(super) fn push(&mut self, fetched: &Fetched<'_>, read: Instant) {
+        let Fetched { topic, partition, offset, timestamp, key, value, headers, read: _ } = *fetched;
         let topic = self.topic(topic);
         let key = key.map(|key| self.copy(key));
         let value = value.map(|value| self.copy(value));
@@ -70,7 +78,7 @@ impl Kept {
             self.headers.push((name, value));
         });
         let headers = first..self.headers.len();
-        self.records.push(Record { topic, partition, offset, timestamp, key, value, headers, is_whole });
+        self.records.push(Record { topic, partition, offset, timestamp, key, value, headers, is_whole, read });
     }
 
     /// Shows every record in the order in which they came, until one is refused.
@@ -92,6 +100,7 @@ impl Kept {
                     }
                     record.is_whole
                 },
+                read: Some(record.read),
             })
         })
     }
@@ -113,12 +122,12 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::Recovery;
+    use crate::kafka::{ReadHeaders, Recovery};
 
     type Row = (String, i32, i64, Option<Timestamp>, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Option<Vec<u8>>)>, bool);
 
     fn row(fetched: &Fetched<'_>) -> Row {
-        let Fetched { topic, partition, offset, timestamp, key, value, headers } = *fetched;
+        let Fetched { topic, partition, offset, timestamp, key, value, headers, read: _ } = *fetched;
         let mut named = Vec::new();
         let is_whole = headers(&mut |header| named.push((header.name.to_owned(), header.value.map(<[u8]>::to_vec))));
         (topic.to_owned(), partition, offset, timestamp, key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec), named, is_whole)
@@ -149,6 +158,7 @@ mod tests {
                 each(Header { name: "b", value: None });
                 true
             },
+            read: None,
         };
         let two = Fetched {
             topic: "app",
@@ -161,33 +171,67 @@ mod tests {
                 each(Header { name: "c", value: Some(b"") });
                 false
             },
+            read: None,
         };
         let mut kept = Kept::default();
         kept.open(true);
-        kept.push(&one);
-        kept.push(&two);
+        let now = Instant::now();
+        kept.push(&one, now);
+        kept.push(&two, now);
         assert_eq!(rows(&kept), [row(&one), row(&two)]);
         assert_eq!(rows(&kept).len(), 2, "as often as it is asked for");
         let mut shown = 0;
-        let refused = kept.each(&mut |_| {
+        let refused = kept.each(&mut |fetched| {
+            assert_eq!(fetched.read, Some(now), "it is not read when it is shown");
             shown += 1;
             Err(Fault::own("judging", Recovery::Abort, "no"))
         });
         assert!(refused.is_err() && shown == 1);
         kept.open(true);
-        assert!(rows(&kept).is_empty() && kept.bytes() == 0);
+        assert!(rows(&kept).is_empty() && kept.size() == 0);
+    }
+
+    /// A thousand headers of a letter take more than their letters.
+    #[test]
+    fn what_is_kept_takes_the_memory_that_it_says() {
+        fn headers<const COUNT: usize>(each: &mut dyn FnMut(Header<'static>)) -> bool {
+            (0..COUNT).for_each(|_| each(Header { name: "a", value: Some(b"1") }));
+            true
+        }
+        let cases: [(&[u8], &ReadHeaders<'static>); 3] =
+            [(&[b'x'; 200], &headers::<0>), (&[b'x'; 200], &headers::<10>), (b"x", &headers::<1_000>)];
+        for (value, headers) in cases {
+            let value = Some(value);
+            let record =
+                Fetched { topic: "web", partition: 0, offset: 0, timestamp: None, key: None, value, headers, read: None };
+            let mut kept = Kept::default();
+            kept.open(true);
+            while kept.size() < RESIDUE {
+                kept.push(&record, Instant::now());
+            }
+            assert!(kept.held() <= 2 * kept.size() + 4096, "{} for {}", kept.held(), kept.size());
+            kept.clear();
+            assert!(kept.held() <= RESIDUE, "what one batch took is not kept for ever: {}", kept.held());
+        }
     }
 
     #[test]
-    fn where_a_batch_is_not_kept_nothing_is() {
-        let record =
-            Fetched { topic: "web", partition: 0, offset: 0, timestamp: None, key: None, value: Some(b"v"), headers: &|_| true };
+    fn a_batch_that_was_forgotten_is_not_whole_any_more() {
+        let record = Fetched {
+            topic: "web",
+            partition: 0,
+            offset: 0,
+            timestamp: None,
+            key: None,
+            value: Some(b"v"),
+            headers: &|_| true,
+            read: None,
+        };
         let mut kept = Kept::default();
-        kept.push(&record);
-        assert!(!kept.is_on() && rows(&kept).is_empty());
+        assert!(!kept.is_on());
         kept.open(true);
-        kept.push(&record);
+        kept.push(&record, Instant::now());
         kept.clear();
-        assert!(!kept.is_on(), "a batch that was forgotten is not whole any more");
+        assert!(!kept.is_on() && rows(&kept).is_empty());
     }
 }

@@ -8,6 +8,8 @@ use crate::ledger::Ledger;
 use crate::ledger::learned::Lesson;
 use crate::ledger::record::Stated;
 use crate::plan::{Learn, Named, Plan, Stream};
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -129,16 +131,23 @@ pub(super) struct Teaching {
     learner: Learner,
     sent: u64,
     done: Arc<AtomicU64>,
+    /// What was handed on since a batch was last closed, as hashes.
+    told: HashSet<u64>,
+    hasher: RandomState,
 }
 
 impl Teaching {
     pub(super) fn new(learner: Learner) -> Teaching {
-        Teaching { learner, sent: 0, done: Arc::new(AtomicU64::new(0)) }
+        Teaching { learner, sent: 0, done: Arc::new(AtomicU64::new(0)), told: HashSet::new(), hasher: RandomState::new() }
     }
 
-    /// Hands on what the last event teaches.
-    pub(super) fn tell(&mut self, lessons: &Lessons) -> Result<(), Fault> {
+    /// Hands on what the last event teaches; where it is judged again, only what it did not teach before.
+    pub(super) fn tell(&mut self, lessons: &Lessons, is_repeated: bool) -> Result<(), Fault> {
         let Lessons { kind, value, said } = lessons;
+        let is_new = self.told.insert(self.hasher.hash_one((kind, value, said)));
+        if is_repeated && !is_new {
+            return Ok(());
+        }
         let told = Told { kind: kind.clone(), value: value.clone(), lessons: said.clone(), done: self.done.clone() };
         match self.learner.0.try_send(told) {
             Ok(()) => {
@@ -155,7 +164,8 @@ impl Teaching {
     }
 
     /// Waits until all that was handed on is acknowledged: a committed event is not read again.
-    pub(super) fn settle(&self) -> Result<(), Fault> {
+    pub(super) fn settle(&mut self) -> Result<(), Fault> {
+        self.told.clear();
         let begun = Instant::now();
         while self.done.load(Ordering::Acquire) < self.sent {
             if begun.elapsed() > ACKNOWLEDGED {

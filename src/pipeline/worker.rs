@@ -292,7 +292,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
 
     /// Whether no more may be judged ahead.
     fn is_full_ahead(&self) -> bool {
-        self.ahead.is_full(self.kept.bytes())
+        self.ahead.is_full(self.kept.size())
     }
 
     fn accept(&mut self) -> Result<(), Fault> {
@@ -438,7 +438,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     pub fn drain(&mut self) {
         let deadline = (self.now)() + DRAIN_BOUND;
         let ended = match self.rewind_at {
-            None => self.await_end(deadline).and_then(|()| self.write_ahead()).and_then(|()| self.commit(deadline)),
+            None => self.await_end(deadline).and_then(|()| self.commit(deadline)),
             Some(_) => Ok(()),
         };
         if let Err(fault) = ended {
@@ -491,7 +491,9 @@ impl<K, J: Judge> Open<'_, K, J> {
         if !**is_ahead {
             return judge.judge(record, &mut |out| sink.send(out));
         }
-        kept.push(record);
+        if kept.is_on() {
+            kept.push(record, (self.now)());
+        }
         judge_ahead(*sink, *judge, ahead, record)
     }
 }

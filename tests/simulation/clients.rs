@@ -38,6 +38,8 @@ pub(crate) enum Mutation {
     NoFreshness,
     /// Nobody asks whether a withdrawal has landed since the batch was judged.
     NoSecondLook,
+    /// Somebody asks before what was judged is written, and nobody once it is.
+    NoLookAfterWriting,
     /// A withdrawal is called enforced while a batch that was judged before is being committed.
     EnforcedTooSoon,
 }
@@ -123,7 +125,16 @@ impl Source for Member {
             return Ok(Polled::Idle);
         };
         let partition = partition as i32;
-        take(Fetched { topic: TOPIC, partition, offset, timestamp: None, key: None, value: Some(&[]), headers: &|_| true });
+        take(Fetched {
+            topic: TOPIC,
+            partition,
+            offset,
+            timestamp: None,
+            key: None,
+            value: Some(&[]),
+            headers: &|_| true,
+            read: None,
+        });
         Ok(Polled::Record)
     }
 
@@ -345,6 +356,7 @@ impl Sink<(u64, i32)> for Producer {
         pass(cluster.random.millis(20));
         cluster.tick();
         cluster.trip(50, "abort")?;
+        cluster.voided.insert(self.id);
         cluster.abort(self.id, self.epoch)
     }
 
@@ -375,6 +387,8 @@ pub(crate) struct Recorder {
     /// Withdrawals that had landed when the batch opened, and whether it released anything.
     landed: u32,
     subjects: Vec<usize>,
+    /// With [`Mutation::NoLookAfterWriting`]: nothing was judged since somebody asked.
+    was_asked: bool,
 }
 
 impl Recorder {
@@ -389,6 +403,7 @@ impl Recorder {
             is_closing: false,
             landed: 0,
             subjects: Vec::new(),
+            was_asked: false,
         }
     }
 }
@@ -402,6 +417,12 @@ impl Judge for Recorder {
     }
 
     fn sound(&mut self, _now: Instant) -> Result<(), Fault> {
+        // Writing a batch takes time, in which withdrawals land.
+        let time = {
+            let random = &mut self.cluster.borrow_mut().random;
+            if random.chance(200) { random.millis(30) } else { Duration::ZERO }
+        };
+        pass(time);
         if !self.is_closing {
             self.cluster.borrow_mut().enforced(self.id, true);
         }
@@ -415,13 +436,20 @@ impl Judge for Recorder {
         let touched = landed && self.subjects.iter().any(|subject| cluster.denies(self.id, *subject));
         // Whatever lands from here on is not asked about before the batch leaves.
         cluster.enforced(self.id, touched || self.mutation == Mutation::EnforcedTooSoon);
-        !touched || self.mutation == Mutation::NoSecondLook
+        let is_passed = std::mem::replace(&mut self.was_asked, true) && self.mutation == Mutation::NoLookAfterWriting;
+        !touched || is_passed || self.mutation == Mutation::NoSecondLook
     }
 
     fn judge(&mut self, record: &Fetched<'_>, write: &mut Write<'_>) -> Result<(), Fault> {
         let (partition, offset) = (record.partition as usize, record.offset);
         let subject = subject_of(partition, offset);
-        let released = !self.cluster.borrow_mut().denies(self.id, subject);
+        self.was_asked = false;
+        let released = {
+            let cluster = &mut *self.cluster.borrow_mut();
+            let was_voided = cluster.voided.remove(&self.id);
+            cluster.judged_again += u64::from(was_voided && record.read.is_some());
+            !cluster.denies(self.id, subject)
+        };
         if released {
             self.subjects.push(subject);
         }

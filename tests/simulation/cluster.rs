@@ -67,7 +67,7 @@ pub(crate) struct Row {
 }
 
 /// Whom records are about.
-pub(crate) const SUBJECTS: usize = 4;
+pub(crate) const SUBJECTS: usize = 24;
 
 pub(crate) fn subject_of(partition: usize, offset: i64) -> usize {
     (partition + offset as usize) % SUBJECTS
@@ -174,6 +174,10 @@ pub(crate) struct Cluster {
     /// By call: what became of it at the broker, once it is known there.
     pub(crate) ends: BTreeMap<u64, Result<(), Recovery>>,
     next_call: u64,
+    /// Processes that have just voided what they wrote.
+    pub(crate) voided: BTreeSet<usize>,
+    /// How often such a batch was judged again from memory.
+    pub(crate) judged_again: u64,
     /// The first thing that must never happen.
     pub(crate) violation: Option<String>,
 }
@@ -205,6 +209,8 @@ impl Cluster {
             sent: 0,
             ends: BTreeMap::new(),
             next_call: 0,
+            voided: BTreeSet::new(),
+            judged_again: 0,
             violation: None,
         }
     }

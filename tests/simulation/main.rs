@@ -12,7 +12,7 @@ mod clients;
 mod cluster;
 
 use clients::{Member, Mutation, Nobody, Producer, Recorder, Shared};
-use cluster::{Cluster, PARTITIONS, SUBJECTS, now, pass};
+use cluster::{Cluster, PARTITIONS, SUBJECTS, now, pass, subject_of};
 use privet::pipeline::{Cut, Worker};
 use privet::telemetry::{Telemetry, TransactionMeters};
 use std::cell::{Cell, RefCell};
@@ -115,26 +115,40 @@ impl World {
                 let (partition, more) = (cluster.random.below(PARTITIONS), cluster.random.below(6) as i64);
                 cluster.length[partition] += more;
             }
-            7 | 8 => {
-                let cluster = &mut *self.cluster.borrow_mut();
-                let subject = cluster.random.below(SUBJECTS);
-                cluster.withdraw(subject);
-            }
+            7 | 8 => self.withdraw(),
             9 => self.cluster.borrow_mut().cut_ledger_off(self.instances[at].id, time / 2),
             _ => pass(time / 10),
         }
     }
 
+    fn withdraw(&mut self) {
+        let cluster = &mut *self.cluster.borrow_mut();
+        // Mostly of somebody whose records are on their way.
+        let (partition, ahead) = (cluster.random.below(PARTITIONS), cluster.random.below(8) as i64);
+        let subject = match cluster.random.chance(300) {
+            true => cluster.random.below(SUBJECTS),
+            false => subject_of(partition, cluster.committed[partition] + ahead),
+        };
+        cluster.withdraw(subject);
+    }
+
     /// One schedule; an error says what was violated.
     fn run(&mut self) -> Result<(), String> {
-        let steps = 20 + self.cluster.borrow_mut().random.below(140);
+        let (steps, withdrawals) = {
+            let random = &mut self.cluster.borrow_mut().random;
+            // In some schedules people withdraw all the time.
+            (20 + random.below(140), if random.chance(250) { 150 } else { 0 })
+        };
         for _ in 0..steps {
-            let (at, happens) = {
+            let (at, happens, withdraws) = {
                 let random = &mut self.cluster.borrow_mut().random;
-                (random.below(self.instances.len()), random.chance(40))
+                (random.below(self.instances.len()), random.chance(40), random.chance(withdrawals))
             };
             if happens {
                 self.happen();
+            }
+            if withdraws {
+                self.withdraw();
             }
             self.turn(at);
             self.check()?;
@@ -182,18 +196,34 @@ fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
-/// The first schedule that violates something, of so many from a seed on.
-fn search(first: u64, count: u64, until: Instant, mutation: Mutation) -> (u64, Option<String>) {
+/// How many schedules were run.
+#[derive(Default)]
+struct Searched {
+    schedules: u64,
+    /// Of them: batches that were voided when they had been written, and judged again from memory.
+    judged_again: u64,
+    /// The first that violates something, and what.
+    violated: Option<String>,
+}
+
+/// So many schedules from a seed on, up to the first that violates something.
+fn search(first: u64, count: u64, until: Instant, mutation: Mutation) -> Searched {
     let meters = Telemetry::new().transactions();
+    let mut searched = Searched::default();
     for seed in first..first + count {
-        if let Err(what) = World::new(seed, mutation, &meters).run() {
-            return (seed - first + 1, Some(format!("PRIVET_SIM_SEED={seed} PRIVET_SIM_SCHEDULES=1: {what}")));
+        let mut world = World::new(seed, mutation, &meters);
+        let run = world.run();
+        searched.schedules += 1;
+        searched.judged_again += world.cluster.borrow().judged_again;
+        if let Err(what) = run {
+            searched.violated = Some(format!("PRIVET_SIM_SEED={seed} PRIVET_SIM_SCHEDULES=1: {what}"));
+            break;
         }
         if Instant::now() > until {
-            return (seed - first + 1, None);
+            break;
         }
     }
-    (count, None)
+    searched
 }
 
 #[test]
@@ -201,20 +231,24 @@ fn no_schedule_loses_doubles_reorders_or_mixes_plans() {
     let (first, count) = (number("PRIVET_SIM_SEED", 1), number("PRIVET_SIM_SCHEDULES", 200_000));
     let until = Instant::now() + Duration::from_secs(number("PRIVET_SIM_SECONDS", 120));
     let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64).min(count);
-    let done = AtomicU64::new(0);
+    let (done, again) = (AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for thread in 0..threads {
-            let (share, done) = (count / threads + u64::from(thread < count % threads), &done);
+            let (share, done, again) = (count / threads + u64::from(thread < count % threads), &done, &again);
             scope.spawn(move || {
-                let (run, violated) = search(first + thread * count.div_ceil(threads), share, until, Mutation::None);
-                done.fetch_add(run, Ordering::Relaxed);
-                assert_eq!(violated, None);
+                let searched = search(first + thread * count.div_ceil(threads), share, until, Mutation::None);
+                done.fetch_add(searched.schedules, Ordering::Relaxed);
+                again.fetch_add(searched.judged_again, Ordering::Relaxed);
+                assert_eq!(searched.violated, None);
             });
         }
     });
-    let done = done.into_inner();
-    println!("{done} of {count} schedules from seed {first}");
+    let (done, again) = (done.into_inner(), again.into_inner());
+    println!(
+        "{done} of {count} schedules from seed {first}; {again} batches were voided when written and judged again from memory"
+    );
     assert!(done >= count.min(1_000), "too slow to say anything: {done} schedules");
+    assert!(done < 50_000 || again > 0, "no batch was voided when it had been written");
 }
 
 /// A simulation that finds nothing says nothing unless it finds what is wrong. Each with the seed to begin at: what takes
@@ -232,13 +266,14 @@ fn each_mutation_of_the_loop_is_caught() {
         (Mutation::NoAbort, 1),
         (Mutation::NoFreshness, 1),
         (Mutation::NoSecondLook, 1),
+        (Mutation::NoLookAfterWriting, 1),
         (Mutation::EnforcedTooSoon, 1),
     ];
     // Schedules are counted, not timed: a slow machine finds the same.
     let far = Instant::now() + Duration::from_secs(3600);
     for (mutation, first) in mutations {
-        let (schedules, caught) = search(first, 200_000, far, mutation);
-        let caught = caught.unwrap_or_else(|| panic!("{mutation:?} was not caught by {schedules} schedules"));
+        let Searched { schedules, violated, .. } = search(first, 200_000, far, mutation);
+        let caught = violated.unwrap_or_else(|| panic!("{mutation:?} was not caught by {schedules} schedules"));
         println!("{mutation:?} was caught by schedule {schedules} from seed {first}: {caught}");
     }
 }

@@ -29,6 +29,7 @@ struct Stage {
     judge: PlanJudge,
     ledger: Arc<Ledger>,
     watch: Arc<Watch>,
+    telemetry: Arc<Telemetry>,
 }
 
 fn stage() -> Stage {
@@ -56,10 +57,10 @@ fn stage_with(text: &str, learner: Option<Learner>) -> Stage {
         learner,
     };
     let limits = Limits { record_bytes: 1 << 20, depth: 16, members: 100, name_bytes: 100, touched: 100 };
-    let judge = PlanJudge::new(Arc::new(ArcSwap::from_pointee(plan)), limits, None, telemetry).with_knowledge(known);
+    let judge = PlanJudge::new(Arc::new(ArcSwap::from_pointee(plan)), limits, None, telemetry.clone()).with_knowledge(known);
     watch.proved(Instant::now());
     ledger.set_fresh(Instant::now());
-    Stage { judge, ledger, watch }
+    Stage { judge, ledger, watch, telemetry }
 }
 
 impl Stage {
@@ -77,7 +78,7 @@ impl Stage {
         let value = format!(r#"{{"user":"{person}","event":"viewed"}}"#);
         let timestamp = Some("2026-11-20T00:00:00Z".parse().unwrap());
         let (key, value) = (None, Some(value.as_bytes()));
-        let fetched = Fetched { topic: "events", partition: 0, offset: 0, timestamp, key, value, headers: &|_| true };
+        let fetched = Fetched { topic: "events", partition: 0, offset: 0, timestamp, key, value, headers: &|_| true, read: None };
         let mut written = 0;
         let write: &mut Write<'_> = &mut |_| {
             written += 1;
@@ -108,6 +109,30 @@ fn a_batch_stands_until_somebody_withdraws_whom_it_released_something_about() {
     stage.judge.renew();
     assert_eq!((stage.judge("ann"), stage.judge("cem")), (0, 1), "judged again by what is known now");
     assert!(stage.judge.stands());
+}
+
+/// A batch that is judged again from memory is no younger for that.
+#[test]
+fn the_latency_of_what_is_judged_again_is_counted_from_its_reading() {
+    let mut stage = stage();
+    stage.says("ann", 1, "granted");
+    let now = Instant::now();
+    stage.judge.renew();
+    let fetched = Fetched {
+        topic: "events",
+        partition: 0,
+        offset: 0,
+        timestamp: None,
+        key: None,
+        value: Some(br#"{"user":"ann","event":"viewed"}"#),
+        headers: &|_| true,
+        read: now.checked_sub(Duration::from_secs(3)),
+    };
+    stage.judge.judge(&fetched, &mut |_| Ok(Sent::Taken)).unwrap();
+    stage.judge.close(&mut |_| Ok(Sent::Taken)).unwrap();
+    stage.judge.committed(now + Duration::from_secs(1));
+    let shown = stage.telemetry.render(Timestamp::now());
+    assert!(shown.contains("privet_latency_seconds_sum{sink=\"ads\"} 4\n"), "{shown}");
 }
 
 #[test]
@@ -205,7 +230,7 @@ fn an_erased_device_beside_a_living_person_gets_no_data_key() {
         let value = format!(r#"{{"user":"ann","device":"{device}","event":"viewed"}}"#);
         let timestamp = Some("2026-11-20T00:00:00Z".parse().unwrap());
         let (key, value) = (None, Some(value.as_bytes()));
-        let fetched = Fetched { topic: "events", partition: 0, offset: 0, timestamp, key, value, headers: &|_| true };
+        let fetched = Fetched { topic: "events", partition: 0, offset: 0, timestamp, key, value, headers: &|_| true, read: None };
         let mut rows = Vec::new();
         let write: &mut Write<'_> = &mut |record: Outgoing<'_>| {
             if record.topic == topic {
@@ -251,8 +276,16 @@ fn without_keys_nothing_is_judged_that_the_ledger_would_be_asked_about() {
         let keyring = Arc::new(Keyring::new(Box::new(Away), Some(Duration::from_secs(1))));
         let mut judge = judge.with_keyring(keyring);
         judge.engine.set_ledger(ledger);
-        let fetched =
-            Fetched { topic: "events", partition: 0, offset: 0, timestamp: None, key: Some(b"ann"), value, headers: &|_| true };
+        let fetched = Fetched {
+            topic: "events",
+            partition: 0,
+            offset: 0,
+            timestamp: None,
+            key: Some(b"ann"),
+            value,
+            headers: &|_| true,
+            read: None,
+        };
         let mut written = 0;
         judge.renew();
         judge
@@ -270,7 +303,7 @@ fn without_keys_nothing_is_judged_that_the_ledger_would_be_asked_about() {
     let quarantined = vec![(Outcome::Quarantine, Reason::KeyUnavailable)];
     let asked = stage();
     asked.says("ann", 1, "granted");
-    let Stage { judge, ledger, watch: _ } = asked;
+    let Stage { judge, ledger, watch: _, telemetry: _ } = asked;
     assert_eq!(outcomes(judge, event, Some(ledger)), (0, quarantined.clone()));
 
     let open = POLICY
@@ -303,7 +336,7 @@ fn learns(what: &str) -> String {
 fn taught(stage: &mut Stage, told: &std::sync::mpsc::Receiver<crate::pipeline::Told>, value: &str) -> Vec<(Stated, String)> {
     let timestamp = Some("2026-11-20T00:00:00Z".parse().unwrap());
     let (key, value) = (None, Some(value.as_bytes()));
-    let fetched = Fetched { topic: "events", partition: 0, offset: 0, timestamp, key, value, headers: &|_| true };
+    let fetched = Fetched { topic: "events", partition: 0, offset: 0, timestamp, key, value, headers: &|_| true, read: None };
     stage.judge.judge(&fetched, &mut |_| Ok(Sent::Taken)).unwrap();
     let told: Vec<_> = told.try_iter().collect();
     let said = told.iter().flat_map(|told| {
@@ -356,6 +389,25 @@ fn of_the_erased_nothing_is_handed_on() {
     assert!(taught(&mut stage, &told, NO).is_empty() && taught(&mut stage, &told, YES).is_empty());
 }
 
+/// Judged again from memory an event teaches nothing twice; read again it does, since nobody knows what became of the first time.
+#[test]
+fn what_is_judged_again_is_handed_on_once() {
+    let (learner, told) = Learner::new();
+    let mut stage = stage_with(&learns("denials"), Some(learner));
+    let timestamp = Some("2026-11-20T00:00:00Z".parse().unwrap());
+    let value = Some(NO.as_bytes());
+    let first = Fetched { topic: "events", partition: 0, offset: 0, timestamp, key: None, value, headers: &|_| true, read: None };
+    let again = Fetched { read: Some(Instant::now()), ..first };
+    let other = NO.replace("ann", "bob");
+    let other = Fetched { value: Some(other.as_bytes()), ..again };
+    for (fetched, expected) in [(first, 1), (again, 0), (other, 1), (again, 0), (first, 1)] {
+        stage.judge.aborted();
+        stage.judge.renew();
+        stage.judge.judge(&fetched, &mut |_| Ok(Sent::Taken)).unwrap();
+        assert_eq!(told.try_iter().count(), expected);
+    }
+}
+
 #[test]
 fn a_batch_ends_only_once_what_it_teaches_is_acknowledged() {
     let (learner, told) = Learner::new();
@@ -363,7 +415,8 @@ fn a_batch_ends_only_once_what_it_teaches_is_acknowledged() {
     stage.judge.renew();
     let timestamp = Some("2026-11-20T00:00:00Z".parse().unwrap());
     let value = Some(NO.as_bytes());
-    let fetched = Fetched { topic: "events", partition: 0, offset: 0, timestamp, key: None, value, headers: &|_| true };
+    let fetched =
+        Fetched { topic: "events", partition: 0, offset: 0, timestamp, key: None, value, headers: &|_| true, read: None };
     stage.judge.judge(&fetched, &mut |_| Ok(Sent::Taken)).unwrap();
     let fault = stage.judge.close(&mut |_| Ok(Sent::Taken)).expect_err("nobody has written it");
     assert_eq!(fault.recovery, Recovery::Abort);

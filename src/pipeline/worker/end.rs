@@ -1,6 +1,6 @@
 //! How a batch ends: cut, handed to the sink, and settled while the next one is judged ahead.
 
-use super::{DRAIN_BOUND, IDLE_WAIT, MOST_ROUNDS, Observer, SEND_WITHDRAWN, Worker, judge_ahead};
+use super::{Again, DRAIN_BOUND, IDLE_WAIT, MOST_ROUNDS, Observer, SEND_WITHDRAWN, Worker, judge_ahead};
 use crate::event::Timestamp;
 use crate::kafka::{Fault, Recovery, Sink, Source};
 use crate::pipeline::Judge;
@@ -90,7 +90,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     fn go_on(&mut self, ended: Result<Instant, Fault>) -> Result<(), Fault> {
         self.conclude(ended)?;
         if !self.kept.is_on() {
-            self.write_ahead()?;
+            self.write_ahead(None)?;
         }
         self.turn((self.now)())
     }
@@ -115,24 +115,38 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
         Ok(())
     }
 
-    /// Opens a transaction for what was judged ahead, and writes it, unless it was judged long ago or holds no more.
-    pub(super) fn write_ahead(&mut self) -> Result<(), Fault> {
-        let Some(opened) = self.batch.opened().filter(|_| self.is_ahead) else { return Ok(()) };
-        if (self.now)().saturating_duration_since(opened) > self.pace.cut.interval + self.stall {
+    /// Opens a transaction for what was judged ahead, if anything was, and writes it, unless it was judged long ago.
+    fn write_ahead(&mut self, deadline: Option<Instant>) -> Result<(), Fault> {
+        if self.is_ahead && self.is_old() {
             return Err(Fault::own("committing", Recovery::Abort, "the batch before took too long; the next is judged anew"));
+        }
+        self.write_at_once(deadline)
+    }
+
+    /// Whether the open batch was opened so long ago that it is judged anew.
+    fn is_old(&self) -> bool {
+        let bound = self.pace.cut.interval + self.stall;
+        self.batch.opened().is_some_and(|opened| (self.now)().saturating_duration_since(opened) > bound)
+    }
+
+    fn write_at_once(&mut self, deadline: Option<Instant>) -> Result<(), Fault> {
+        if self.batch.opened().is_none() || !self.is_ahead {
+            return Ok(());
         }
         self.sink.begin()?;
         // After whatever `begin` had to wait for: nothing that was withdrawn meanwhile is even written.
-        self.vouch_ahead()?;
+        self.vouch_ahead(deadline)?;
+        // It is written, and not on its way to be committed before it is asked about again.
+        self.judge.settled();
         let Worker { sink, ahead, is_ahead, .. } = self;
         *is_ahead = false;
         ahead.drain(&mut |record| sink.send(record))
     }
 
     /// Whether what was judged ahead may leave now: if not, it is judged again as long as its records are at hand.
-    fn vouch_ahead(&mut self) -> Result<(), Fault> {
+    fn vouch_ahead(&mut self, deadline: Option<Instant>) -> Result<(), Fault> {
         for round in 0..MOST_ROUNDS {
-            if !self.kept.is_on() {
+            if !self.may_judge_again(deadline) {
                 break;
             }
             self.sound((self.now)())?;
@@ -151,9 +165,11 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     /// Whether all that the open batch holds may leave now, what was judged ahead being written first. Where its records are at
     /// hand, and a withdrawal lands while they are written, they are voided and judged again, without the way back.
     fn vouch_written(&mut self, deadline: Option<Instant>) -> Result<(), Fault> {
-        for _ in 0..MOST_ROUNDS {
-            self.write_ahead()?;
-            if !self.kept.is_on() {
+        self.write_ahead(deadline)?;
+        // What is not part of a transaction cannot be called back: each further round would only double the rest of it.
+        let rounds = if self.sink.carries_offsets() { MOST_ROUNDS } else { 1 };
+        for _ in 0..rounds {
+            if !self.may_judge_again(deadline) {
                 break;
             }
             self.sound((self.now)())?;
@@ -161,16 +177,24 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
                 return Ok(());
             }
             self.pace.hasten((self.now)());
+            let aborted = self.sink.abort(self.left(deadline), SEND_WITHDRAWN);
+            // Where it failed nobody knows what of the transaction is open still: only a new producer settles that.
+            aborted.map_err(|fault| Fault { recovery: fault.recovery.max(Recovery::Rebuild), ..fault })?;
             if let Some(opened) = self.batch.opened() {
                 self.meters.ended(TransactionResult::Aborted, (self.now)().saturating_duration_since(opened));
             }
-            self.sink.abort(self.left(deadline), SEND_WITHDRAWN)?;
             self.judge.settled();
             self.is_ahead = true;
             self.judge_again()?;
+            self.write_at_once(deadline)?;
         }
-        self.write_ahead()?;
         self.vouch()
+    }
+
+    /// Whether there are records to be judged again, and time for it.
+    fn may_judge_again(&self, deadline: Option<Instant>) -> bool {
+        let in_time = self.left(deadline).map_or_else(|| !self.stop.load(Ordering::Relaxed), |left| !left.is_zero());
+        self.kept.is_on() && in_time && !self.is_old()
     }
 
     fn left(&self, deadline: Option<Instant>) -> Option<Duration> {
@@ -180,11 +204,19 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     /// Judges the open batch again by what is known now. Nothing of it that counts was written.
     fn judge_again(&mut self) -> Result<(), Fault> {
         self.pace.beware((self.now)());
-        let Worker { sink, judge, ahead, kept, .. } = self;
+        let Worker { sink, judge, ahead, kept, again, .. } = self;
         ahead.clear();
         judge.aborted();
         judge.renew();
-        kept.each(&mut |record| judge_ahead(sink, judge, ahead, record))
+        kept.each(&mut |record| {
+            if ahead.is_full(kept.size()) {
+                // It was refused before and is released now: it does not fit any more.
+                *again = Some(Again::Withdrawn);
+                let why = "judged again, the batch is more than is kept in memory; it is read again";
+                return Err(Fault::own("committing", Recovery::Abort, why));
+            }
+            judge_ahead(sink, judge, ahead, record)
+        })
     }
 
     /// Forgets the open batch with all that it counted and would have written.

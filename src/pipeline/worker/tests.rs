@@ -3,6 +3,7 @@
 
 use super::pace::MOST_HASTE;
 use super::*;
+use crate::event::Header;
 use crate::kafka::{NextOffset, Outgoing, Sent};
 use crate::pipeline::judge::Write;
 use crate::telemetry::Telemetry;
@@ -60,6 +61,7 @@ struct Cluster {
     fetched: u64,
     /// For how long the last abort was to go on sending what was queued.
     sends_on: Option<Duration>,
+    abort_takes: Duration,
 }
 
 #[derive(Clone)]
@@ -132,7 +134,16 @@ impl Source for FakeSource {
         };
         let Some((partition, offset, number)) = next else { return Ok(Polled::Idle) };
         let value = number.to_be_bytes();
-        take(Fetched { topic: TOPIC, partition, offset, timestamp: None, key: None, value: Some(&value), headers: &|_| true });
+        take(Fetched {
+            topic: TOPIC,
+            partition,
+            offset,
+            timestamp: None,
+            key: None,
+            value: Some(&value),
+            headers: &|_| true,
+            read: None,
+        });
         Ok(Polled::Record)
     }
 
@@ -265,9 +276,13 @@ impl Sink<()> for FakeSink {
     fn abort(&mut self, _bound: Option<Duration>, send_on: Duration) -> Result<(), Fault> {
         let cluster = &mut *self.cluster.borrow_mut();
         cluster.sends_on = Some(send_on);
+        std::thread::sleep(cluster.abort_takes);
         assert!(cluster.ending.is_none(), "aborted while it is being ended");
-        cluster.fails(Call::Abort)?;
-        (cluster.open, cluster.pending) = (false, Vec::new());
+        // Who asks once more is told that nothing is open, whatever became of it.
+        if std::mem::take(&mut cluster.open) {
+            cluster.fails(Call::Abort)?;
+        }
+        cluster.pending.clear();
         Ok(())
     }
 
@@ -302,6 +317,8 @@ struct Known {
     more: u32,
     /// One lands right after the next look.
     lands_after_a_look: bool,
+    /// Bytes that each record writes besides.
+    padding: usize,
 }
 
 impl Judge for FakeJudge {
@@ -336,14 +353,14 @@ impl Judge for FakeJudge {
         self.counted += 1;
         match number % 5 {
             0 => self.kept.push(number),
-            _ => write_number(number, write)?,
+            _ => write_number(number, &vec![0; self.known.borrow().padding], write)?,
         }
         Ok(())
     }
 
     fn close(&mut self, write: &mut Write<'_>) -> Result<(), Fault> {
         assert_eq!(self.closed, None, "closed while another batch is being ended");
-        std::mem::take(&mut self.kept).into_iter().try_for_each(|number| write_number(number, write))?;
+        std::mem::take(&mut self.kept).into_iter().try_for_each(|number| write_number(number, &[], write))?;
         self.closed = Some(std::mem::take(&mut self.counted));
         Ok(())
     }
@@ -360,9 +377,10 @@ impl Judge for FakeJudge {
     fn settled(&mut self) {}
 }
 
-fn write_number(number: u64, write: &mut Write<'_>) -> Result<(), Fault> {
+fn write_number(number: u64, padding: &[u8], write: &mut Write<'_>) -> Result<(), Fault> {
     let value = number.to_be_bytes();
-    let out = Outgoing { topic: "sink", source_partition: 0, key: None, value: Some(&value), timestamp: None, headers: &[] };
+    let headers = &[Header { name: "padding", value: Some(padding) }];
+    let out = Outgoing { topic: "sink", source_partition: 0, key: None, value: Some(&value), timestamp: None, headers };
     assert_eq!(write(out)?, Sent::Taken);
     Ok(())
 }
@@ -391,6 +409,7 @@ struct Stage {
     counted: Rc<RefCell<u64>>,
     beats: Rc<RefCell<u64>>,
     known: Rc<RefCell<Known>>,
+    telemetry: Telemetry,
 }
 
 /// A worker with three partitions of ten records each, number `100 * partition + offset`.
@@ -405,12 +424,13 @@ fn stage(transactional: bool) -> Stage {
     let known = Rc::<RefCell<Known>>::default();
     let judge = FakeJudge { committed: counted.clone(), known: known.clone(), ..FakeJudge::default() };
     let sink = FakeSink { cluster: cluster.clone(), transactional };
-    let meters = Telemetry::new().transactions();
+    let telemetry = Telemetry::new();
+    let meters = telemetry.transactions();
     let beats = Rc::new(RefCell::new(0));
     let observer = Nobody(beats.clone());
     let mut worker = Worker::new((FakeSource(cluster.clone()), sink, judge), observer, CUT, meters, Arc::default());
     worker.first_pause = Duration::ZERO;
-    Stage { cluster, worker, counted, beats, known }
+    Stage { cluster, worker, counted, beats, known, telemetry }
 }
 
 impl Stage {
@@ -825,7 +845,62 @@ fn a_batch_that_is_kept_is_voided_and_judged_again_without_the_way_back() {
         stage.finish().unwrap();
         stage.assert_exactly_once("voided while it was written");
         assert_eq!(calls(&stage, Call::Rewind) == 0, abort.is_none());
+        assert_eq!(calls(&stage, Call::Rebuild) > 0, abort.is_some(), "what an abort that failed left open is fenced");
+        let shown = stage.telemetry.render(Timestamp::now());
+        let (aborted, unknown) = if abort.is_none() { (1, 0) } else { (0, 1) };
+        for (result, count) in [("aborted", aborted), ("unknown", unknown)] {
+            assert!(shown.contains(&format!("privet_transactions_total{{result=\"{result}\"}} {count}\n")), "{shown}");
+        }
     }
+}
+
+/// Aborts that take long are nobody's fault: what is voided for a withdrawal is judged again at once, whatever the time.
+#[test]
+fn a_withdrawal_is_no_fault_where_aborts_are_slow() {
+    let mut stage = stage(true);
+    stage.worker.pace.beware(Instant::now());
+    stage.turns(4).unwrap();
+    stage.known.borrow_mut().lands_after_a_look = true;
+    stage.worker.pace.cut.interval = Duration::ZERO;
+    stage.worker.stall = Duration::from_millis(20);
+    stage.cluster.borrow_mut().abort_takes = Duration::from_millis(40);
+    stage.turns(1).unwrap();
+    let most = stage.worker.pace.most;
+    assert_eq!((stage.worker.faults, most), (0, usize::MAX));
+    stage.finish().unwrap();
+    stage.assert_exactly_once("aborts are slow");
+}
+
+/// Asked to stop, a worker does not judge a batch again and again; with a deadline, until then.
+#[test]
+fn who_is_asked_to_stop_judges_nothing_again() {
+    for (bound, again) in [(None, 0), (Some(DRAIN_BOUND), 1), (Some(Duration::ZERO), 0)] {
+        let mut stage = stage(true);
+        stage.worker.pace.beware(Instant::now());
+        stage.turns(4).unwrap();
+        stage.known.borrow_mut().withdrawn = true;
+        let renewed = stage.worker.judge.renewed;
+        stage.worker.stop.store(true, Ordering::Relaxed);
+        assert_eq!(stage.worker.cut(bound).is_ok(), again > 0);
+        assert_eq!(stage.worker.judge.renewed, renewed + again, "{bound:?}");
+    }
+}
+
+/// What was refused when it was read may be released when it is judged again: a batch that becomes more than is kept is read again.
+#[test]
+fn a_batch_that_grows_while_it_is_judged_again_does_not_outgrow_its_memory() {
+    let mut stage = stage(true);
+    stage.worker.pace.beware(Instant::now());
+    stage.turns(4).unwrap();
+    stage.known.borrow_mut().withdrawn = true;
+    stage.known.borrow_mut().padding = 17 << 20;
+    stage.worker.pace.cut.interval = Duration::ZERO;
+    stage.turns(1).unwrap();
+    assert_eq!((stage.written(), stage.worker.faults), ((0, 0, 0), 0));
+    assert!(stage.worker.rewind_at.is_some(), "it goes back");
+    stage.known.borrow_mut().padding = 0;
+    stage.finish().unwrap();
+    stage.assert_exactly_once("a batch that grew");
 }
 
 /// It has to end some time.
