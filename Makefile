@@ -5,7 +5,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 SKIPS := $(TARGET_DIR)/tmp/skipped
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-quick test-kms kill9 soak soak-promised loading bound fuzz fmt lint bench bench-hostile bench-peers bench-kafka bench-delivery bench-scaling demo
+.PHONY: help build test test-quick test-kms kill9 soak soak-promised loading bound fuzz miri fmt lint bench bench-hostile bench-peers bench-kafka bench-delivery bench-scaling demo
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ SEED ?= 1
 
 fuzz: ## Properties on invented input: make fuzz ITERATIONS=1000000 SEED=1
 	$(CARGO) run --quiet --manifest-path fuzz/Cargo.toml --target-dir $(TARGET_DIR) --bin privet-fuzz -- --iterations $(ITERATIONS) --seed $(SEED)
+
+miri: ## The scanner's structure, portable and AVX2, under Miri (needs nightly with the components miri and rust-src; ten minutes)
+	RUSTFLAGS='-C target-feature=+avx2,+bmi1,+popcnt,+pclmulqdq' PROPTEST_CASES=4 \
+	MIRIFLAGS='-Zmiri-disable-isolation -Zmiri-env-forward=PROPTEST_CASES' $(CARGO) +nightly miri test --locked --lib decode::json::structure
 
 fmt: ## Format the sources
 	$(CARGO) fmt
