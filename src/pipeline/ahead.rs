@@ -1,32 +1,16 @@
 //! What a batch that is judged ahead will write: copies in one piece of memory, kept until the batch before has ended.
 
+use super::copies::{Copies, FULL};
 use crate::event::{Header, Timestamp};
 use crate::kafka::{Fault, Outgoing, Recovery, Sent};
 use std::ops::Range;
 
-/// Beyond this a worker stops reading ahead and waits: with the largest record it is all the memory that judging ahead
-/// takes. A commit takes some 50 ms, in which a worker writes less.
-const FULL: usize = 16 << 20;
-
-/// Memory that stays with what was emptied; more of it is given back.
-pub(super) const RESIDUE: usize = FULL / 2;
-
-/// Name and value of a header.
-pub(super) type Named = (Range<usize>, Option<Range<usize>>);
-
-/// Records that were not handed to a sink yet. It does not implement `Debug`: it holds personal data.
+/// Records that were not handed to a sink yet.
 #[derive(Default)]
-pub(super) struct Ahead {
-    bytes: Vec<u8>,
-    records: Vec<Kept>,
-    /// Of each header, record after record.
-    headers: Vec<Named>,
-    /// The topics met so far, kept for the worker's life: a policy has few.
-    topics: Vec<Box<str>>,
-}
+pub(super) struct Ahead(Copies<Row>);
 
 /// One record, as places in the bytes.
-struct Kept {
+struct Row {
     topic: usize,
     source_partition: i32,
     key: Option<Range<usize>>,
@@ -36,38 +20,27 @@ struct Kept {
 }
 
 impl Ahead {
-    /// Whether no more should be added, where so much memory is taken beside it.
+    /// Whether no more should be added, where so much memory is taken beside it. Then a worker stops reading ahead and waits:
+    /// a commit takes some 50 ms, in which it writes less.
     pub(super) fn is_full(&self, beside: usize) -> bool {
-        self.bytes.len() + size_of_val(&*self.records) + size_of_val(&*self.headers) + beside >= FULL
+        self.0.size() + beside >= FULL
     }
 
     pub(super) fn clear(&mut self) {
-        self.bytes.clear();
-        self.records.clear();
-        self.headers.clear();
-        if self.held() > RESIDUE {
-            (self.bytes, self.records, self.headers) = Default::default();
-        }
-    }
-
-    fn held(&self) -> usize {
-        held(&self.bytes) + held(&self.records) + held(&self.headers)
+        self.0.clear();
     }
 
     /// Keeps a copy of the record.
     pub(super) fn push(&mut self, record: &Outgoing<'_>) {
         let Outgoing { topic, source_partition, key, value, timestamp, headers } = *record;
-        let topic = self.topic(topic);
-        let key = key.map(|key| self.copy(key));
-        let value = value.map(|value| self.copy(value));
-        let first = self.headers.len();
-        for Header { name, value } in headers {
-            let name = self.copy(name.as_bytes());
-            let value = value.map(|value| self.copy(value));
-            self.headers.push((name, value));
-        }
-        let headers = first..self.headers.len();
-        self.records.push(Kept { topic, source_partition, key, value, timestamp, headers });
+        let Ahead(copies) = self;
+        let topic = copies.number(topic);
+        let key = key.map(|key| copies.copy(key));
+        let value = value.map(|value| copies.copy(value));
+        let first = copies.next_header();
+        headers.iter().for_each(|header| copies.copy_header(*header));
+        let headers = first..copies.next_header();
+        copies.push(Row { topic, source_partition, key, value, timestamp, headers });
     }
 
     /// Hands every record to `send`, in the order in which they came, and forgets them.
@@ -78,51 +51,32 @@ impl Ahead {
     }
 
     fn hand_out(&self, send: &mut dyn FnMut(Outgoing<'_>) -> Result<Sent, Fault>) -> Result<(), Fault> {
-        let bytes = |place: &Range<usize>| &self.bytes[place.clone()];
+        let Ahead(copies) = self;
+        let bytes = |place: &Range<usize>| copies.bytes(place);
         let mut headers: Vec<Header<'_>> = Vec::new();
-        for Kept { topic, source_partition, key, value, timestamp, headers: named } in &self.records {
+        for row in copies.records() {
             headers.clear();
-            headers.extend(self.headers[named.clone()].iter().map(|(name, value)| Header {
-                name: std::str::from_utf8(bytes(name)).unwrap_or_default(),
-                value: value.as_ref().map(bytes),
-            }));
+            headers.extend(copies.headers(&row.headers).flatten());
+            let topic = copies.topic(row.topic);
             let record = Outgoing {
-                topic: &self.topics[*topic],
-                source_partition: *source_partition,
-                key: key.as_ref().map(bytes),
-                value: value.as_ref().map(bytes),
-                timestamp: *timestamp,
+                topic,
+                source_partition: row.source_partition,
+                key: row.key.as_ref().map(bytes),
+                value: row.value.as_ref().map(bytes),
+                timestamp: row.timestamp,
                 headers: &headers,
             };
             match send(record)? {
                 Sent::Taken => {}
                 // It was asked whether it fits before it was judged to be sent. Judged again, it is set aside.
                 Sent::TooLarge => {
-                    let why = format!("topic `{}` takes no record of that size any more", self.topics[*topic]);
+                    let why = format!("topic `{topic}` takes no record of that size any more");
                     return Err(Fault::own("writing", Recovery::Abort, why));
                 }
             }
         }
         Ok(())
     }
-
-    fn copy(&mut self, bytes: &[u8]) -> Range<usize> {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        start..self.bytes.len()
-    }
-
-    fn topic(&mut self, topic: &str) -> usize {
-        self.topics.iter().position(|known| **known == *topic).unwrap_or_else(|| {
-            self.topics.push(topic.into());
-            self.topics.len() - 1
-        })
-    }
-}
-
-/// The memory that a list holds, filled or not.
-pub(super) fn held<T>(list: &Vec<T>) -> usize {
-    list.capacity() * size_of::<T>()
 }
 
 #[cfg(test)]

@@ -1,23 +1,18 @@
 //! The records of an open batch, kept in one piece of memory: what is judged again where consent is withdrawn before any of
 //! it was written, without reading it from the brokers again.
 
-use super::ahead::{Named, RESIDUE, held};
-use crate::event::{Header, Timestamp};
+use super::copies::Copies;
+use crate::event::Timestamp;
 use crate::kafka::{Fault, Fetched};
 use std::ops::Range;
 use std::time::Instant;
 
-/// Records as they were read. It does not implement `Debug`: it holds personal data.
+/// Records as they were read.
 #[derive(Default)]
 pub(super) struct Kept {
     /// Whether the open batch is kept from its first record on.
     is_on: bool,
-    bytes: Vec<u8>,
-    records: Vec<Record>,
-    /// Of each header, record after record.
-    headers: Vec<Named>,
-    /// The topics met so far, kept for the worker's life: a policy has few.
-    topics: Vec<Box<str>>,
+    copies: Copies<Record>,
 }
 
 /// One record, as places in the bytes.
@@ -46,75 +41,47 @@ impl Kept {
         self.is_on
     }
 
-    /// The memory that what is kept takes, the places of records and headers included.
+    /// The memory that what is kept takes.
     pub(super) fn size(&self) -> usize {
-        self.bytes.len() + size_of_val(&*self.records) + size_of_val(&*self.headers)
+        self.copies.size()
     }
 
     pub(super) fn clear(&mut self) {
         self.is_on = false;
-        self.bytes.clear();
-        self.records.clear();
-        self.headers.clear();
-        if self.held() > RESIDUE {
-            (self.bytes, self.records, self.headers) = Default::default();
-        }
-    }
-
-    fn held(&self) -> usize {
-        held(&self.bytes) + held(&self.records) + held(&self.headers)
+        self.copies.clear();
     }
 
     /// Keeps a copy of the record, which was read at that time.
     pub(super) fn push(&mut self, fetched: &Fetched<'_>, read: Instant) {
         let Fetched { topic, partition, offset, timestamp, key, value, headers, read: _ } = *fetched;
-        let topic = self.topic(topic);
-        let key = key.map(|key| self.copy(key));
-        let value = value.map(|value| self.copy(value));
-        let first = self.headers.len();
-        let is_whole = headers(&mut |Header { name, value }| {
-            let name = self.copy(name.as_bytes());
-            let value = value.map(|value| self.copy(value));
-            self.headers.push((name, value));
-        });
-        let headers = first..self.headers.len();
-        self.records.push(Record { topic, partition, offset, timestamp, key, value, headers, is_whole, read });
+        let Kept { copies, .. } = self;
+        let topic = copies.number(topic);
+        let key = key.map(|key| copies.copy(key));
+        let value = value.map(|value| copies.copy(value));
+        let first = copies.next_header();
+        let is_whole = headers(&mut |header| copies.copy_header(header));
+        let headers = first..copies.next_header();
+        copies.push(Record { topic, partition, offset, timestamp, key, value, headers, is_whole, read });
     }
 
     /// Shows every record in the order in which they came, until one is refused.
     pub(super) fn each(&self, show: &mut dyn FnMut(&Fetched<'_>) -> Result<(), Fault>) -> Result<(), Fault> {
-        let bytes = |place: &Range<usize>| &self.bytes[place.clone()];
-        self.records.iter().try_for_each(|record| {
-            let headers = &self.headers[record.headers.clone()];
+        let Kept { copies, .. } = self;
+        let bytes = |place: &Range<usize>| copies.bytes(place);
+        copies.records().iter().try_for_each(|record| {
             show(&Fetched {
-                topic: &self.topics[record.topic],
+                topic: copies.topic(record.topic),
                 partition: record.partition,
                 offset: record.offset,
                 timestamp: record.timestamp,
                 key: record.key.as_ref().map(bytes),
                 value: record.value.as_ref().map(bytes),
                 headers: &|each| {
-                    for (name, value) in headers {
-                        let name = std::str::from_utf8(bytes(name)).unwrap_or_default();
-                        each(Header { name, value: value.as_ref().map(bytes) });
-                    }
-                    record.is_whole
+                    // A header that cannot be read is no header that is not there.
+                    copies.headers(&record.headers).all(|header| header.map(&mut *each).is_some()) && record.is_whole
                 },
                 read: Some(record.read),
             })
-        })
-    }
-
-    fn copy(&mut self, bytes: &[u8]) -> Range<usize> {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        start..self.bytes.len()
-    }
-
-    fn topic(&mut self, topic: &str) -> usize {
-        self.topics.iter().position(|known| **known == *topic).unwrap_or_else(|| {
-            self.topics.push(topic.into());
-            self.topics.len() - 1
         })
     }
 }
@@ -122,7 +89,8 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::{ReadHeaders, Recovery};
+    use crate::event::Header;
+    use crate::kafka::Recovery;
 
     type Row = (String, i32, i64, Option<Timestamp>, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Option<Vec<u8>>)>, bool);
 
@@ -189,30 +157,6 @@ mod tests {
         assert!(refused.is_err() && shown == 1);
         kept.open(true);
         assert!(rows(&kept).is_empty() && kept.size() == 0);
-    }
-
-    /// A thousand headers of a letter take more than their letters.
-    #[test]
-    fn what_is_kept_takes_the_memory_that_it_says() {
-        fn headers<const COUNT: usize>(each: &mut dyn FnMut(Header<'static>)) -> bool {
-            (0..COUNT).for_each(|_| each(Header { name: "a", value: Some(b"1") }));
-            true
-        }
-        let cases: [(&[u8], &ReadHeaders<'static>); 3] =
-            [(&[b'x'; 200], &headers::<0>), (&[b'x'; 200], &headers::<10>), (b"x", &headers::<1_000>)];
-        for (value, headers) in cases {
-            let value = Some(value);
-            let record =
-                Fetched { topic: "web", partition: 0, offset: 0, timestamp: None, key: None, value, headers, read: None };
-            let mut kept = Kept::default();
-            kept.open(true);
-            while kept.size() < RESIDUE {
-                kept.push(&record, Instant::now());
-            }
-            assert!(kept.held() <= 2 * kept.size() + 4096, "{} for {}", kept.held(), kept.size());
-            kept.clear();
-            assert!(kept.held() <= RESIDUE, "what one batch took is not kept for ever: {}", kept.held());
-        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod batch;
+mod copies;
 mod engine;
 mod join;
 mod judge;

@@ -280,9 +280,14 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
     }
 
     /// Whether what the open batch holds may leave now.
-    fn vouch(&mut self) -> Result<(), Fault> {
+    fn stands(&mut self) -> Result<bool, Fault> {
         self.sound((self.now)())?;
-        if self.judge.stands() {
+        Ok(self.judge.stands())
+    }
+
+    /// The same, and a fault where it may not.
+    fn vouch(&mut self) -> Result<(), Fault> {
+        if self.stands()? {
             return Ok(());
         }
         self.again = Some(Again::Withdrawn);

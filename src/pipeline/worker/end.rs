@@ -149,8 +149,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             if !self.may_judge_again(deadline) {
                 break;
             }
-            self.sound((self.now)())?;
-            if self.judge.stands() {
+            if self.stands()? {
                 return Ok(());
             }
             if round > 0 {
@@ -172,8 +171,7 @@ impl<S: Source, K: Sink<S::Membership>, J: Judge, O: Observer> Worker<S, K, J, O
             if !self.may_judge_again(deadline) {
                 break;
             }
-            self.sound((self.now)())?;
-            if self.judge.stands() {
+            if self.stands()? {
                 return Ok(());
             }
             self.pace.hasten((self.now)());
