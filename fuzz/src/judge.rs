@@ -74,10 +74,13 @@ impl Judge {
             compiled.plan.unwrap_or_else(|| panic!("{faults}"))
         });
         let now = "2026-11-22T12:00:00Z".parse().expect("a time");
-        let scanner = || Scanner::new(Limits::default());
-        let scanners = Path::available().into_iter().map(|path| scanner().with_path(path));
-        let scanners = scanners.chain([scanner().without_memory()]).collect();
-        Judge { plans: plans.into(), engine: Engine::new(Limits::default()), now, scanners, places: Places::default() }
+        let (engine, places) = (Engine::new(Limits::default()), Places::default());
+        Judge { plans: plans.into(), engine, now, scanners: scanners(), places }
+    }
+
+    /// Forgets what the scans of earlier records left behind.
+    pub fn forget(&mut self) {
+        self.scanners = scanners();
     }
 
     /// Scans a record in every way that this processor has.
@@ -117,6 +120,12 @@ impl Judge {
         });
         verdicts
     }
+}
+
+fn scanners() -> Vec<Scanner> {
+    let scanner = || Scanner::new(Limits::default());
+    let ways = Path::available().into_iter().map(|path| scanner().with_path(path));
+    ways.chain([scanner().without_memory()]).collect()
 }
 
 impl Default for Judge {

@@ -5,7 +5,7 @@ use crate::events::event;
 use crate::judge::{Judge, Verdict};
 use crate::random::Random;
 use crate::reference::{self, Node, Value};
-use crate::text::text;
+use crate::text::{mutate, plain_document, text};
 use crate::tree::{Style, Tree, spell};
 
 /// A property's finding: what is wrong, and the input.
@@ -36,6 +36,7 @@ pub const ALL: &[(&str, Property)] = &[
         let input = text(random);
         ways(judge, &input)
     }),
+    ("repeats", repeats),
 ];
 
 /// A consent string is refused or read as what it says.
@@ -173,6 +174,46 @@ pub fn ways(judge: &mut Judge, input: &[u8]) -> Result<(), Finding> {
         }
     }
     Ok(())
+}
+
+/// What was remembered of a document changes nothing about what is found in it, nor in documents that are nearly the same.
+pub fn repeats(judge: &mut Judge, random: &mut Random<'_>) -> Result<(), Finding> {
+    if random.once_in(8) {
+        judge.forget();
+    }
+    let usual = plain_document(random);
+    // Names are known after one reading, stretches of members after two.
+    for _ in 0..3 {
+        ways(judge, &usual)?;
+    }
+    for _ in 0..4 {
+        let mut other = usual.clone();
+        for _ in 0..1 + random.below(2) {
+            change(&mut other, random);
+        }
+        ways(judge, &other)?;
+        ways(judge, &usual)?;
+    }
+    Ok(())
+}
+
+/// Changes bytes, or a value or a name as a whole.
+fn change(text: &mut Vec<u8>, random: &mut Random<'_>) {
+    const VALUES: &[&str] =
+        &["1", "-0.5", "true", "null", "\"\"", "\"a\\n\"", "{}", "[]", "[1]", "{\"a\":1}", "01", "tru", "\"\\x\""];
+    let starts: Vec<usize> = (1..text.len()).filter(|at| text[at - 1] == b':').collect();
+    if starts.is_empty() || random.once_in(3) {
+        return mutate(text, random);
+    }
+    let start = *random.pick(&starts);
+    if random.once_in(3) {
+        // A letter of the name: its quote stands before the colon.
+        let at = start.saturating_sub(3);
+        text[at] ^= 1 << random.below(6);
+        return;
+    }
+    let end = (start..text.len()).find(|at| b",}]".contains(&text[*at])).unwrap_or(text.len());
+    text.splice(start..end, random.pick(VALUES).bytes());
 }
 
 /// The tree without members that rules are about.

@@ -101,7 +101,14 @@ fn document(random: &mut Random<'_>) -> Vec<u8> {
     spell(&event.tree, Style { shuffle: false, numbers: true }, random)
 }
 
-fn mutate(text: &mut Vec<u8>, random: &mut Random<'_>) {
+/// A document as one program writes it again and again: no escapes that it does not need, no white space, no name twice.
+pub fn plain_document(random: &mut Random<'_>) -> Vec<u8> {
+    let text = document(random);
+    serde_json::from_slice::<serde_json::Value>(&text).map_or(text, |tree| tree.to_string().into_bytes())
+}
+
+/// Changes a few bytes.
+pub fn mutate(text: &mut Vec<u8>, random: &mut Random<'_>) {
     let at = random.below(text.len() + 1);
     let end = (at + random.below(4)).min(text.len());
     match random.below(6) {

@@ -1,6 +1,6 @@
 //! Control values of one event, wherever the policy says they stand: a place in the value, a header, the key.
 
-use crate::event::json::{Kind, Text};
+use crate::event::json::{Kind, Text, has_escapes};
 use crate::event::{Capture, Record};
 use crate::plan::Source;
 
@@ -82,9 +82,7 @@ impl<'e> Value<'e> {
             Value::Silent | Value::Broken => None,
             Value::Raw(text) => Some(text.as_bytes()),
             Value::Json(json) if json.kind() != Kind::String => None,
-            Value::Json(json) if memchr::memchr(b'\\', json.raw()).is_none() => {
-                json.raw().get(1..json.raw().len().saturating_sub(1))
-            }
+            Value::Json(json) if !has_escapes(json.raw()) => json.raw().get(1..json.raw().len().saturating_sub(1)),
             Value::Json(json) => json.decode_into(buffer).then_some(&buffer[..]),
         }
     }

@@ -56,12 +56,14 @@ pub(super) fn decimal(text: &str, unit: i128) -> Option<Timestamp> {
         place /= 10;
         nanoseconds += i128::from(digit - b'0') * place;
     }
-    instant(if negative { -nanoseconds } else { nanoseconds })
+    let nanoseconds = if negative { -nanoseconds } else { nanoseconds };
+    let seconds = i64::try_from(nanoseconds.div_euclid(1_000_000_000)).ok()?;
+    instant(seconds, nanoseconds.rem_euclid(1_000_000_000) as i32)
 }
 
 /// `2026-11-20T10:02:11.905Z` (RFC 3339, section 5.6; `t`, `z` and a space as it allows).
 pub(super) fn rfc3339(text: &[u8]) -> Option<Timestamp> {
-    let (local, rest) = date_time(text, b"Tt ")?;
+    let (local, nanoseconds, rest) = date_time(text, b"Tt ")?;
     let offset = match rest {
         b"Z" | b"z" => 0,
         [sign @ (b'+' | b'-'), hours @ .., b':', m1, m2] if hours.len() == 2 => {
@@ -73,19 +75,19 @@ pub(super) fn rfc3339(text: &[u8]) -> Option<Timestamp> {
         }
         _ => return None,
     };
-    instant(local - i128::from(offset) * 1_000_000_000)
+    instant(local - offset, nanoseconds)
 }
 
 /// `2026-11-20 10:02:11.905`, UTC.
 fn snowplow(text: &[u8]) -> Option<Timestamp> {
     match date_time(text, b" ")? {
-        (nanoseconds, b"") => instant(nanoseconds),
+        (seconds, nanoseconds, b"") => instant(seconds, nanoseconds),
         _ => None,
     }
 }
 
-/// Date and time up to the fraction: nanoseconds since the epoch as if in UTC, and what follows.
-fn date_time<'t>(text: &'t [u8], separators: &[u8]) -> Option<(i128, &'t [u8])> {
+/// Date and time with the fraction: seconds and nanoseconds since the epoch as if in UTC, and what follows.
+fn date_time<'t>(text: &'t [u8], separators: &[u8]) -> Option<(i64, i32, &'t [u8])> {
     let (head, mut rest) = text.split_at_checked(19)?;
     let marks = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
     if marks.iter().any(|(at, mark)| head[*at] != *mark) || !separators.contains(&head[10]) {
@@ -106,12 +108,12 @@ fn date_time<'t>(text: &'t [u8], separators: &[u8]) -> Option<(i128, &'t [u8])> 
         let mut place = 1_000_000_000;
         for digit in &digits[..length] {
             place /= 10;
-            nanoseconds += i128::from(digit - b'0') * place;
+            nanoseconds += i32::from(digit - b'0') * place;
         }
         rest = &digits[length..];
     }
     let seconds = ((days_from_epoch(year, month, day) * 24 + hour) * 60 + minute) * 60 + second.min(59);
-    Some((i128::from(seconds) * 1_000_000_000 + nanoseconds, rest))
+    Some((seconds, nanoseconds, rest))
 }
 
 fn number(digits: &[u8]) -> Option<i64> {
@@ -140,10 +142,11 @@ fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Nothing outside the years 1 to 9999 is a time of an event; the check keeps the error path, which allocates, away.
-fn instant(nanoseconds: i128) -> Option<Timestamp> {
-    const FIRST: i128 = -62_135_596_800;
-    const LAST: i128 = 253_402_207_200;
-    (FIRST..LAST).contains(&(nanoseconds.div_euclid(1_000_000_000))).then(|| Timestamp::from_nanosecond(nanoseconds).ok())?
+/// So many seconds and nanoseconds after the epoch, from the year 1 to 9999; what is later or earlier is no time.
+fn instant(seconds: i64, nanoseconds: i32) -> Option<Timestamp> {
+    const FIRST: i64 = -62_135_596_800;
+    const LAST: i64 = 253_402_207_200;
+    (FIRST..LAST).contains(&seconds).then(|| Timestamp::new(seconds, nanoseconds).ok())?
 }
 
 #[cfg(test)]

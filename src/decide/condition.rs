@@ -2,7 +2,7 @@
 
 use super::Truth;
 use crate::event::Capture;
-use crate::event::json::{Kind, Text};
+use crate::event::json::{Kind, Text, has_escapes};
 use crate::plan::{Condition, Each, Literal, Test};
 
 /// Evaluates a `when` on the control values found in `value`. Only [`Truth::True`] routes. `buffer` is scratch for
@@ -124,7 +124,7 @@ fn text<'t>(value: Text<'t>, buffer: &'t mut Vec<u8>) -> Option<&'t str> {
     }
     let raw = value.raw();
     let inner = raw.get(1..raw.len().saturating_sub(1))?;
-    if memchr::memchr(b'\\', inner).is_none() {
+    if !has_escapes(inner) {
         return std::str::from_utf8(inner).ok();
     }
     buffer.clear();

@@ -3,6 +3,7 @@
 //! Nothing here validates. Every function assumes text that `decode` let through.
 
 use std::borrow::Cow;
+use wide::u8x16;
 
 /// The six kinds of a JSON value (RFC 8259, section 3), booleans apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +122,7 @@ impl<'a> Name<'a> {
 
     /// Whether the decoded name is exactly this text.
     pub fn is(self, text: &str) -> bool {
-        if memchr::memchr(b'\\', self.0).is_none() { self.0 == text.as_bytes() } else { self.decoded() == text }
+        if has_escapes(self.0) { self.decoded() == text } else { self.0 == text.as_bytes() }
     }
 }
 
@@ -207,9 +208,21 @@ pub fn value_end(text: &[u8], start: usize) -> usize {
     at
 }
 
+/// Bytes that are looked at together.
+const SHORT: usize = 16;
+
 /// The offset behind the closing quote of the string whose opening quote is at `start`.
 fn string_end(text: &[u8], start: usize) -> usize {
     let mut at = start + 1;
+    // Names and words are short, and so seen at once.
+    if let Some(bytes) = text.get(at..at + SHORT).and_then(|text| text.first_chunk()) {
+        let bytes = u8x16::new(*bytes);
+        let special = (bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\'))).to_bitmask();
+        at += (special.trailing_zeros() as usize).min(SHORT);
+        if text.get(at) == Some(&b'"') {
+            return at + 1;
+        }
+    }
     while let Some(step) = text.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
         at += step;
         if text[at] == b'"' {
@@ -220,9 +233,19 @@ fn string_end(text: &[u8], start: usize) -> usize {
     text.len()
 }
 
+/// Whether the text of a string has escapes, which begin with a backslash.
+#[inline]
+pub fn has_escapes(text: &[u8]) -> bool {
+    let Some(last) = text.last_chunk() else { return text.contains(&b'\\') };
+    // The last bytes are looked at twice where the length is no multiple.
+    let chunks = text.as_chunks().0.iter().chain([last]);
+    let backslashes = |chunk: &[u8; SHORT]| u8x16::new(*chunk).simd_eq(u8x16::splat(b'\\'));
+    chunks.fold(u8x16::splat(0), |all, chunk| all | backslashes(chunk)).to_bitmask() != 0
+}
+
 /// Decodes the text between a string's quotes; borrowed where it has no escapes.
 pub fn decode_string(inner: &[u8]) -> Cow<'_, str> {
-    if memchr::memchr(b'\\', inner).is_none() {
+    if !has_escapes(inner) {
         return String::from_utf8_lossy(inner);
     }
     let mut out = Vec::with_capacity(inner.len());

@@ -49,12 +49,12 @@ impl MacKey {
 
 /// Appends `p1.<key id>.<base64url>`.
 fn print(id: &str, mac: &[u8; 32], out: &mut Vec<u8>) {
-    let mut text = [0u8; SHOWN / 3 * 4];
-    let written = URL_SAFE_NO_PAD.encode_slice(&mac[..SHOWN], &mut text).expect("18 bytes are 24 characters of base64");
     out.extend_from_slice(b"p1.");
     out.extend_from_slice(id.as_bytes());
     out.push(b'.');
-    out.extend_from_slice(&text[..written]);
+    let start = out.len();
+    out.resize(start + SHOWN / 3 * 4, 0);
+    URL_SAFE_NO_PAD.encode_slice(&mac[..SHOWN], &mut out[start..]).expect("18 bytes are 24 characters of base64");
 }
 
 /// What makes the working keys of pseudonyms that hold for one period: HKDF's second step, with the period as epoch.

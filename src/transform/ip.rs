@@ -16,7 +16,7 @@ pub(super) fn write(text: &str, v4: u8, v6: u8, out: &mut Output<'_>) -> Option<
             if position == LONGEST_LIST {
                 return None;
             }
-            out.text(if position == 0 { "" } else { ", " });
+            out.part(if position == 0 { "" } else { ", " });
             one(part.trim_matches([' ', '\t']), v4, v6, out)?;
         }
     } else {
@@ -38,8 +38,8 @@ fn one(text: &str, v4: u8, v6: u8, out: &mut Output<'_>) -> Option<()> {
         IpAddr::V4(address) => {
             let mut digits = itoa::Buffer::new();
             for (position, octet) in address.octets().into_iter().enumerate() {
-                out.text(if position == 0 { "" } else { "." });
-                out.text(digits.format(octet));
+                out.part(if position == 0 { "" } else { "." });
+                out.part(digits.format(octet));
             }
         }
         IpAddr::V6(address) => out.plain(format_args!("{address}")),

@@ -21,7 +21,7 @@ mod token;
 mod url;
 mod user_agent;
 
-use crate::event::json::{Kind, unescape_into};
+use crate::event::json::{Kind, has_escapes, unescape_into};
 use crate::event::{Country, Timestamp, json::Text};
 use crate::keys::subject::Sealing;
 use crate::plan::Action;
@@ -97,12 +97,12 @@ pub fn apply(action: &Action, input: Text<'_>, context: &Context, scratch: &mut 
         | Action::Token(_)
         | Action::Encrypt(_) => {
             let Scratch { decoded, work, sealing, urls, finder: _ } = scratch;
-            let Some(value) = read(input, decoded) else { return Fate::Dropped };
-            return transform(action, value, context, (work, sealing, urls), Output::json(out));
+            let Some((value, is_clean)) = read(input, decoded) else { return Fate::Dropped };
+            return transform(action, value, context, (work, sealing, urls), Output::json_like(is_clean, out));
         }
         Action::Detect(rule) => {
             let Scratch { decoded, work: _, sealing: _, urls: _, finder } = scratch;
-            let Some(Scalar::String(text)) = read(input, decoded) else { return Fate::Dropped };
+            let Some((Scalar::String(text), _)) = read(input, decoded) else { return Fate::Dropped };
             let finds = finder.search(text, rule);
             if !finds.is_empty() {
                 detect::write(text, rule, finds, &mut Output::json(out));
@@ -148,18 +148,18 @@ pub fn apply_key(action: &Action, key: &[u8], context: &Context, scratch: &mut S
     Fate::Written
 }
 
-/// The decoded value; `None` for what no transform reads.
-fn read<'a>(input: Text<'a>, decoded: &'a mut Vec<u8>) -> Option<Scalar<'a>> {
+/// The decoded value, and whether it stood there without escapes; `None` for what no transform reads.
+fn read<'a>(input: Text<'a>, decoded: &'a mut Vec<u8>) -> Option<(Scalar<'a>, bool)> {
     match input.kind() {
-        Kind::Number => input.as_number().map(Scalar::Number),
-        Kind::String if memchr::memchr(b'\\', input.raw()).is_none() => {
+        Kind::Number => input.as_number().map(|number| (Scalar::Number(number), true)),
+        Kind::String if !has_escapes(input.raw()) => {
             let inner = input.raw().get(1..input.raw().len().saturating_sub(1))?;
-            std::str::from_utf8(inner).ok().map(Scalar::String)
+            std::str::from_utf8(inner).ok().map(|text| (Scalar::String(text), true))
         }
         Kind::String => {
             decoded.clear();
             input.decode_into(decoded);
-            std::str::from_utf8(decoded).ok().map(Scalar::String)
+            std::str::from_utf8(decoded).ok().map(|text| (Scalar::String(text), false))
         }
         Kind::Null | Kind::True | Kind::False | Kind::Array | Kind::Object => None,
     }

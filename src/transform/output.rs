@@ -7,17 +7,24 @@ use std::io::Write;
 pub(super) struct Output<'a> {
     out: &'a mut Vec<u8>,
     is_json: bool,
+    /// The input's own text had no escapes.
+    is_clean: bool,
 }
 
 impl<'a> Output<'a> {
     /// Strings are quoted and escaped.
     pub(super) fn json(out: &'a mut Vec<u8>) -> Output<'a> {
-        Output { out, is_json: true }
+        Output { out, is_json: true, is_clean: false }
+    }
+
+    /// The same, where it is known whether the input had escapes: if not, no [`part`](Output::part) of it needs any.
+    pub(super) fn json_like(is_clean: bool, out: &'a mut Vec<u8>) -> Output<'a> {
+        Output { out, is_json: true, is_clean }
     }
 
     /// Text as it is.
     pub(super) fn bare(out: &'a mut Vec<u8>) -> Output<'a> {
-        Output { out, is_json: false }
+        Output { out, is_json: false, is_clean: true }
     }
 
     /// How much the buffer holds.
@@ -45,6 +52,11 @@ impl<'a> Output<'a> {
     /// A part of a string, between two quotes.
     pub(super) fn text(&mut self, text: &str) {
         if self.is_json { write_escaped(text, self.out) } else { self.out.extend_from_slice(text.as_bytes()) }
+    }
+
+    /// The same, of the input's own text or of what never needs escapes.
+    pub(super) fn part(&mut self, text: &str) {
+        if self.is_clean { self.out.extend_from_slice(text.as_bytes()) } else { self.text(text) }
     }
 
     /// A part of a string that is known to need no escapes.

@@ -176,7 +176,11 @@ enum Spelling {
 
 /// Compares a member name, as it stands between its quotes, with the name of an entry.
 fn spelling(member: &[u8], name: &str, buffer: &mut Vec<u8>) -> Spelling {
-    let decoded = if memchr::memchr(b'\\', member).is_none() {
+    // What equals a name without a backslash has no escapes.
+    if member == name.as_bytes() && !name.contains('\\') {
+        return Spelling::Exact;
+    }
+    let decoded = if !json::has_escapes(member) {
         member
     } else {
         buffer.clear();

@@ -5,6 +5,7 @@ mod scan;
 mod sets;
 mod shapes;
 mod skip;
+mod stretches;
 mod structure;
 mod text;
 mod walk;

@@ -4,6 +4,7 @@ use super::names::{Look, Names, Traits};
 use super::sets::{Name, Set, Sets};
 use super::shapes::{self, Shapes, StepId, Under, Way};
 use super::skip::Skipper;
+use super::stretches::{StretchId, Walked};
 use super::structure::{Path, Structure};
 use super::walk::{NAME_POSITIONS, Next, Scalar, Walk, close_of, malformed};
 use crate::decode::{Limits, Refusal};
@@ -89,6 +90,11 @@ impl Scanner {
     }
 
     #[cfg(test)]
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    #[cfg(test)]
     pub(super) fn shapes(&self) -> &Shapes {
         &self.work.shapes
     }
@@ -107,6 +113,7 @@ impl Scanner {
         places.clear();
         work.names.clear();
         work.frames.clear();
+        work.shapes.stretches.begin_document();
         if input.len() > limits.record_bytes.min(u32::MAX as usize) {
             return Err(Refusal { reason: Reason::LimitExceeded, at: limits.record_bytes });
         }
@@ -137,22 +144,26 @@ impl Run<'_> {
         let mut next = self.walk.next();
         let mut lead = next.at();
         'values: loop {
-            // A value comes next: the document itself, or a child of the innermost container.
-            let (site, set, value, under) = self.child(lead, next)?;
-            let bracket = value.byte();
-            if !matches!(bracket, b'{' | b'[') {
-                next = self.scalar(value, site, set)?;
-            } else if set.is_empty() && self.work.sets.within.is_empty() {
-                self.walk.pass(value);
-                self.skip(under)?;
+            // A value comes next: the document itself, or a child of the innermost container; or many that are known.
+            if self.stretch() {
                 next = self.walk.next();
             } else {
-                self.open(value.at(), site, set, bracket, under)?;
-                lead = value.at() + 1;
-                self.walk.pass(value.behind(1));
-                next = self.walk.next();
-                if next.byte() != close_of(bracket) {
-                    continue 'values;
+                let (site, set, value, under) = self.child(lead, next)?;
+                let bracket = value.byte();
+                if !matches!(bracket, b'{' | b'[') {
+                    next = self.scalar(value, site, set)?;
+                } else if set.is_empty() && self.work.sets.within.is_empty() {
+                    self.walk.pass(value);
+                    self.skip(under)?;
+                    next = self.walk.next();
+                } else {
+                    self.open(value.at(), site, set, bracket, under)?;
+                    lead = value.at() + 1;
+                    self.walk.pass(value.behind(1));
+                    next = self.walk.next();
+                    if next.byte() != close_of(bracket) {
+                        continue 'values;
+                    }
                 }
             }
             // Behind a whole value: the next one, or the end of what it stands in.
@@ -167,7 +178,7 @@ impl Run<'_> {
                     return Err(malformed(at));
                 }
                 if closes {
-                    self.close(at)?;
+                    self.close(at, self.walk.passed_before(next))?;
                 }
                 self.walk.pass(next.behind(1));
                 next = self.walk.next();
@@ -176,6 +187,56 @@ impl Run<'_> {
                     continue 'values;
                 }
             }
+        }
+    }
+
+    /// Passes the members that are known together to come next in the innermost object, if they do, up to behind the last
+    /// one's value.
+    #[inline(always)]
+    fn stretch(&mut self) -> bool {
+        let Work { shapes, frames, .. } = &*self.work;
+        let Some(step) = frames.last().map(|frame| frame.way.at).filter(|step| *step != shapes::NONE) else { return false };
+        match shapes.stretch(step) {
+            Some(stretch) => self.follow(stretch),
+            None => {
+                if shapes.may_draft(step) {
+                    self.work.shapes.stretches.draft(step, self.work.frames.len(), &self.walk, self.places);
+                }
+                false
+            }
+        }
+    }
+
+    fn follow(&mut self, stretch: StretchId) -> bool {
+        let Some(end) = self.work.shapes.stretches.follow(stretch, &self.walk).copied() else { return false };
+        let touched = self.touched + end.touched as usize;
+        if touched > self.walk.limits.touched {
+            return false;
+        }
+        self.touched = touched;
+        if end.has_marks() {
+            let parent = self.mark_ancestors();
+            self.work.shapes.stretches.put(stretch, &end, &self.walk, parent, self.places);
+        }
+        if let Some(frame) = self.work.frames.last_mut() {
+            frame.way.at = end.step;
+            frame.count += end.members;
+        }
+        self.walk.pass_all(end.at);
+        true
+    }
+
+    /// Takes stretches from the objects in which they began, the innermost first, down to `depth` containers: of the positions
+    /// before `until`, where the innermost closes or does not.
+    #[cold]
+    fn end_drafts(&mut self, depth: usize, until: usize, closes: bool) {
+        let Run { walk, work: Work { shapes, frames, .. }, places, .. } = self;
+        for depth in (depth..=frames.len()).rev() {
+            let Some(draft) = shapes.stretches.end(depth) else { continue };
+            let Some((frame, around)) = frames.get(..depth).and_then(<[Frame]>::split_last) else { continue };
+            let is_new = |mark: u32| mark != NO_MARK && mark as usize >= draft.marks;
+            let marked = around.iter().chain([frame]).filter(|frame| is_new(frame.mark)).count();
+            shapes.take(draft, &frame.way, &Walked { walk, places, marked, until, closes });
         }
     }
 
@@ -205,7 +266,12 @@ impl Run<'_> {
             parent.on_path
         });
         let counts = self.duplicates == Duplicates::Quarantine || on_path;
-        skipper.skip(names, shapes, &mut self.walk, depth, counts, under)
+        let passed = self.walk.passed();
+        skipper.skip(names, shapes, &mut self.walk, depth, counts, under)?;
+        if self.work.shapes.stretches.is_drafting() && self.walk.between(passed..self.walk.passed()).0.contains(&b'[') {
+            self.end_drafts(1, self.walk.passed(), false);
+        }
+        Ok(())
     }
 
     #[inline(never)]
@@ -214,6 +280,9 @@ impl Run<'_> {
             return Err(Refusal { reason: Reason::LimitExceeded, at });
         }
         let object = bracket == b'{';
+        if !object && self.work.shapes.stretches.is_drafting() {
+            self.end_drafts(1, self.walk.passed(), false);
+        }
         let kind = if object { Kind::Object } else { Kind::Array };
         let first = self.places.captures.len();
         let mark = if self.is_met(set) { self.meet(kind, at, site, set)? } else { NO_MARK };
@@ -248,9 +317,12 @@ impl Run<'_> {
         !set.is_bare() || !self.work.sets.within.is_empty()
     }
 
-    /// Closes the innermost container, whose bracket is at `at`.
+    /// Closes the innermost container, whose bracket is at `at`, so many positions after the first.
     #[inline(never)]
-    fn close(&mut self, at: usize) -> Result<(), Refusal> {
+    fn close(&mut self, at: usize, passed: usize) -> Result<(), Refusal> {
+        if self.work.shapes.stretches.is_drafting() {
+            self.end_drafts(self.work.frames.len(), passed, true);
+        }
         let Some(frame) = self.work.frames.pop() else {
             return Err(malformed(at));
         };

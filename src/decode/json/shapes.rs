@@ -7,6 +7,7 @@
 
 use super::names::{Entry, Names, Siblings};
 use super::sets::Active;
+use super::stretches::{Draft, StretchId, Stretches, Walked};
 use crate::plan::{NameStart, PathIndex, name_start};
 use wide::u8x16;
 
@@ -31,6 +32,8 @@ const FORGET_ALWAYS: u32 = 1 << 20;
 const LEARNED_AT_ONCE: usize = 64;
 /// How many names are tried at one place.
 const TRIED: usize = 8;
+/// How often it is tried to take a stretch that begins at one place.
+const TRIED_TO_TAKE: u8 = 3;
 /// Longer names are not learned.
 const LONGEST: usize = 48;
 /// Nor those with more digits: a name that looks like a number, an address or a sentence may be somebody's.
@@ -40,15 +43,65 @@ const INDEXES: usize = 32;
 /// So much is left for the nodes of one more name.
 const ONE_SET: usize = 64;
 
+/// A name that is compared with others.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Known {
+    /// How it begins, and which of these bytes are its own.
+    start: [u8; size_of::<NameStart>()],
+    own_bytes: u16,
+    length: u16,
+    /// Where the whole of it stands in the text that goes with it.
+    text: u32,
+}
+
+impl Known {
+    /// A name of at most [`LONGEST`] bytes, which are added to the text.
+    pub(super) fn new(name: &[u8], text: &mut Vec<u8>) -> Known {
+        let (start, length) = (name_start(name).to_le_bytes(), name.len() as u16);
+        let own_bytes = u16::MAX.checked_shr(16u32.saturating_sub(name.len() as u32)).unwrap_or(0);
+        let at = text.len() as u32;
+        text.extend_from_slice(name);
+        Known { start, own_bytes, length, text: at }
+    }
+
+    fn name(self, text: &[u8]) -> &[u8] {
+        &text[self.text as usize..][..usize::from(self.length)]
+    }
+
+    /// Whether the bytes from `start` to `close` are the name.
+    #[inline(always)]
+    pub(super) fn stands(&self, input: &[u8], start: usize, close: usize, text: &[u8]) -> bool {
+        let length = usize::from(self.length);
+        length == close.wrapping_sub(start) && self.begins(begins(input, start, close)) && self.ends(input, start, text)
+    }
+
+    #[inline(always)]
+    fn begins(&self, begins: u8x16) -> bool {
+        let equal = begins.simd_eq(u8x16::new(self.start)).to_bitmask() as u16;
+        equal & self.own_bytes == self.own_bytes
+    }
+
+    /// Whether what is behind its beginning stands there too.
+    #[inline(always)]
+    fn ends(&self, input: &[u8], start: usize, text: &[u8]) -> bool {
+        let length = usize::from(self.length);
+        length <= size_of::<NameStart>() || input.get(start..start + length) == Some(self.name(text))
+    }
+}
+
+/// The first bytes from `start` on, those up to `close` at least.
+#[inline(always)]
+fn begins(input: &[u8], start: usize, close: usize) -> u8x16 {
+    match input.get(start..start + size_of::<NameStart>()).and_then(|text| text.first_chunk()) {
+        Some(bytes) => u8x16::new(*bytes),
+        None => u8x16::new(name_start(&input[start..close]).to_le_bytes()),
+    }
+}
+
 #[derive(Clone, Copy, Default)]
 #[repr(align(64))] // a step is one look at memory
 struct Step {
-    /// How the name begins, and which of these bytes are its own.
-    start: [u8; size_of::<NameStart>()],
-    own_bytes: u16,
-    length: u32,
-    /// Where the whole name stands in [`Shapes::text`].
-    text: u32,
+    known: Known,
     /// The first of the names that may follow.
     first: StepId,
     /// Another name in the place of this one.
@@ -63,6 +116,22 @@ struct Step {
     set: u32,
     persistent: u16,
     own: u16,
+    /// The members that usually follow.
+    onward: Onward,
+}
+
+/// What is known of the members behind a step.
+#[derive(Clone, Copy)]
+enum Onward {
+    /// So often it was tried to take a stretch from them, and there was none.
+    Tried(u8),
+    Stretch(StretchId),
+}
+
+impl Default for Onward {
+    fn default() -> Onward {
+        Onward::Tried(0)
+    }
 }
 
 /// How an object goes along known shapes, with the names of its members once it does not.
@@ -102,6 +171,9 @@ pub(super) struct Shapes {
     documents: Vec<(u64, StepId)>,
     /// Names to be learned.
     fresh: Vec<Entry>,
+    pub(super) stretches: Stretches,
+    /// The steps of a draft, the last first.
+    chain: Vec<StepId>,
     /// How many names may still be learned from this record.
     may_learn: usize,
     /// Lessons that found no room, and records, since all was forgotten.
@@ -122,10 +194,11 @@ impl Shapes {
             return;
         }
         self.may_learn = LEARNED_AT_ONCE;
+        self.stretches.begin_record();
         self.age = self.age.saturating_add(1);
         let is_spent = self.age > FORGET_AFTER && self.refused >= REFUSED;
         if self.steps.is_empty() || is_spent || self.age > FORGET_ALWAYS {
-            let Shapes { steps, text, sets, documents, fresh, .. } = self;
+            let Shapes { steps, text, sets, documents, fresh, stretches, chain, .. } = self;
             steps.clear();
             text.clear();
             sets.clear();
@@ -135,6 +208,8 @@ impl Shapes {
             sets.reserve_exact(NODES);
             documents.reserve_exact(INDEXES);
             fresh.reserve_exact(LEARNED_AT_ONCE);
+            chain.reserve_exact(STEPS);
+            stretches.forget();
             steps.push(Step::default());
             (self.refused, self.age) = (0, 0);
         }
@@ -163,17 +238,9 @@ impl Shapes {
         if next == NONE {
             return NONE;
         }
-        let length = close - start;
-        let begins = match input.get(start..).and_then(|text| text.first_chunk()) {
-            Some(bytes) => u8x16::new(*bytes),
-            None => u8x16::new(name_start(&input[start..close]).to_le_bytes()),
-        };
+        let (begins, length) = (begins(input, start, close), close - start);
         while let Some(step) = self.steps.get(next as usize).filter(|_| next != NONE) {
-            let equal = begins.simd_eq(u8x16::new(step.start)).to_bitmask() as u16;
-            let is_whole = length <= size_of::<NameStart>();
-            if step.length as usize == length
-                && equal & step.own_bytes == step.own_bytes
-                && (is_whole || self.name(step) == &input[start..close])
+            if usize::from(step.known.length) == length && step.known.begins(begins) && step.known.ends(input, start, &self.text)
             {
                 return next;
             }
@@ -183,7 +250,7 @@ impl Shapes {
     }
 
     fn name(&self, step: &Step) -> &[u8] {
-        &self.text[step.text as usize..][..step.length as usize]
+        step.known.name(&self.text)
     }
 
     /// The nodes that a step makes active, and how many of them are persistent.
@@ -193,6 +260,50 @@ impl Shapes {
         let count = usize::from(persistent) + usize::from(own);
         if count == 0 { (&[], 0) } else { (&self.sets[set as usize..][..count], usize::from(persistent)) }
     }
+
+    // ---- stretches ------------------------------------------------------------------------------------------
+
+    /// The members that usually follow a step, if they are known together.
+    #[inline(always)]
+    pub(super) fn stretch(&self, step: StepId) -> Option<StretchId> {
+        match self.steps[step as usize].onward {
+            Onward::Stretch(stretch) => Some(stretch),
+            Onward::Tried(_) => None,
+        }
+    }
+
+    /// Whether it may be tried to know them together.
+    pub(super) fn may_draft(&self, step: StepId) -> bool {
+        matches!(self.steps[step as usize].onward, Onward::Tried(times) if times < TRIED_TO_TAKE)
+    }
+
+    /// Takes a stretch from what was walked of an object since a draft began in it.
+    #[cold]
+    pub(super) fn take(&mut self, draft: Draft, way: &Way, walked: &Walked<'_, '_>) {
+        let last = if way.at == NONE { way.left } else { way.at };
+        self.chain.clear();
+        let mut at = last;
+        while at != draft.step {
+            match self.steps.get(at as usize) {
+                Some(step) if step.from != NONE => self.chain.push(at),
+                _ => return,
+            }
+            at = self.steps[at as usize].from;
+        }
+        if !self.stretches.has_room() {
+            self.refuse();
+            return;
+        }
+        let taken = self.stretches.take(&draft, walked, self.chain.iter().rev().copied());
+        let onward = &mut self.steps[draft.step as usize].onward;
+        *onward = match (taken, *onward) {
+            (Some(stretch), _) => Onward::Stretch(stretch),
+            (None, Onward::Tried(times)) => Onward::Tried(times.saturating_add(1)),
+            (None, known) => known,
+        };
+    }
+
+    // ---- ways -----------------------------------------------------------------------------------------------
 
     /// Where the way of an object begins.
     pub(super) fn object(&mut self, under: Under) -> StepId {
@@ -262,22 +373,14 @@ impl Shapes {
                 self.sets.truncate(set);
                 return;
             };
-            let step = Step {
-                start: name_start(name).to_le_bytes(),
-                own_bytes: u16::MAX.checked_shr(16u32.saturating_sub(name.len() as u32)).unwrap_or(0),
-                length: name.len() as u32,
-                text: self.text.len() as u32,
-                from: at,
-                set: set as u32,
-                persistent,
-                own,
-                ..Step::default()
-            };
+            let text = self.text.len();
+            let step =
+                Step { known: Known::new(name, &mut self.text), from: at, set: set as u32, persistent, own, ..Step::default() };
             let Some(next) = self.follow(at, step) else {
                 self.sets.truncate(set);
+                self.text.truncate(text);
                 return;
             };
-            self.text.extend_from_slice(name);
             self.may_learn -= 1;
             at = next;
         }
@@ -319,7 +422,7 @@ impl Shapes {
 }
 
 /// Whether a name looks like one that a programmer chose, rather than like data.
-fn is_common(name: &[u8]) -> bool {
+pub(super) fn is_common(name: &[u8]) -> bool {
     let digits = name.iter().filter(|byte| byte.is_ascii_digit()).count();
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-$".contains(byte);
     (1..=LONGEST).contains(&name.len()) && digits <= MOST_DIGITS && name.iter().all(is_letter)

@@ -2,8 +2,10 @@
 
 use super::names::Names;
 use super::shapes::{self, Shapes, StepId, Under, Way};
+use super::stretches::Walked;
 use super::walk::{NAME_POSITIONS, Next, Walk, close_of, malformed};
 use crate::decode::Refusal;
+use crate::event::Places;
 use crate::outcome::Reason;
 
 /// An open container.
@@ -43,6 +45,9 @@ impl Skipper {
         loop {
             // Behind a value or an opening bracket: close what ends here.
             while next.byte() == current.close {
+                if shapes.stretches.is_drafting() {
+                    self.end_drafts(shapes, walk, &current, depth, Some(walk.passed_before(next)));
+                }
                 if current.is_object() && current.way.at == shapes::NONE {
                     shapes.note(&current.way, names);
                     if names.close(walk.input, current.way.names) {
@@ -66,6 +71,10 @@ impl Skipper {
                 next = walk.next();
             }
             current.begun = true;
+            if current.way.at != shapes::NONE && Self::follow(shapes, walk, &mut current, depth + self.open.len()) {
+                next = walk.next();
+                continue;
+            }
             let mut under = Under::Way(current.beneath);
             while current.is_object() {
                 current.count += 1;
@@ -91,11 +100,46 @@ impl Skipper {
                 next = walk.next();
             }
             if matches!(next.byte(), b'{' | b'[') {
+                if next.byte() == b'[' && shapes.stretches.is_drafting() {
+                    self.end_drafts(shapes, walk, &current, depth, None);
+                }
                 self.open.push(current);
                 current = self.enter(names, shapes, walk, (next, under), depth)?;
                 next = walk.next();
             } else {
                 next = next.behind(walk.scalar(next)?.positions);
+            }
+        }
+    }
+
+    /// Passes the members that are known together to come next in an object inside `depth` containers, if they do.
+    #[inline(always)]
+    fn follow(shapes: &mut Shapes, walk: &mut Walk<'_>, current: &mut Open, depth: usize) -> bool {
+        let step = current.way.at;
+        let Some(stretch) = shapes.stretch(step) else {
+            if shapes.may_draft(step) {
+                shapes.stretches.draft(step, depth + 1, walk, &Places::default());
+            }
+            return false;
+        };
+        let Some(end) = shapes.stretches.follow(stretch, walk) else { return false };
+        current.way.at = end.step;
+        current.count += end.members as usize;
+        walk.pass_all(end.at);
+        true
+    }
+
+    /// Takes the stretches that began in open containers, of which all but `depth` are the skipper's: in the innermost, before
+    /// whose end so many positions stand, or, where none ends, in all.
+    #[cold]
+    fn end_drafts(&self, shapes: &mut Shapes, walk: &Walk<'_>, current: &Open, depth: usize, end: Option<usize>) {
+        let (until, closes) = (end.unwrap_or(walk.passed()), end.is_some());
+        let least = if closes { self.open.len() } else { 0 };
+        for inside in (least..=self.open.len()).rev() {
+            let open = self.open.get(inside).unwrap_or(current);
+            if let Some(draft) = shapes.stretches.end(depth + inside + 1) {
+                let (places, marked) = (&Places::default(), 0);
+                shapes.take(draft, &open.way, &Walked { walk, places, marked, until, closes });
             }
         }
     }

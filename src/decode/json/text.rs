@@ -1,6 +1,8 @@
 //! The lexical grammar of RFC 8259: strings with escapes, numbers, literals. Every function takes the whole input and
 //! an offset, and answers with the offset behind what it read, or the offset of the fault.
 
+use wide::u8x16;
+
 /// An offset at which the text is not JSON.
 pub(super) type Fault = usize;
 
@@ -78,6 +80,42 @@ fn hex4(text: &[u8], at: usize) -> Option<u32> {
 /// Reads a number (RFC 8259, section 6).
 #[inline]
 pub(super) fn number(text: &[u8], start: usize) -> Result<usize, Fault> {
+    match text.get(start..start + SHORT).and_then(|text| text.first_chunk()).and_then(short_number) {
+        Some(length) => Ok(start + length),
+        None => any_number(text, start),
+    }
+}
+
+/// Bytes in which most numbers end.
+const SHORT: usize = 16;
+
+/// How long a number is that ends in so many bytes, if it has no exponent and nothing else is wrong with it.
+#[inline(always)]
+fn short_number(text: &[u8; SHORT]) -> Option<usize> {
+    let bytes = u8x16::new(*text);
+    // Below `0` the difference is large.
+    let above = bytes - u8x16::splat(b'0');
+    let digits = above.simd_eq(above.min(u8x16::splat(9))).to_bitmask();
+    let sign = u32::from(text[0] == b'-');
+    let whole = (digits >> sign).trailing_ones();
+    let end = sign + whole;
+    let has_leading_zero = whole > 1 && text[sign as usize] == b'0';
+    if whole == 0 || has_leading_zero || end as usize >= SHORT {
+        return None;
+    }
+    match text[end as usize] {
+        b'.' => {
+            let fraction = (digits >> (end + 1)).trailing_ones();
+            let end = (end + 1 + fraction) as usize;
+            (fraction > 0 && end < SHORT && text[end] | 0x20 != b'e').then_some(end)
+        }
+        b'e' | b'E' => None,
+        _ => Some(end as usize),
+    }
+}
+
+/// Any number, byte by byte.
+fn any_number(text: &[u8], start: usize) -> Result<usize, Fault> {
     let mut at = start;
     if text.get(at) == Some(&b'-') {
         at += 1;
@@ -109,9 +147,25 @@ fn digits(text: &[u8], start: usize) -> Result<usize, Fault> {
     if at == start { Err(at) } else { Ok(at) }
 }
 
+/// Reads a number or a literal word, of which that is the first byte, and sees that nothing goes on behind it.
+#[inline(always)]
+pub(super) fn word(text: &[u8], start: usize, first: u8) -> Result<usize, Fault> {
+    let end = match first {
+        b't' => literal(text, start, b"true"),
+        b'f' => literal(text, start, b"false"),
+        b'n' => literal(text, start, b"null"),
+        _ => number(text, start),
+    }?;
+    match text.get(end) {
+        None | Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t') => Ok(end),
+        Some(_) => Err(end),
+    }
+}
+
 /// Reads a literal word.
-pub(super) fn literal(text: &[u8], start: usize, word: &[u8]) -> Result<usize, Fault> {
-    if text[start..].starts_with(word) { Ok(start + word.len()) } else { Err(start) }
+#[inline(always)]
+fn literal<const LENGTH: usize>(text: &[u8], start: usize, word: &[u8; LENGTH]) -> Result<usize, Fault> {
+    if text.get(start..start + LENGTH) == Some(word) { Ok(start + LENGTH) } else { Err(start) }
 }
 
 #[cfg(test)]
@@ -141,5 +195,28 @@ mod tests {
             assert!(number(text.as_bytes(), 0).is_err(), "{text}");
         }
         assert_eq!(number(b"01", 0), Ok(1));
+    }
+
+    /// A short number is seen at once, a long one byte by byte.
+    #[test]
+    fn numbers_end_at_the_same_place_whatever_stands_behind_them() {
+        let numbers =
+            ["0", "-0", "7", "41", "-305", "1.5", "-12.75", "0.0", "00", "-01", "1.", "-", "1.e5", "2e3", "2E-3", "1.25e+7"];
+        let long = [
+            "123456789012345",
+            "1234567890123456",
+            "12345678901234567",
+            "123456789.12345",
+            "123456789.1234567",
+            "-0.1234567890123",
+        ];
+        for number_text in numbers.iter().chain(&long) {
+            for behind in ["", ",", "}", "]", " ", "\n", ".", "e", "E", "+", "-", "x", "5", "\"", "/", ":", "é"] {
+                let bare = format!("{number_text}{behind}");
+                let padded = format!("{bare}{}", ",".repeat(40));
+                assert_eq!(number(bare.as_bytes(), 0), any_number(bare.as_bytes(), 0), "{bare}");
+                assert_eq!(number(padded.as_bytes(), 0), any_number(padded.as_bytes(), 0), "{bare}");
+            }
+        }
     }
 }

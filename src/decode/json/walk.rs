@@ -6,6 +6,7 @@ use super::text;
 use crate::decode::{Limits, Refusal};
 use crate::event::json::Kind;
 use crate::outcome::Reason;
+use std::ops::Range;
 
 pub(super) fn malformed(at: usize) -> Refusal {
     Refusal { reason: Reason::Malformed, at }
@@ -149,20 +150,73 @@ impl<'a> Walk<'a> {
         self.positions.get((self.passed as usize).wrapping_sub(1)).map_or(0, |at| *at as usize)
     }
 
+    // ---- many positions at once -----------------------------------------------------------------------------
+
+    /// How many positions were passed.
+    pub(super) fn passed(&self) -> usize {
+        self.passed as usize
+    }
+
+    /// How many stand before it.
+    pub(super) fn passed_before(&self, next: Next<'_>) -> usize {
+        self.passed() + next.passed
+    }
+
+    /// Passes so many.
+    pub(super) fn pass_all(&mut self, count: u32) {
+        self.passed += count;
+    }
+
+    /// The bytes that come next, and where they are; more than there are, as [`Structure::bytes`] says.
+    #[inline(always)]
+    pub(super) fn ahead(&self) -> (&'a [u8], &'a [u32]) {
+        let passed = self.passed();
+        (self.bytes.get(passed..).unwrap_or_default(), self.positions.get(passed..).unwrap_or_default())
+    }
+
+    /// Where the position before the next is, and those behind it.
+    #[inline(always)]
+    pub(super) fn from_last(&self) -> &'a [u32] {
+        self.positions.get(self.passed().saturating_sub(1)..).unwrap_or_default()
+    }
+
+    /// Some of all the bytes, and where they are.
+    pub(super) fn between(&self, range: Range<usize>) -> (&'a [u8], &'a [u32]) {
+        (self.bytes.get(range.clone()).unwrap_or_default(), self.positions.get(range).unwrap_or_default())
+    }
+
+    /// The byte behind the number or literal that comes so many positions later, if there is one.
+    #[inline(always)]
+    pub(super) fn end_of_word(&self, later: usize) -> Option<usize> {
+        let (bytes, positions) = self.ahead();
+        text::word(self.input, *positions.get(later)? as usize, *bytes.get(later)?).ok()
+    }
+
+    /// Whether a backslash stands before what comes so many positions later.
+    #[inline(always)]
+    pub(super) fn has_backslash_before(&self, later: usize) -> bool {
+        let (_, positions) = self.ahead();
+        self.has_backslashes
+            && match (positions.first(), positions.get(later)) {
+                (Some(from), Some(until)) if from < until => self.structure.has_backslash(*from as usize..*until as usize),
+                _ => true,
+            }
+    }
+
+    /// Whether the string that comes so many positions later has a broken escape.
+    pub(super) fn is_broken(&self, later: usize) -> bool {
+        let (_, positions) = self.ahead();
+        let Some([open, close]) = positions.get(later..).and_then(|quotes| quotes.first_chunk()) else { return true };
+        let (open, close) = (*open as usize, *close as usize);
+        self.structure.has_backslash(open..close) && text::string(self.input, open).is_err()
+    }
+
+    // ---- words and names ------------------------------------------------------------------------------------
+
     /// Reads a number or a literal.
     fn word(&self, byte: u8, at: usize) -> Result<Scalar, Refusal> {
-        let (kind, end) = match byte {
-            b't' => (Kind::True, text::literal(self.input, at, b"true")),
-            b'f' => (Kind::False, text::literal(self.input, at, b"false")),
-            b'n' => (Kind::Null, text::literal(self.input, at, b"null")),
-            _ => (Kind::Number, text::number(self.input, at)),
-        };
-        let end = end.map_err(malformed)?;
-        // What stands behind it comes next, unless the word goes on.
-        match self.input.get(end) {
-            None | Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t') => Ok(Scalar { kind, end, positions: 1 }),
-            Some(_) => Err(malformed(end)),
-        }
+        let end = text::word(self.input, at, byte).map_err(malformed)?;
+        Ok(Scalar { kind: Kind::of(byte), end, positions: 1 })
     }
 
     /// Where a member's name stands without its quotes, if one with its colon comes next.

@@ -103,8 +103,8 @@ impl Writer<'_, '_, '_> {
         if !(is_listed || is_web) || (is_web && !after.starts_with("//")) {
             return None;
         }
-        self.out.text(scheme);
-        self.out.text(":");
+        self.out.part(scheme);
+        self.out.part(":");
         Some(is_web)
     }
 
@@ -123,8 +123,8 @@ impl Writer<'_, '_, '_> {
         if !(has_name || (!needs_host && authority.is_empty())) || !(is_plain_throughout || host.chars().all(is_usual)) {
             return None;
         }
-        self.out.text("//");
-        self.out.text(host);
+        self.out.part("//");
+        self.out.part(host);
         Some(())
     }
 
@@ -143,8 +143,8 @@ impl Writer<'_, '_, '_> {
                     _ => !piece.contains('=') || self.names.release(piece),
                 };
                 if stays {
-                    self.out.text(separator);
-                    self.out.text(piece);
+                    self.out.part(separator);
+                    self.out.part(piece);
                 }
                 removed |= !stays;
             }
@@ -152,7 +152,7 @@ impl Writer<'_, '_, '_> {
             if removed && self.out.len() == start {
                 return None;
             }
-            self.out.text(slash);
+            self.out.part(slash);
         }
         Some(())
     }
@@ -184,11 +184,11 @@ impl Writer<'_, '_, '_> {
         if anchor.contains(['=', '&']) {
             self.parameters(mark, anchor);
         } else if !self.names.hide_in(anchor) {
-            self.out.text(mark);
-            self.out.text(anchor);
+            self.out.part(mark);
+            self.out.part(anchor);
         }
         if self.out.len() == start && !query.is_empty() {
-            self.out.text(mark);
+            self.out.part(mark);
         }
         self.query(query);
         if self.out.len() == start + mark.len() && !text.is_empty() {
@@ -199,7 +199,7 @@ impl Writer<'_, '_, '_> {
     /// The parameters that stay, each behind its own separator; the mark too, unless removal left nothing behind it.
     fn parameters(&mut self, mark: &str, text: &str) {
         let start = self.out.len();
-        self.out.text(mark);
+        self.out.part(mark);
         let mut kept = 0usize;
         let mut removed = 0usize;
         for (separator, piece) in pieces(text) {
@@ -208,9 +208,9 @@ impl Writer<'_, '_, '_> {
                 continue;
             }
             if kept > 0 {
-                self.out.text(separator);
+                self.out.part(separator);
             }
-            self.out.text(piece);
+            self.out.part(piece);
             kept += 1;
         }
         if kept == 0 && removed > 0 {

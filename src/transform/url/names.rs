@@ -5,6 +5,7 @@
 //! its letters, and nothing else.
 
 use crate::plan::{UrlParam, UrlParams, fold};
+use wide::u8x16;
 
 /// How often a text is percent-decoded before it is taken for final.
 const MAX_DECODINGS: usize = 3;
@@ -37,6 +38,15 @@ impl<'a> Names<'a> {
 
     /// Whether the parameter `name[=value]` may stay.
     pub(super) fn release(&mut self, piece: &str) -> bool {
+        match (self.params, single_name(piece.as_bytes())) {
+            (UrlParams::Keep(names), Some(name)) => names.iter().any(|kept| equals_by_case(name, kept)),
+            (UrlParams::Drop(names), Some(name)) => !names_one(name, names, &mut self.space.folded),
+            (_, None) => self.release_in_any_reading(piece),
+        }
+    }
+
+    /// The same for a piece that may be read in several ways.
+    fn release_in_any_reading(&mut self, piece: &str) -> bool {
         match self.params {
             UrlParams::Keep(names) => self.is_kept(piece, names),
             UrlParams::Drop(names) => {
@@ -63,6 +73,33 @@ impl<'a> Names<'a> {
         }
     }
 }
+
+/// The name of a parameter that can be read in one way only, as most can: visible ASCII, with nothing in it that is decoded
+/// or ends a name but one `=`.
+fn single_name(piece: &[u8]) -> Option<&[u8]> {
+    let (blocks, rest) = piece.as_chunks();
+    let mut last = [b'a'; BLOCK];
+    last[..rest.len()].copy_from_slice(rest);
+    let mut end = None;
+    for (position, block) in blocks.iter().chain([&last]).enumerate() {
+        let bytes = u8x16::new(*block);
+        let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
+        let visible = bytes - u8x16::splat(b'!');
+        let is_visible = visible.simd_eq(visible.min(u8x16::splat(b'~' - b'!')));
+        let is_special = is(b'%') | is(b'?') | is(b'&') | is(b';') | is(b'#') | is(b'/');
+        let equals = is(b'=').to_bitmask();
+        if (is_visible & !is_special).to_bitmask() != u32::from(u16::MAX) || equals.count_ones() > u32::from(end.is_none()) {
+            return None;
+        }
+        if equals != 0 {
+            end = Some(position * BLOCK + equals.trailing_zeros() as usize);
+        }
+    }
+    Some(&piece[..end.unwrap_or(piece.len())])
+}
+
+/// Bytes that are looked at together.
+const BLOCK: usize = 16;
 
 /// Decodes the name of a parameter into `work`; true if it cannot be told what the name is: no UTF-8, control
 /// characters, or a `%` still left.
@@ -197,4 +234,32 @@ fn decode_in_place(text: &mut Vec<u8>) -> bool {
 
 fn hex(digit: u8) -> Option<u8> {
     (digit as char).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every text of up to four of these pieces, at the beginning of a block and across its end.
+    #[test]
+    fn one_reading_says_what_any_reading_says() {
+        const PIECES: &[&str] =
+            &["id", "email", "=", "%65", "&", ";", "?", "#", "/", ".", "[", "+", " ", "\u{7f}", "é", "\u{0435}mail"];
+        let drop = UrlParams::Drop(["id", "email"].map(UrlParam::new).into());
+        let keep = UrlParams::Keep(["id", "email"].map(Box::from).into());
+        let mut space = Space::default();
+        let mut single = 0;
+        for number in 0..PIECES.len().pow(4) {
+            let piece = |digit: u32| PIECES[number / PIECES.len().pow(digit) % PIECES.len()];
+            for before in ["", "abcdefghijklm", "abcdefghijklm="] {
+                let text = format!("{before}{}{}{}{}", piece(0), piece(1), piece(2), piece(3));
+                single += usize::from(single_name(text.as_bytes()).is_some());
+                for params in [&drop, &keep] {
+                    let mut names = Names::new(params, &mut space);
+                    assert_eq!(names.release(&text), names.release_in_any_reading(&text), "{text}");
+                }
+            }
+        }
+        assert!(single > 1_000, "{single} of them can be read in one way");
+    }
 }

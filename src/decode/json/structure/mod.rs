@@ -13,8 +13,10 @@ use std::ops::Range;
 
 /// Bytes that are looked at together.
 const BLOCK: usize = 64;
-/// As far as anyone looks ahead.
+/// As far as the walk looks ahead.
 pub(super) const AHEAD: usize = 8;
+/// What stands behind the last position, so that whole vectors can be looked at up to there.
+const PADDING: usize = 16;
 /// White space stands behind the last byte, so that the last block is whole.
 const FILLER: u8 = b' ';
 
@@ -100,8 +102,8 @@ impl Structure {
             #[cfg(target_arch = "x86_64")]
             Path::Avx512 => x86::read_avx512(Run::new(self), input),
         };
-        self.positions[self.count..self.count + AHEAD].fill(input.len() as u32);
-        self.bytes[self.count..self.count + AHEAD].fill(0);
+        self.positions[self.count..self.count + PADDING].fill(input.len() as u32);
+        self.bytes[self.count..self.count + PADDING].fill(0);
         match input.get(beyond_ascii.clone()) {
             Some(text) if simdutf8::basic::from_utf8(text).is_err() => {
                 Err(beyond_ascii.start + std::str::from_utf8(text).err().map_or(0, |fault| fault.valid_up_to()))
@@ -110,14 +112,14 @@ impl Structure {
         }
     }
 
-    /// The positions in order, and behind them the record's length as often as [`AHEAD`] says.
+    /// The positions in order, and behind them the record's length as often as [`PADDING`] says.
     pub(super) fn positions(&self) -> &[u32] {
-        &self.positions[..self.count + AHEAD]
+        &self.positions[..self.count + PADDING]
     }
 
     /// The bytes at [`Structure::positions`], 0 behind the last.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.count + AHEAD]
+        &self.bytes[..self.count + PADDING]
     }
 
     /// Whether the record has backslashes at all.
