@@ -83,6 +83,11 @@ fn append(value: Value<'_>, normalize: Normalize, buffer: &mut Vec<u8>, out: &mu
             Some(number) if !number.contains(['.', 'e', 'E']) => out.extend_from_slice(number.as_bytes()),
             _ => return Read::Unusable,
         },
+        // As it stands: text that was read strictly, or that of a header or key, is text.
+        Value::Json(_) | Value::Raw(_) if normalize == Normalize::None => match value.bytes(buffer) {
+            Some(text) => out.extend_from_slice(text),
+            None => return Read::Unusable,
+        },
         Value::Json(_) | Value::Raw(_) | Value::Broken => match value.text(buffer) {
             Some(text) => normalized(text, normalize, out),
             None => return Read::Unusable,

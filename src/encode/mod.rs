@@ -194,15 +194,16 @@ impl<'a> Edit<'a, '_> {
     /// Edits one marked value. On `Kept` all of it that was not copied or replaced lies behind the cursor; on
     /// anything else the caller takes back what was written.
     fn value(&mut self, at: usize, scope: Scope) -> Left {
-        let mark = self.marks[at];
+        let marks = self.marks;
+        let mark = &marks[at];
         let kind = Kind::of(self.input[mark.value as usize]);
-        let Resolved { action, rule, path } = self.resolve(&mark, kind, scope);
+        let Resolved { action, rule, path } = self.resolve(mark, kind, scope);
         let left = match action {
             None => self.container(at, kind, scope),
             Some(Action::Keep) => self.container(at, kind, Scope::Keep),
             Some(Action::Drop) => self.container(at, kind, Scope::Drop),
             Some(Action::Remove) => Left::Removed,
-            Some(action @ (Action::Null | Action::Redact(_))) => self.replace(&mark, action),
+            Some(action @ (Action::Null | Action::Redact(_))) => self.replace(mark, action),
             Some(
                 action @ (Action::Mask { .. }
                 | Action::Pseudonym(_)
@@ -219,7 +220,7 @@ impl<'a> Edit<'a, '_> {
                 | Action::PeriodPseudonym(_)
                 | Action::Token(_)
                 | Action::Encrypt(_)),
-            ) if kind.is_scalar() => self.replace(&mark, action),
+            ) if kind.is_scalar() => self.replace(mark, action),
             Some(Action::Filter(condition)) => self.filtered(at, kind, path, *condition, scope),
             Some(Action::Json(rules)) if kind.is_scalar() => self.inside(at, path, rules, scope),
             Some(
@@ -377,12 +378,13 @@ impl<'a> Edit<'a, '_> {
     /// Edits what is marked in a container whose other members stay. Of a filtered array, whose elements are all marked,
     /// those stay that pass.
     fn splice(&mut self, at: usize, passing: Option<&[bool]>) -> Left {
-        let container = self.marks[at];
+        let marks = self.marks;
+        let container = &marks[at];
         let mut left = false;
         let mut next_ordinal = 0;
         let mut child = at + 1;
         while child < container.next as usize {
-            let mark = self.marks[child];
+            let mark = &marks[child];
             let unmarked_between = mark.ordinal > next_ordinal;
             if unmarked_between && !left && next_ordinal > 0 {
                 self.cursor = self.behind_comma(self.cursor);
@@ -397,7 +399,7 @@ impl<'a> Edit<'a, '_> {
             if !kept {
                 (_, self.cursor) = before;
                 self.encoder.out.truncate(before.0);
-                self.cut(&mark, left);
+                self.cut(mark, left);
             }
             left |= kept;
             next_ordinal = mark.ordinal + 1;

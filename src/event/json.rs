@@ -195,6 +195,8 @@ pub fn value_end(text: &[u8], start: usize) -> usize {
                 at += 1;
             }
             b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' if depth > 0 => at += 1,
+            b't' | b'n' => at += 4,
+            b'f' => at += 5,
             _ => {
                 while text.get(at).is_some_and(|byte| !matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r')) {
                     at += 1;
@@ -236,11 +238,22 @@ fn string_end(text: &[u8], start: usize) -> usize {
 /// Whether the text of a string has escapes, which begin with a backslash.
 #[inline]
 pub fn has_escapes(text: &[u8]) -> bool {
-    let Some(last) = text.last_chunk() else { return text.contains(&b'\\') };
+    let Some(last) = text.last_chunk() else { return has_escapes_if_short(text) };
     // The last bytes are looked at twice where the length is no multiple.
     let chunks = text.as_chunks().0.iter().chain([last]);
     let backslashes = |chunk: &[u8; SHORT]| u8x16::new(*chunk).simd_eq(u8x16::splat(b'\\'));
     chunks.fold(u8x16::splat(0), |all, chunk| all | backslashes(chunk)).to_bitmask() != 0
+}
+
+/// The same for less than sixteen bytes.
+#[inline]
+fn has_escapes_if_short(text: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) else { return text.contains(&b'\\') };
+    // A byte that is zero borrows from its high bit.
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    let backslashes = |eight: &[u8; 8]| zero(u64::from_le_bytes(*eight) ^ (ONES * u64::from(b'\\')));
+    backslashes(first) | backslashes(last) != 0
 }
 
 /// Decodes the text between a string's quotes; borrowed where it has no escapes.
@@ -335,6 +348,29 @@ pub fn write_escaped(text: &str, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn escapes_are_seen_at_every_place_of_every_length() {
+        for length in 0..70 {
+            let plain = "xé[]\u{7f}\"".bytes().cycle().take(length).collect::<Vec<u8>>();
+            assert!(!has_escapes(&plain), "{length}");
+            for at in 0..length {
+                let mut text = plain.clone();
+                text[at] = b'\\';
+                assert!(has_escapes(&text), "{at} of {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn strings_end_at_every_length() {
+        for length in 0..70 {
+            for inside in ["x", "\\\"", "\\\\", "é"] {
+                let text = format!("[\"{}\",\"{}", inside.repeat(length), "y".repeat(length));
+                assert_eq!(value_end(text.as_bytes(), 1), 3 + inside.len() * length, "{text}");
+            }
+        }
+    }
 
     #[test]
     fn walks_members_and_elements_whatever_the_spacing() {

@@ -176,11 +176,16 @@ enum Spelling {
 
 /// Compares a member name, as it stands between its quotes, with the name of an entry.
 fn spelling(member: &[u8], name: &str, buffer: &mut Vec<u8>) -> Spelling {
-    // What equals a name without a backslash has no escapes.
+    // What equals a name without a backslash has no escapes, and what has neither escapes nor letters beyond ASCII is no
+    // other spelling of a longer or shorter one.
     if member == name.as_bytes() && !name.contains('\\') {
         return Spelling::Exact;
     }
-    let decoded = if !json::has_escapes(member) {
+    let has_escapes = json::has_escapes(member);
+    if member.len() != name.len() && !has_escapes && member.is_ascii() && name.is_ascii() {
+        return Spelling::Other;
+    }
+    let decoded = if !has_escapes {
         member
     } else {
         buffer.clear();

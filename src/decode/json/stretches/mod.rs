@@ -179,11 +179,12 @@ impl Stretches {
         let alike = wrong_name.map_or(alike, |name| alike.min(name.at as usize));
         let end = last_before(ends, alike)?;
         let words = &part(&self.words, from.words, to.words)[..end.words as usize];
-        let word = words.iter().find(|at| walk.end_of_word(**at as usize).is_none());
-        let strings = &part(&self.strings, from.strings, to.strings)[..end.strings as usize];
-        let has_escapes = walk.has_backslash_before(end.at as usize);
-        let string = strings.iter().find(|at| has_escapes && walk.is_broken(**at as usize));
-        match word.into_iter().chain(string).min() {
+        let mut wrong = words.iter().find(|at| walk.end_of_word(**at as usize).is_none());
+        if walk.has_backslash_before(end.at as usize) {
+            let strings = &part(&self.strings, from.strings, to.strings)[..end.strings as usize];
+            wrong = wrong.into_iter().chain(strings.iter().find(|at| walk.is_broken(**at as usize))).min();
+        }
+        match wrong {
             None => Some(end),
             Some(wrong) => last_before(ends, *wrong as usize),
         }

@@ -179,11 +179,13 @@ impl<'a> Run<'a> {
     ) -> Range<usize> {
         let (blocks, rest) = input.as_chunks::<BLOCK>();
         let mut last = [FILLER; BLOCK];
-        last[..rest.len()].copy_from_slice(rest);
-        let last = if rest.is_empty() { &[] } else { std::slice::from_ref(&last) };
-        let mut base = 0;
-        for block in blocks.iter().chain(last) {
-            let bits = self.block(base, classify(block), &parity);
+        for number in 0..blocks.len() + usize::from(!rest.is_empty()) {
+            let block = blocks.get(number).unwrap_or_else(|| {
+                // Not before the others: it is the last to come out of memory.
+                last[..rest.len()].copy_from_slice(rest);
+                &last
+            });
+            let bits = self.block(number * BLOCK, classify(block), &parity);
             let count = self.count;
             self.count += bits.count_ones() as usize;
             let Structure { positions, bytes, .. } = &mut *self.structure;
@@ -191,9 +193,8 @@ impl<'a> Run<'a> {
             if let (Some(positions), Some(bytes)) = room
                 && let (Some(positions), Some(bytes)) = (positions.first_chunk_mut(), bytes.first_chunk_mut())
             {
-                note(base, block, bits, positions, bytes);
+                note(number * BLOCK, block, bits, positions, bytes);
             }
-            base += BLOCK;
         }
         if self.in_string != 0 && self.structure.fault.is_none() {
             self.structure.fault = Some(input.len());

@@ -69,15 +69,23 @@ pub(super) fn read_avx512(run: Run<'_>, input: &[u8]) -> Range<usize> {
     unsafe { avx512(run, input) }
 }
 
-/// As much of a record's beginning as is asked for at once; what follows the processor expects by then.
-const AHEAD: usize = 4096;
+/// So far ahead of what is read memory is asked for: a record was just written by another thread, and is read while the rest
+/// of it is on its way.
+const AHEAD: usize = 10 * BLOCK;
 
-/// Asks for the beginning of a record, which another thread has just written somewhere else.
+/// Asks for the beginning of a record.
 fn fetch(input: &[u8]) {
-    for line in input.chunks(BLOCK).take(AHEAD / BLOCK) {
-        // SAFETY: every processor of this architecture has the instruction, which only hints at an address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-    }
+    input.chunks(BLOCK).take(AHEAD / BLOCK).for_each(|line| ask(line.as_ptr()));
+}
+
+/// Asks for what stands so far behind a block.
+fn fetch_ahead(block: &[u8; BLOCK]) {
+    ask(block.as_ptr().wrapping_add(AHEAD));
+}
+
+fn ask(line: *const u8) {
+    // SAFETY: every processor of this architecture has the instruction, which only hints at an address.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) };
 }
 
 /// Bit n of the result is the parity of the bits up to n: their product with all ones, without carries.
@@ -92,6 +100,7 @@ fn avx2(run: Run<'_>, input: &[u8]) -> Range<usize> {
     let operators = repeat(OPERATORS);
     fetch(input);
     let classify = |block: &[u8; BLOCK]| {
+        fetch_ahead(block);
         let halves = block.as_chunks::<32>().0;
         let [low, high] = [half(&halves[0], blanks, operators), half(&halves[1], blanks, operators)];
         let whole = |class: usize| u64::from(low[class]) | u64::from(high[class]) << 32;
@@ -140,6 +149,7 @@ fn avx512(run: Run<'_>, input: &[u8]) -> Range<usize> {
     let [blanks, operators] = [fourfold(BLANKS), fourfold(OPERATORS)];
     fetch(input);
     let classify = |block: &[u8; BLOCK]| {
+        fetch_ahead(block);
         let bytes = load(block);
         let curled = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
         Classes {
@@ -177,7 +187,9 @@ fn gather(base: usize, block: &[u8; BLOCK], bits: u64, positions: &mut [u32; BLO
     let mut places = [0; BLOCK];
     store(&mut places, _mm512_maskz_compress_epi8(bits, load(&PLACES)));
     let sixteens = positions.as_chunks_mut::<16>().0.iter_mut().zip(places.as_chunks::<16>().0);
-    for (positions, places) in sixteens.take((bits.count_ones() as usize).div_ceil(16)) {
+    // Nearly all blocks have at most this many positions: to write what is overwritten later costs less than to ask.
+    let most = if bits.count_ones() <= 32 { 2 } else { 4 };
+    for (positions, places) in sixteens.take(most) {
         for (position, place) in positions.iter_mut().zip(places) {
             *position = base as u32 + u32::from(*place);
         }
