@@ -112,6 +112,7 @@ pub(crate) fn inputs() -> Vec<(&'static str, Vec<u8>)> {
         "strings of text",
         format!("{{\"payload\":[{}]}}", vec![quoted("{\"email\":1,\"k\":2}"); 9_000 / 2].join(",")).into_bytes(),
     );
+    add("strings of nearly text", format!("{{\"payload\":[{}]}}", vec!["\"{x}\""; 9_000].join(",")).into_bytes());
     add("strings of no text", format!("{{\"payload\":[{}]}}", vec!["\"{\""; 9_000].join(",")).into_bytes());
     all
 }

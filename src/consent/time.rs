@@ -141,8 +141,8 @@ fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
     (year - 1970) * 365 + leap_days(past) - leap_days(1969) + in_year
 }
 
-/// Nothing outside the years 1 to 9999 is a time of an event; the check keeps the error path, which allocates, away.
-/// So many seconds and nanoseconds after the epoch, from the year 1 to 9999; what is later or earlier is no time.
+/// So many seconds and nanoseconds after the epoch. Nothing outside the years 1 to 9999 is a time of an event; the check keeps
+/// the error path, which allocates, away.
 fn instant(seconds: i64, nanoseconds: i32) -> Option<Timestamp> {
     const FIRST: i64 = -62_135_596_800;
     const LAST: i64 = 253_402_207_200;

@@ -79,7 +79,7 @@ impl Strings {
                 self.unescape_within(owner, &place, places);
             }
             let text = &places.inner.text[start..];
-            let is_object = text.trim_ascii_start().first() == Some(&b'{');
+            let is_object = matches!((text.trim_ascii_start().first(), text.trim_ascii_end().last()), (Some(b'{'), Some(b'}')));
             if !is_object || scanner.scan(text, inner, reading.duplicates, &mut self.found).is_err() {
                 places.inner.text.truncate(start);
                 continue;

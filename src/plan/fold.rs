@@ -19,27 +19,40 @@ pub fn equal_by_case(name: &str, other: &str) -> bool {
 /// default-ignorable characters removed, then the confusable skeleton of UTS #39.
 pub fn fold_confusable(name: &str, out: &mut String) {
     let start = out.len();
-    fold_compatible(name, out);
+    // Without marks, whose order is the name's, each letter becomes by itself what it becomes.
+    if CONFUSABLE.append_each(name, out) {
+        out.truncate(start);
+        fold_in_two_steps(name, out);
+    }
+}
+
+/// Answers whether there was a combining mark after either step.
+fn fold_in_two_steps(name: &str, out: &mut String) -> bool {
+    let start = out.len();
+    let mut marks = COMPATIBLE.append_all(name, out);
     let end = out.len();
-    let (mut at, mut marks) = (start, false);
+    let mut at = start;
+    let mut ends_marked = false;
     while let Some(plain) = out[at..end].chars().next() {
-        marks |= SKELETON.append(plain, out);
+        ends_marked |= SKELETON.append(plain, out);
         at += plain.len_utf8();
     }
     out.drain(start..end);
-    if marks {
+    if ends_marked {
         order_marks(out, start);
     }
+    marks |= ends_marked;
+    marks
 }
 
 /// The first half of [`fold_confusable`]: everything but the skeleton. Dotted names are split between the halves.
 pub fn fold_compatible(name: &str, out: &mut String) {
-    COMPATIBLE.append_all(name, out);
+    let _ = COMPATIBLE.append_all(name, out);
 }
 
 /// The second half of [`fold_confusable`].
 pub fn fold_skeleton(plain: &str, out: &mut String) {
-    SKELETON.append_all(plain, out);
+    let _ = SKELETON.append_all(plain, out);
 }
 
 /// A combining dot above: what lower-casing `İ` leaves behind in many languages, and no difference between names.
@@ -47,17 +60,28 @@ const DOT_ABOVE: char = '\u{307}';
 
 /// What a letter is before its shape is looked at: decomposed, so that letters can be taken one by one.
 static COMPATIBLE: Letters = Letters::new(|letter, out| {
+    let start = out.len();
     if !is_ignorable(letter) {
         let plain = std::iter::once(fold_unless_mark(letter)).nfkd();
         out.extend(plain.filter(|plain| !is_ignorable(*plain)).map(fold_unless_mark));
     }
+    has_marks(&out[start..])
 });
 
 /// What a letter looks like.
 static SKELETON: Letters = Letters::new(|letter, out| {
+    let start = out.len();
     let shape = unicode_security::skeleton(fold_char(letter).encode_utf8(&mut [0; 4])).map(fold_char).collect::<String>();
     out.extend(shape.chars().filter(|letter| *letter != DOT_ABOVE));
+    has_marks(&out[start..])
 });
+
+/// Both in one step.
+static CONFUSABLE: Letters = Letters::new(|letter, out| fold_in_two_steps(letter.encode_utf8(&mut [0; 4]), out));
+
+fn has_marks(text: &str) -> bool {
+    text.chars().any(|letter| canonical_combining_class(letter) != 0)
+}
 
 /// The iota below a Greek letter is a mark that folds to a letter: it is put into order with the other marks first.
 fn fold_unless_mark(letter: char) -> char {
@@ -71,51 +95,91 @@ const PAGE: usize = 256;
 /// letters that become eighteen, and working that out each time would cost a hundred times the reading.
 struct Letters {
     pages: [OnceLock<Box<Page>>; 0x11_0000 / PAGE],
-    make: fn(char, &mut String),
+    /// Appends it, and answers whether a combining mark is in it.
+    make: fn(char, &mut String) -> bool,
 }
 
 struct Page {
-    /// By letter: where its text begins and ends in `text`, and whether a combining mark is in it.
-    places: [(u16, u16, bool); PAGE],
+    /// By letter.
+    places: [Place; PAGE],
     text: String,
 }
 
+/// What one letter becomes.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Where it begins and ends in the page's text.
+    start: u16,
+    end: u16,
+    /// A combining mark is in it, or was before it became this.
+    marks: bool,
+    /// It is this letter alone.
+    only: Option<char>,
+}
+
 impl Letters {
-    const fn new(make: fn(char, &mut String)) -> Letters {
+    const fn new(make: fn(char, &mut String) -> bool) -> Letters {
         Letters { pages: [const { OnceLock::new() }; 0x11_0000 / PAGE], make }
     }
 
     /// Appends what a letter becomes; true if a combining mark is in it.
     #[inline]
     fn append(&self, letter: char, out: &mut String) -> bool {
-        let code = letter as usize;
-        let page = self.pages[code / PAGE].get_or_init(|| self.page(code / PAGE));
-        let (start, end, marks) = page.places[code % PAGE];
-        out.push_str(&page.text[usize::from(start)..usize::from(end)]);
-        marks
+        self.page_of(letter).append(letter, out)
     }
 
-    /// Appends what letters become, marks in canonical order.
-    fn append_all(&self, letters: &str, out: &mut String) {
+    fn page_of(&self, letter: char) -> &Page {
+        let number = letter as usize / PAGE;
+        self.pages[number].get_or_init(|| self.page(number))
+    }
+
+    /// Appends what letters become, marks in canonical order; true if there is one.
+    fn append_all(&self, letters: &str, out: &mut String) -> bool {
         let start = out.len();
-        let marks = letters.chars().fold(false, |marks, letter| marks | self.append(letter, out));
+        let marks = self.append_each(letters, out);
         if marks {
             order_marks(out, start);
         }
+        marks
+    }
+
+    /// The same with marks as they come. Most letters are of the page of the one before.
+    fn append_each(&self, letters: &str, out: &mut String) -> bool {
+        let (mut page, mut number, mut marks) = (self.page_of('a'), 0, false);
+        for letter in letters.chars() {
+            if letter as usize / PAGE != number {
+                (page, number) = (self.page_of(letter), letter as usize / PAGE);
+            }
+            marks |= page.append(letter, out);
+        }
+        marks
     }
 
     fn page(&self, number: usize) -> Box<Page> {
-        let mut page = Box::new(Page { places: [(0, 0, false); PAGE], text: String::new() });
+        let nothing = Place { start: 0, end: 0, marks: false, only: None };
+        let mut page = Box::new(Page { places: [nothing; PAGE], text: String::new() });
         for place in 0..PAGE {
             let start = page.text.len();
-            if let Some(letter) = char::from_u32((number * PAGE + place) as u32) {
-                (self.make)(letter, &mut page.text);
-            }
+            let letter = char::from_u32((number * PAGE + place) as u32);
+            let marks = letter.is_some_and(|letter| (self.make)(letter, &mut page.text));
             // The longest page of Unicode has a fifth of what two bytes count.
-            let marks = page.text[start..].chars().any(|letter| canonical_combining_class(letter) != 0);
-            page.places[place] = (start as u16, page.text.len() as u16, marks);
+            let mut letters = page.text[start..].chars();
+            let only = letters.next().filter(|_| letters.next().is_none());
+            page.places[place] = Place { start: start as u16, end: page.text.len() as u16, marks, only };
         }
         page
+    }
+}
+
+impl Page {
+    #[inline]
+    fn append(&self, letter: char, out: &mut String) -> bool {
+        let Place { start, end, marks, only } = self.places[letter as usize % PAGE];
+        match only {
+            Some(letter) => out.push(letter),
+            None => out.push_str(&self.text[usize::from(start)..usize::from(end)]),
+        }
+        marks
     }
 }
 

@@ -27,6 +27,8 @@ pub struct NameTable {
     groups: Vec<Group>,
     /// By confusable fold: the names that letters beyond ASCII may imitate.
     confusables: HashMap<Box<str>, Vec<NameId>>,
+    /// How long the longest of those is.
+    longest: usize,
 }
 
 /// Where a group is found.
@@ -99,6 +101,7 @@ impl NameTable {
             slots: Vec::new(),
             groups: Vec::new(),
             confusables: HashMap::new(),
+            longest: 0,
         }
     }
 
@@ -126,6 +129,7 @@ impl NameTable {
             }
             let mut confusable = String::new();
             fold::fold_confusable(spelling, &mut confusable);
+            self.longest = self.longest.max(confusable.len());
             self.confusables.entry(confusable.into()).or_default().push(id);
         }
         // An eighth full at most: most names of an event mean none of the policy's, and end at an empty slot.
@@ -207,7 +211,13 @@ impl NameTable {
     pub fn find_confusable(&self, compatible: &str, work: &mut String) -> &[NameId] {
         work.clear();
         fold::fold_skeleton(compatible, work);
-        self.confusables.get(work.as_str()).map_or(&[], Vec::as_slice)
+        self.find_folded(work)
+    }
+
+    /// The same of a name of which both halves of the fold were made.
+    pub fn find_folded(&self, folded: &str) -> &[NameId] {
+        let known = if folded.len() <= self.longest { self.confusables.get(folded) } else { None };
+        known.map_or(&[], Vec::as_slice)
     }
 
     /// How a decoded name matches one of the policy's names that [`NameTable::find_ascii`] or

@@ -226,14 +226,13 @@ impl Run<'_> {
         true
     }
 
-    /// Takes stretches from the objects in which they began, the innermost first, down to `depth` containers: of the positions
+    /// Takes stretches from the objects inside `depth` containers in which they began, the innermost first: of the positions
     /// before `until`, where the innermost closes or does not.
     #[cold]
     fn end_drafts(&mut self, depth: usize, until: usize, closes: bool) {
         let Run { walk, work: Work { shapes, frames, .. }, places, .. } = self;
-        for depth in (depth..=frames.len()).rev() {
-            let Some(draft) = shapes.stretches.end(depth) else { continue };
-            let Some((frame, around)) = frames.get(..depth).and_then(<[Frame]>::split_last) else { continue };
+        while let Some(draft) = shapes.stretches.end_inside(depth) {
+            let Some((frame, around)) = frames.get(..draft.depth).and_then(<[Frame]>::split_last) else { continue };
             let is_new = |mark: u32| mark != NO_MARK && mark as usize >= draft.marks;
             let marked = around.iter().chain([frame]).filter(|frame| is_new(frame.mark)).count();
             shapes.take(draft, &frame.way, &Walked { walk, places, marked, until, closes });
@@ -268,8 +267,8 @@ impl Run<'_> {
         let counts = self.duplicates == Duplicates::Quarantine || on_path;
         let passed = self.walk.passed();
         skipper.skip(names, shapes, &mut self.walk, depth, counts, under)?;
-        if self.work.shapes.stretches.is_drafting() && self.walk.between(passed..self.walk.passed()).0.contains(&b'[') {
-            self.end_drafts(1, self.walk.passed(), false);
+        if self.work.shapes.stretches.is_drafting_inside(0) && self.walk.between(passed..self.walk.passed()).0.contains(&b'[') {
+            self.end_drafts(0, self.walk.passed(), false);
         }
         Ok(())
     }
@@ -280,8 +279,8 @@ impl Run<'_> {
             return Err(Refusal { reason: Reason::LimitExceeded, at });
         }
         let object = bracket == b'{';
-        if !object && self.work.shapes.stretches.is_drafting() {
-            self.end_drafts(1, self.walk.passed(), false);
+        if !object && self.work.shapes.stretches.is_drafting_inside(0) {
+            self.end_drafts(0, self.walk.passed(), false);
         }
         let kind = if object { Kind::Object } else { Kind::Array };
         let first = self.places.captures.len();
@@ -320,8 +319,9 @@ impl Run<'_> {
     /// Closes the innermost container, whose bracket is at `at`, so many positions after the first.
     #[inline(never)]
     fn close(&mut self, at: usize, passed: usize) -> Result<(), Refusal> {
-        if self.work.shapes.stretches.is_drafting() {
-            self.end_drafts(self.work.frames.len(), passed, true);
+        let around = self.work.frames.len().saturating_sub(1);
+        if self.work.shapes.stretches.is_drafting_inside(around) {
+            self.end_drafts(around, passed, true);
         }
         let Some(frame) = self.work.frames.pop() else {
             return Err(malformed(at));

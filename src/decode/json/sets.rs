@@ -163,9 +163,9 @@ impl Sets {
         let from = &active[parent.range()];
         let mut spelled = decoded;
         if traits.beyond_ascii {
-            compatible.clear();
-            fold::fold_compatible(std::str::from_utf8(decoded).unwrap_or_default(), compatible);
-            step_by(index, from, name, index.names().find_confusable(compatible, work), fresh);
+            work.clear();
+            fold::fold_confusable(std::str::from_utf8(decoded).unwrap_or_default(), work);
+            step_by(index, from, name, index.names().find_folded(work), fresh);
             if index.names().folds() {
                 // What looks like a dot or a slash may be read as one.
                 spelled = work.as_bytes();
@@ -295,16 +295,16 @@ impl Segmented<'_> {
     fn step(&self, steps: &mut [Vec<Active>; 2], work: &mut String, within: &mut Vec<PathId>, out: &mut Vec<Active>) {
         let is_slashed = self.name.starts_with('/');
         if is_slashed {
-            self.split(&['/'], steps, work, within, out);
+            self.split(b"/", steps, work, within, out);
         }
         if self.name.contains('.') {
-            self.split(if is_slashed { &['/', '.'] } else { &['.'] }, steps, work, within, out);
+            self.split(if is_slashed { b"/." } else { b"." }, steps, work, within, out);
         }
     }
 
     fn split(
         &self,
-        separators: &[char],
+        separators: &[u8],
         [current, next]: &mut [Vec<Active>; 2],
         work: &mut String,
         within: &mut Vec<PathId>,
@@ -312,7 +312,8 @@ impl Segmented<'_> {
     ) {
         current.clear();
         current.extend_from_slice(self.from);
-        let mut parts = self.name.split(separators).filter(|part| !part.is_empty()).peekable();
+        let parts = self.name.as_bytes().split(|byte| separators.contains(byte));
+        let mut parts = parts.filter(|part| !part.is_empty()).peekable();
         while let Some(part) = parts.next() {
             next.clear();
             self.step_part(part, current, work, next);
@@ -328,13 +329,15 @@ impl Segmented<'_> {
         }
     }
 
-    fn step_part(&self, part: &str, from: &[Active], work: &mut String, next: &mut Vec<Active>) {
+    fn step_part(&self, part: &[u8], from: &[Active], work: &mut String, next: &mut Vec<Active>) {
         let index = self.index;
-        let is_position = part.bytes().all(|byte| byte.is_ascii_digit());
+        let is_position = part.iter().all(u8::is_ascii_digit);
         if self.beyond_ascii {
-            step_found(index, from, part, index.names().find_confusable(part, work), next);
+            // A separator is a whole letter, so that what is between two of them is text.
+            let text = std::str::from_utf8(part).unwrap_or_default();
+            step_found(index, from, part, index.names().find_confusable(text, work), next);
         } else if !index.names().is_empty() {
-            step_found(index, from, part, index.names().find_ascii(part.as_bytes()).names, next);
+            step_found(index, from, part, index.names().find_ascii(part).names, next);
         }
         for place in from {
             let node = index.node(place.node);
@@ -363,8 +366,8 @@ fn note_ends(index: &PathIndex, places: &[Active], within: &mut Vec<PathId>) {
     }
 }
 
-fn step_found(index: &PathIndex, from: &[Active], part: &str, found: &[NameId], out: &mut Vec<Active>) {
-    let meant = |id: &&NameId| index.names().compare(**id, part.as_bytes()).is_some();
+fn step_found(index: &PathIndex, from: &[Active], part: &[u8], found: &[NameId], out: &mut Vec<Active>) {
+    let meant = |id: &&NameId| index.names().folds() || index.names().compare(**id, part).is_some();
     for place in from {
         for next in found.iter().filter(meant).filter_map(|id| index.node(place.node).member(*id)) {
             add(out, Active::at(next, false));

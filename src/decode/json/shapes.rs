@@ -110,7 +110,7 @@ struct Step {
     from: StepId,
     /// Where the way of an object begins that is the member's value.
     object: StepId,
-    /// The same for the objects in an array that is the value.
+    /// The same for the objects in an array that is the value, or that stands where a way begins.
     element: StepId,
     /// The nodes that become active: where they stand in [`Shapes::sets`], and how many are persistent, and others.
     set: u32,
@@ -290,11 +290,13 @@ impl Shapes {
             }
             at = self.steps[at as usize].from;
         }
-        if !self.stretches.has_room() {
+        self.stretches.count();
+        let has_room = self.stretches.has_room();
+        if !has_room {
             self.refuse();
-            return;
         }
-        let taken = self.stretches.take(&draft, walked, self.chain.iter().rev().copied());
+        let steps = self.chain.iter().rev().copied();
+        let taken = if has_room { self.stretches.take(&draft, walked, steps) } else { None };
         let onward = &mut self.steps[draft.step as usize].onward;
         *onward = match (taken, *onward) {
             (Some(stretch), _) => Onward::Stretch(stretch),
@@ -322,16 +324,17 @@ impl Shapes {
 
     /// Where the ways of the objects in an array begin.
     pub(super) fn elements(&mut self, under: Under) -> StepId {
-        match under {
-            Under::Way(_) | Under::Member(NONE) => NONE,
-            Under::Member(step) => match self.steps[step as usize].element {
-                NONE => {
-                    let begin = self.push(Step::default());
-                    self.steps[step as usize].element = begin;
-                    begin
-                }
-                known => known,
-            },
+        let (Under::Way(step) | Under::Member(step)) = under;
+        if step == NONE {
+            return NONE;
+        }
+        match self.steps[step as usize].element {
+            NONE => {
+                let begin = self.push(Step::default());
+                self.steps[step as usize].element = begin;
+                begin
+            }
+            known => known,
         }
     }
 

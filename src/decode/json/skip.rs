@@ -45,7 +45,7 @@ impl Skipper {
         loop {
             // Behind a value or an opening bracket: close what ends here.
             while next.byte() == current.close {
-                if shapes.stretches.is_drafting() {
+                if shapes.stretches.is_drafting_inside(depth + self.open.len()) {
                     self.end_drafts(shapes, walk, &current, depth, Some(walk.passed_before(next)));
                 }
                 if current.is_object() && current.way.at == shapes::NONE {
@@ -100,7 +100,7 @@ impl Skipper {
                 next = walk.next();
             }
             if matches!(next.byte(), b'{' | b'[') {
-                if next.byte() == b'[' && shapes.stretches.is_drafting() {
+                if next.byte() == b'[' && shapes.stretches.is_drafting_inside(depth) {
                     self.end_drafts(shapes, walk, &current, depth, None);
                 }
                 self.open.push(current);
@@ -134,13 +134,11 @@ impl Skipper {
     #[cold]
     fn end_drafts(&self, shapes: &mut Shapes, walk: &Walk<'_>, current: &Open, depth: usize, end: Option<usize>) {
         let (until, closes) = (end.unwrap_or(walk.passed()), end.is_some());
-        let least = if closes { self.open.len() } else { 0 };
-        for inside in (least..=self.open.len()).rev() {
-            let open = self.open.get(inside).unwrap_or(current);
-            if let Some(draft) = shapes.stretches.end(depth + inside + 1) {
-                let (places, marked) = (&Places::default(), 0);
-                shapes.take(draft, &open.way, &Walked { walk, places, marked, until, closes });
-            }
+        let around = if closes { depth + self.open.len() } else { depth };
+        while let Some(draft) = shapes.stretches.end_inside(around) {
+            let open = self.open.get(draft.depth - depth - 1).unwrap_or(current);
+            let (places, marked) = (&Places::default(), 0);
+            shapes.take(draft, &open.way, &Walked { walk, places, marked, until, closes });
         }
     }
 

@@ -8,13 +8,17 @@ use crate::event::{NO_MARK, Places};
 /// Drafts that are open at once, and stretches that are taken from one record, at most: what is new each time costs a record
 /// little more than others.
 pub(super) const AT_ONCE: usize = 16;
+/// Marks, and hits, in one stretch at most; one that is longer has some two hundred members.
+const MOST_PLACES: usize = 256;
+/// Control values in one stretch at most: a policy names a dozen.
+const MOST_CAPTURES: usize = 64;
 
 /// A place at which a stretch may begin, while what stands there is walked.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Draft {
     /// The step behind which it begins, in the innermost of so many containers.
     pub(in super::super) step: StepId,
-    depth: usize,
+    pub(in super::super) depth: usize,
     /// How many positions were passed, and what had been found by then.
     passed: usize,
     pub(in super::super) marks: usize,
@@ -45,10 +49,10 @@ impl Stretches {
         self.drafts.clear();
     }
 
-    /// Whether there are drafts.
+    /// Whether there are drafts in containers that stand in so many others.
     #[inline(always)]
-    pub(in super::super) fn is_drafting(&self) -> bool {
-        !self.drafts.is_empty()
+    pub(in super::super) fn is_drafting_inside(&self, depth: usize) -> bool {
+        self.drafts.last().is_some_and(|draft| draft.depth > depth)
     }
 
     /// A stretch may begin behind that step, in the innermost of so many containers, unless one began there before.
@@ -61,9 +65,14 @@ impl Stretches {
         }
     }
 
-    /// Ends the innermost draft, if it is in so many containers.
-    pub(in super::super) fn end(&mut self, depth: usize) -> Option<Draft> {
-        self.drafts.pop_if(|draft| draft.depth == depth)
+    /// Ends the innermost draft, if it stands in a container inside so many others.
+    pub(in super::super) fn end_inside(&mut self, depth: usize) -> Option<Draft> {
+        self.drafts.pop_if(|draft| draft.depth > depth)
+    }
+
+    /// Counts one that is taken, or for which there is no room.
+    pub(in super::super) fn count(&mut self) {
+        self.may_take = self.may_take.saturating_sub(1);
     }
 
     /// Whether there is room for one more.
@@ -77,9 +86,9 @@ impl Stretches {
             && room(words.len(), words.capacity(), LONGEST)
             && room(strings.len(), strings.capacity(), LONGEST)
             && room(ends.len(), ends.capacity(), LONGEST)
-            && room(places.len(), places.capacity(), LONGEST)
-            && room(hits.len(), hits.capacity(), LONGEST)
-            && room(captures.len(), captures.capacity(), LONGEST / 2)
+            && room(places.len(), places.capacity(), MOST_PLACES)
+            && room(hits.len(), hits.capacity(), MOST_PLACES)
+            && room(captures.len(), captures.capacity(), MOST_CAPTURES)
     }
 
     /// Takes a stretch from what was walked since a draft began, where there is [room](Stretches::has_room). `steps` are those
@@ -90,7 +99,6 @@ impl Stretches {
         walked: &Walked<'_, '_>,
         steps: impl Iterator<Item = StepId>,
     ) -> Option<StretchId> {
-        self.may_take = self.may_take.saturating_sub(1);
         let from = self.sizes();
         let length = self.take_members(draft, walked, steps).filter(|length| *length >= SHORTEST);
         let Some(length) = length.filter(|_| self.take_meaning(draft, walked, &from).is_some()) else {
@@ -99,9 +107,9 @@ impl Stretches {
         };
         for bytes in walked.walk.between(draft.passed..walked.until).0[..length].chunks(CHUNK) {
             let mut chunk = Chunk { bytes: [0; CHUNK], counts: [0; CHUNK] };
-            chunk.bytes[..bytes.len()].copy_from_slice(bytes);
-            for (counts, byte) in chunk.counts.iter_mut().zip(bytes) {
-                *counts = if b"\"{}:,".contains(byte) { u8::MAX } else { 0 };
+            // Of a number or a literal nothing is kept.
+            for (at, byte) in bytes.iter().enumerate().filter(|(_, byte)| b"\"{}:,".contains(byte)) {
+                (chunk.bytes[at], chunk.counts[at]) = (*byte, u8::MAX);
             }
             self.chunks.push(chunk);
         }
@@ -180,7 +188,7 @@ impl Stretches {
                 None => (find((mark.lead as usize).checked_sub(1)?).filter(|at| bytes.get(*at) == Some(&b'{'))?, 1),
             };
             let (start, value) = (find(mark.start as usize)?, find(mark.value as usize)?);
-            if mark.all_scalars || (self.places.len() - from.places as usize) == LONGEST {
+            if mark.all_scalars || (self.places.len() - from.places as usize) == MOST_PLACES {
                 return None;
             }
             self.places.push(Place {
@@ -204,7 +212,7 @@ impl Stretches {
             places.captures.get(draft.captures..)?.iter().take_while(|capture| capture.span.start < behind_last as usize);
         for capture in captures {
             let value = find(capture.span.start)?;
-            if (self.captures.len() - from.captures as usize) == LONGEST / 2 {
+            if (self.captures.len() - from.captures as usize) == MOST_CAPTURES {
                 return None;
             }
             let end = end_of(value, capture.span.end)?;
@@ -222,7 +230,7 @@ impl Stretches {
             (end.touched, end.marks, end.captures) = ((hit.count() + values) as u32, marks.len() as u32, captured.len() as u32);
         }
         let all_hits = ends.last()?.hits as usize;
-        if all_hits > LONGEST {
+        if all_hits > MOST_PLACES {
             return None;
         }
         hits.extend_from_slice(places.hits.get(draft.hits..draft.hits + all_hits)?);
