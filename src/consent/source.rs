@@ -1,8 +1,9 @@
 //! Control values of one event, wherever the policy says they stand: a place in the value, a header, the key.
 
-use crate::event::json::{Kind, Text, has_escapes};
-use crate::event::{Capture, Record};
+use crate::event::json::{Kind, Text};
+use crate::event::{Capture, Header, Record, SlotId};
 use crate::plan::Source;
+use std::slice::Iter;
 
 /// The event as this stage sees it.
 #[derive(Clone, Copy)]
@@ -29,18 +30,15 @@ pub(super) enum Value<'e> {
 impl<'e> Event<'e> {
     /// All values at a source, in order. Header names are compared without regard to case: gateways
     /// change it, and an opt-out under another spelling must not go unseen.
-    pub(super) fn values(self, source: &'e Source) -> impl Iterator<Item = Value<'e>> {
-        let (slot, name, key) = match source {
-            Source::Slot(slot) => (Some(*slot), None, None),
-            Source::Header(name) => (None, Some(&**name), None),
-            Source::Key => (None, None, self.record.key),
-            Source::Ledger => (None, None, None),
-        };
-        let captures = if slot.is_some() { self.captures } else { &[] };
-        let headers = if name.is_some() { self.record.headers } else { &[] };
-        let captured = captures.iter().filter(move |capture| Some(capture.slot) == slot).map(move |capture| self.json(capture));
-        let named = headers.iter().filter(move |header| name.is_some_and(|name| header.name.eq_ignore_ascii_case(name)));
-        captured.chain(named.map(|header| Value::raw(header.value))).chain(key.map(|key| Value::raw(Some(key))))
+    #[inline]
+    pub(super) fn values(self, source: &'e Source) -> Values<'e> {
+        let nothing = Values { event: self, slot: SlotId(0), captures: [].iter(), name: "", headers: [].iter(), key: None };
+        match source {
+            Source::Slot(slot) => Values { slot: *slot, captures: self.captures.iter(), ..nothing },
+            Source::Header(name) => Values { name, headers: self.record.headers.iter(), ..nothing },
+            Source::Key => Values { key: self.record.key, ..nothing },
+            Source::Ledger => nothing,
+        }
     }
 
     fn json(self, capture: &Capture) -> Value<'e> {
@@ -51,6 +49,32 @@ impl<'e> Event<'e> {
             Kind::String if text.raw().len() <= 2 => Value::Silent,
             Kind::True | Kind::False | Kind::Number | Kind::String | Kind::Array | Kind::Object => Value::Json(text),
         }
+    }
+}
+
+/// See [`Event::values`].
+pub(super) struct Values<'e> {
+    event: Event<'e>,
+    slot: SlotId,
+    captures: Iter<'e, Capture>,
+    name: &'e str,
+    headers: Iter<'e, Header<'e>>,
+    key: Option<&'e [u8]>,
+}
+
+impl<'e> Iterator for Values<'e> {
+    type Item = Value<'e>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Value<'e>> {
+        let Values { event, slot, captures, name, headers, key } = self;
+        if let Some(capture) = captures.find(|capture| capture.slot == *slot) {
+            return Some(event.json(capture));
+        }
+        if let Some(header) = headers.find(|header| header.name.eq_ignore_ascii_case(name)) {
+            return Some(Value::raw(header.value));
+        }
+        key.take().map(|key| Value::raw(Some(key)))
     }
 }
 
@@ -82,8 +106,10 @@ impl<'e> Value<'e> {
             Value::Silent | Value::Broken => None,
             Value::Raw(text) => Some(text.as_bytes()),
             Value::Json(json) if json.kind() != Kind::String => None,
-            Value::Json(json) if !has_escapes(json.raw()) => json.raw().get(1..json.raw().len().saturating_sub(1)),
-            Value::Json(json) => json.decode_into(buffer).then_some(&buffer[..]),
+            Value::Json(json) => match json.plain_string() {
+                Some(text) => Some(text),
+                None => json.decode_into(buffer).then_some(&buffer[..]),
+            },
         }
     }
 }

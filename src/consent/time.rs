@@ -26,19 +26,15 @@ fn believable(time: Timestamp, now: Timestamp) -> bool {
 }
 
 fn read(value: Value<'_>, format: TimeFormat, buffer: &mut Vec<u8>) -> Option<Timestamp> {
-    let text = match value {
-        Value::Silent | Value::Broken => return None,
-        Value::Json(text) if text.kind() == Kind::Number => match format {
-            TimeFormat::Millis | TimeFormat::Seconds => text.as_number()?,
-            TimeFormat::Rfc3339 | TimeFormat::Snowplow => return None,
-        },
-        Value::Json(_) | Value::Raw(_) => value.text(buffer)?,
+    let unit = match format {
+        TimeFormat::Rfc3339 => return rfc3339(value.bytes(buffer)?),
+        TimeFormat::Snowplow => return snowplow(value.bytes(buffer)?),
+        TimeFormat::Millis => 1_000_000,
+        TimeFormat::Seconds => 1_000_000_000,
     };
-    match format {
-        TimeFormat::Rfc3339 => rfc3339(text.as_bytes()),
-        TimeFormat::Snowplow => snowplow(text.as_bytes()),
-        TimeFormat::Millis => decimal(text, 1_000_000),
-        TimeFormat::Seconds => decimal(text, 1_000_000_000),
+    match value {
+        Value::Json(text) if text.kind() == Kind::Number => decimal(text.as_number()?, unit),
+        Value::Silent | Value::Broken | Value::Json(_) | Value::Raw(_) => decimal(value.text(buffer)?, unit),
     }
 }
 

@@ -10,7 +10,7 @@ mod shared;
 
 use crate::event::json::{Kind, Text};
 use crate::event::{Hit, Mark, PathId, Places, RECORD, RuleId, Target};
-use crate::plan::{Action, EmptyParents, Overlap, Scope, SinkRules};
+use crate::plan::{Action, Claim, EmptyParents, Overlap, Scope, SinkRules};
 use crate::transform::{self, Context, Fate};
 
 /// What became of a document.
@@ -254,63 +254,48 @@ impl<'a> Edit<'a, '_> {
     /// Decides what happens at a place. Inlined, as what it calls: their small answers would be led through memory.
     #[inline(always)]
     fn resolve(&self, mark: &Mark, kind: Kind, scope: Scope) -> Resolved<'a> {
-        let mut best: Option<(u32, &Action, RuleId, PathId)> = None;
-        let mut within: Option<(u32, RuleId)> = None;
+        let rules = self.rules;
+        let mut best = (Claim::NONE, None);
+        let mut within = Claim::NONE;
         let mut mismatch = false;
         for hit in &self.hits[mark.first_hit as usize..(mark.first_hit + mark.hits) as usize] {
             match hit.target {
                 Target::Interior(node) => {
-                    mismatch |= kind.is_scalar() && self.rules.expects_container(usize::from(node));
-                    mismatch |= mark.all_scalars && self.rules.expects_object(usize::from(node));
+                    mismatch |= kind.is_scalar() && rules.expects_container(usize::from(node));
+                    mismatch |= mark.all_scalars && rules.expects_object(usize::from(node));
                 }
                 Target::Element(node) => {
-                    mismatch |= (kind.is_scalar() || mark.all_scalars) && self.rules.expects_object(usize::from(node));
+                    mismatch |= (kind.is_scalar() || mark.all_scalars) && rules.expects_object(usize::from(node));
                 }
                 Target::Path(path) => {
-                    if let Some((rank, action, rule)) = self.applicable(path, hit.exact, scope)
-                        && best.is_none_or(|(known, _, _, _)| rank > known)
-                    {
-                        best = Some((rank, action, rule, path));
+                    let claim = rules.claim(path, hit.exact, scope);
+                    if claim.rank > best.0.rank {
+                        best = (claim, Some(path));
                     }
                 }
                 // Whether elements are marked depends on all sinks of the stream; what becomes of them, on this one alone.
                 Target::Elementwise(path) => {
-                    if let Some((rank, action, rule)) = self.applicable(path, hit.exact, scope)
-                        && action.is_elementwise()
-                        && best.is_none_or(|(known, _, _, _)| rank > known)
-                    {
-                        best = Some((rank, action, rule, path));
+                    let claim = rules.claim(path, hit.exact, scope);
+                    if claim.rank > best.0.rank && rules.action(claim).is_some_and(Action::is_elementwise) {
+                        best = (claim, Some(path));
                     }
                 }
                 // The ruled value is spread over dotted names: whatever its rule does, this is not its whole input.
                 Target::Within(path) => {
-                    if let Some((rank, _, rule)) = self.applicable(path, false, scope)
-                        && within.is_none_or(|(known, _)| rank > known)
-                    {
-                        within = Some((rank, rule));
+                    let claim = rules.claim(path, false, scope);
+                    if claim.rank > within.rank {
+                        within = claim;
                     }
                 }
             }
         }
-        if let (None, Some((_, rule))) = (best, within) {
-            return Resolved { action: Some(&Action::Drop), rule: Some(rule), path: None };
-        }
-        match best {
-            None | Some((_, Action::Keep, _, _)) if mismatch => Resolved { action: Some(&Action::Drop), ..Resolved::default() },
-            Some((_, action, rule, path)) => Resolved { action: Some(action), rule: Some(rule), path: Some(path) },
+        let (claim, path) = best;
+        match rules.action(claim) {
+            None if within.rank > 0 => Resolved { action: Some(&Action::Drop), rule: Some(within.rule), path: None },
+            None | Some(Action::Keep) if mismatch => Resolved { action: Some(&Action::Drop), ..Resolved::default() },
             None => Resolved::default(),
+            action => Resolved { action, rule: Some(claim.rule), path },
         }
-    }
-
-    /// The rule that a path has in this sink at a place, with its rank.
-    #[inline(always)]
-    fn applicable(&self, path: PathId, exact: bool, scope: Scope) -> Option<(u32, &'a Action, RuleId)> {
-        let named = [self.rules.rule(path), self.rules.shadowed_rule(path)];
-        named.into_iter().flatten().find_map(|(rank, rule)| {
-            let exact = exact && !rule.inherited;
-            let action = permitted(&rule.action, rule.by_path, exact, self.rules.unlisted, scope)?;
-            Some((rank, action, rule.rule))
-        })
     }
 
     /// A value whose own text stays (`Keep`) or goes (`Drop`), but for what deeper rules say.
@@ -485,23 +470,5 @@ impl<'a> Edit<'a, '_> {
     fn behind_comma(&self, at: usize) -> usize {
         let blank = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b',');
         at + self.input[at..].iter().take_while(|byte| blank(byte)).count()
-    }
-}
-
-/// What a rule may do at a place that it met exactly, or only folded, dotted or through an array (`scrub.md`, rule 3): a
-/// rule that releases then does nothing, and a class that would be kept is dropped, as if the sink had no rule for it.
-fn permitted(action: &Action, by_path: bool, exact: bool, unlisted: Scope, scope: Scope) -> Option<&Action> {
-    if exact {
-        return Some(action);
-    }
-    // Of what would go a filter releases the elements that match; of what stays it takes the others away.
-    let releases = matches!(action, Action::Keep) || matches!(action, Action::Filter(_)) && scope == Scope::Drop;
-    match (by_path, releases) {
-        (true, true) => None,
-        (true, false) if unlisted == Scope::Drop && scope == Scope::Drop && !matches!(action, Action::Drop | Action::Remove) => {
-            None
-        }
-        (false, true) => Some(&Action::Drop),
-        (true | false, false) => Some(action),
     }
 }

@@ -26,7 +26,12 @@ pub enum Kind {
 
 impl Kind {
     /// The kind of the value whose text begins with this byte.
+    #[inline(always)]
     pub fn of(first: u8) -> Kind {
+        KINDS[usize::from(first)]
+    }
+
+    const fn of_first(first: u8) -> Kind {
         match first {
             b'{' => Kind::Object,
             b'[' => Kind::Array,
@@ -39,10 +44,22 @@ impl Kind {
     }
 
     /// Whether the value holds no other values.
+    #[inline(always)]
     pub fn is_scalar(self) -> bool {
         !matches!(self, Kind::Array | Kind::Object)
     }
 }
+
+/// [`Kind::of`], by byte: one look where a `match` would jump.
+const KINDS: [Kind; 256] = {
+    let mut kinds = [Kind::Number; 256];
+    let mut first = 0;
+    while first < kinds.len() {
+        kinds[first] = Kind::of_first(first as u8);
+        first += 1;
+    }
+    kinds
+};
 
 /// The text of one value, without surrounding white space. It does not implement `Debug`: it may be personal data.
 #[derive(Clone, Copy)]
@@ -104,6 +121,12 @@ impl<'a> Text<'a> {
         Elements { text: self.0, at }
     }
 
+    /// The text between the quotes, if it is a string without escapes.
+    #[inline]
+    pub fn plain_string(self) -> Option<&'a [u8]> {
+        (self.kind() == Kind::String && !has_escapes(self.0)).then(|| self.inner())
+    }
+
     /// The string's text between the quotes.
     fn inner(self) -> &'a [u8] {
         self.0.get(1..self.0.len().saturating_sub(1)).unwrap_or_default()
@@ -135,9 +158,10 @@ pub struct Members<'a> {
 impl<'a> Iterator for Members<'a> {
     type Item = (Name<'a>, Text<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let start = skip_to_value(self.text, self.at)?;
-        let name_end = value_end(self.text, start);
+        let name_end = string_end(self.text, start);
         let value = skip_to_value(self.text, skip_colon(self.text, name_end))?;
         self.at = value_end(self.text, value);
         Some((Name(&self.text[start + 1..name_end - 1]), Text(&self.text[value..self.at])))
@@ -180,34 +204,49 @@ fn skip_colon(text: &[u8], mut at: usize) -> usize {
 }
 
 /// The offset behind the value that begins at `start`.
+#[inline]
 pub fn value_end(text: &[u8], start: usize) -> usize {
+    match text.get(start) {
+        Some(b'{' | b'[') => container_end(text, start),
+        Some(first) => scalar_end(text, start, *first),
+        None => start,
+    }
+}
+
+fn container_end(text: &[u8], start: usize) -> usize {
     let mut depth = 0usize;
     let mut at = start;
     while let Some(byte) = text.get(at) {
-        match byte {
-            b'"' => at = string_end(text, at),
+        at = match byte {
             b'{' | b'[' => {
                 depth += 1;
-                at += 1;
+                at + 1
             }
             b'}' | b']' => {
                 depth = depth.saturating_sub(1);
-                at += 1;
+                at + 1
             }
-            b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' if depth > 0 => at += 1,
-            b't' | b'n' => at += 4,
-            b'f' => at += 5,
-            _ => {
-                while text.get(at).is_some_and(|byte| !matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r')) {
-                    at += 1;
-                }
-            }
-        }
+            b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' => at + 1,
+            first => scalar_end(text, at, *first),
+        };
         if depth == 0 {
             return at;
         }
     }
     at
+}
+
+#[inline]
+fn scalar_end(text: &[u8], start: usize, first: u8) -> usize {
+    match first {
+        b'"' => string_end(text, start),
+        b't' | b'n' => start + 4,
+        b'f' => start + 5,
+        _ => {
+            let ends = |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r');
+            text[start..].iter().position(ends).map_or(text.len(), |length| start + length)
+        }
+    }
 }
 
 /// Bytes that are looked at together.
@@ -254,6 +293,15 @@ fn has_escapes_if_short(text: &[u8]) -> bool {
     let zero = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
     let backslashes = |eight: &[u8; 8]| zero(u64::from_le_bytes(*eight) ^ (ONES * u64::from(b'\\')));
     backslashes(first) | backslashes(last) != 0
+}
+
+/// Whether the text of a string is ASCII without escapes, so that no other text is the same name.
+#[inline]
+pub fn is_plain_ascii(text: &[u8]) -> bool {
+    let Some(last) = text.last_chunk() else { return !has_escapes_if_short(text) && text.is_ascii() };
+    let odd = |chunk: &[u8; SHORT]| u8x16::new(*chunk) | u8x16::new(*chunk).simd_eq(u8x16::splat(b'\\'));
+    // The mask is of the highest bits, which ASCII does not have.
+    text.as_chunks().0.iter().chain([last]).fold(u8x16::splat(0), |all, chunk| all | odd(chunk)).to_bitmask() == 0
 }
 
 /// Decodes the text between a string's quotes; borrowed where it has no escapes.

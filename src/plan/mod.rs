@@ -15,8 +15,8 @@ pub use detect::{DetectRule, Dialling, Label, Labels, OnFind, Pattern};
 pub use names::{Found, NameHash, NameId, NameMatch, NameStart, NameTable, name_start};
 pub use places::{Filters, Node, NodeId, PathIndex, ROOT};
 pub use rules::{
-    Action, EmptyParents, KeyedPseudonym, Normalize, Overlap, Period, PeriodPseudonym, PlaceRule, Scope, SinkRules, TimeUnit,
-    UrlParam, UrlParams, UrlPart, UrlRule,
+    Action, Claim, EmptyParents, KeyedPseudonym, Normalize, Overlap, Period, PeriodPseudonym, PlaceRule, Scope, SinkRules,
+    TimeUnit, UrlParam, UrlParams, UrlPart, UrlRule,
 };
 pub use share::{Share, share_rules};
 pub use sink::{Denied, KeyRule, PurposeNeed, Sink, SinkLines, TcfNeed, Tombstones};

@@ -366,6 +366,22 @@ pub struct PlaceRule {
 /// What a rule by path has over every rule by class in rank; a stream has far fewer paths than this.
 const BY_PATH: u32 = 1 << 24;
 
+/// What a path's rules ask for at a place, as far as they apply there: the strongest of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The greater wins where several paths meet one place; 0 where no rule applies.
+    pub rank: u32,
+    /// Which of [`SinkRules::action`].
+    action: u32,
+    /// The rule that asks for it.
+    pub rule: RuleId,
+}
+
+impl Claim {
+    /// No rule applies.
+    pub const NONE: Claim = Claim { rank: 0, action: 0, rule: RuleId(0) };
+}
+
 /// The rules of one sink (or profile) for one stream.
 pub struct SinkRules {
     /// What happens to what no rule covers.
@@ -380,6 +396,11 @@ pub struct SinkRules {
     shadowed: Box<[Option<PlaceRule>]>,
     /// By [`PathId`]: the greater wins where several paths meet one place.
     ranks: Box<[u32]>,
+    /// By [`PathId`]: what is claimed at places that it meets folded or through an array, and at those that it meets exactly; of
+    /// each where the surroundings stay, and where they go.
+    claims: Box<[[Claim; 4]]>,
+    /// What claims ask for.
+    actions: Box<[Action]>,
     /// Whether some rule encrypts.
     encrypts: bool,
     /// Whether some rule needs a key.
@@ -420,7 +441,7 @@ impl SinkRules {
             }
         }
         let ranks = index.specificity().iter().map(|rank| rank * 2 + 1).collect();
-        SinkRules {
+        let mut rules = SinkRules {
             unlisted,
             empty_parents,
             share: None,
@@ -429,9 +450,42 @@ impl SinkRules {
             rules: rules.into(),
             shadowed: shadowed.into(),
             ranks,
+            claims: Box::default(),
+            actions: Box::default(),
             expects_container: expects_container.into(),
             expects_object: expects_object.into(),
+        };
+        rules.lay_out_claims();
+        rules
+    }
+
+    fn lay_out_claims(&mut self) {
+        let mut actions = Vec::new();
+        let mut claims = vec![[Claim::NONE; 4]; self.rules.len()];
+        for (path, claims) in claims.iter_mut().enumerate() {
+            let path = PathId(path as u16);
+            for (rank, rule) in [self.shadowed_rule(path), self.rule(path)].into_iter().flatten() {
+                for (exact, scope) in [(false, Scope::Keep), (false, Scope::Drop), (true, Scope::Keep), (true, Scope::Drop)] {
+                    if let Some(action) = permitted(rule, exact, self.unlisted, scope) {
+                        claims[case(exact, scope)] = Claim { rank, action: actions.len() as u32, rule: rule.rule };
+                        actions.push(action.clone());
+                    }
+                }
+            }
         }
+        (self.claims, self.actions) = (claims.into(), actions.into());
+    }
+
+    /// What a path claims at a place that it meets exactly or not, and whose surroundings stay or go.
+    #[inline(always)]
+    pub fn claim(&self, path: PathId, exact: bool, scope: Scope) -> Claim {
+        self.claims[path.index()][case(exact, scope)]
+    }
+
+    /// What a claim asks for, if it is one.
+    #[inline(always)]
+    pub fn action(&self, claim: Claim) -> Option<&Action> {
+        if claim.rank > 0 { self.actions.get(claim.action as usize) } else { None }
     }
 
     /// The rule for one path, with its rank among the rules that may meet the same place.
@@ -484,6 +538,30 @@ impl SinkRules {
     /// Every path's rule, then every path's shadowed one.
     pub(super) fn placed(&self) -> impl Iterator<Item = Option<&PlaceRule>> {
         self.rules.iter().chain(&self.shadowed).map(Option::as_ref)
+    }
+}
+
+#[inline(always)]
+fn case(exact: bool, scope: Scope) -> usize {
+    usize::from(exact) << 1 | usize::from(scope == Scope::Drop)
+}
+
+/// What a rule may do at a place that it met exactly, or only folded, dotted or through an array (`scrub.md`, rule 3): a
+/// rule that releases then does nothing, and a class that would be kept is dropped, as if the sink had no rule for it.
+fn permitted(rule: &PlaceRule, exact: bool, unlisted: Scope, scope: Scope) -> Option<&Action> {
+    let action = &rule.action;
+    if exact && !rule.inherited {
+        return Some(action);
+    }
+    // Of what would go a filter releases the elements that match; of what stays it takes the others away.
+    let releases = matches!(action, Action::Keep) || matches!(action, Action::Filter(_)) && scope == Scope::Drop;
+    match (rule.by_path, releases) {
+        (true, true) => None,
+        (true, false) if unlisted == Scope::Drop && scope == Scope::Drop && !matches!(action, Action::Drop | Action::Remove) => {
+            None
+        }
+        (false, true) => Some(&Action::Drop),
+        (true | false, false) => Some(action),
     }
 }
 

@@ -21,10 +21,10 @@ mod token;
 mod url;
 mod user_agent;
 
-use crate::event::json::{Kind, has_escapes, unescape_into};
+use crate::event::json::{Kind, unescape_into};
 use crate::event::{Country, Timestamp, json::Text};
 use crate::keys::subject::Sealing;
-use crate::plan::Action;
+use crate::plan::{Action, Normalize};
 use output::Output;
 
 /// What a transform may depend on besides value, key and options.
@@ -82,6 +82,11 @@ pub fn apply(action: &Action, input: Text<'_>, context: &Context, scratch: &mut 
         Action::Redact(constant) => constant,
         // JSON text is a document of its own, and an array more than a scalar: the encoder edits them.
         Action::Drop | Action::Remove | Action::Json(_) | Action::Filter(_) => return Fate::Dropped,
+        // What is hashed as it stands need not be looked at: a strict scan has read it.
+        Action::Pseudonym(rule) if rule.normalize == Normalize::None && input.plain_string().is_some() => {
+            let written = input.plain_string().and_then(|text| pseudonym::write_plain(text, rule, &mut Output::json(out)));
+            return if written.is_some() { Fate::Written } else { Fate::Dropped };
+        }
         Action::Mask { .. }
         | Action::Pseudonym(_)
         | Action::TruncateIp { .. }
@@ -150,12 +155,11 @@ pub fn apply_key(action: &Action, key: &[u8], context: &Context, scratch: &mut S
 
 /// The decoded value, and whether it stood there without escapes; `None` for what no transform reads.
 fn read<'a>(input: Text<'a>, decoded: &'a mut Vec<u8>) -> Option<(Scalar<'a>, bool)> {
+    if let Some(text) = input.plain_string() {
+        return std::str::from_utf8(text).ok().map(|text| (Scalar::String(text), true));
+    }
     match input.kind() {
         Kind::Number => input.as_number().map(|number| (Scalar::Number(number), true)),
-        Kind::String if !has_escapes(input.raw()) => {
-            let inner = input.raw().get(1..input.raw().len().saturating_sub(1))?;
-            std::str::from_utf8(inner).ok().map(|text| (Scalar::String(text), true))
-        }
         Kind::String => {
             decoded.clear();
             input.decode_into(decoded);

@@ -17,9 +17,16 @@ pub(super) fn write(
     work: &mut Vec<u8>,
     out: &mut Output<'_>,
 ) -> Option<()> {
-    let input = input(value, rule.normalize, context, work)?;
+    write_plain(input(value, rule.normalize, context, work)?, rule, out)
+}
+
+/// The same for text that is hashed as it stands.
+pub(super) fn write_plain(text: &[u8], rule: &KeyedPseudonym, out: &mut Output<'_>) -> Option<()> {
+    if text.is_empty() {
+        return None;
+    }
     out.quote();
-    rule.key.pseudonym(input, out.buffer());
+    rule.key.pseudonym(text, out.buffer());
     out.quote();
     Some(())
 }

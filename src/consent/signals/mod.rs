@@ -181,11 +181,10 @@ fn spelling(member: &[u8], name: &str, buffer: &mut Vec<u8>) -> Spelling {
     if member == name.as_bytes() && !name.contains('\\') {
         return Spelling::Exact;
     }
-    let has_escapes = json::has_escapes(member);
-    if member.len() != name.len() && !has_escapes && member.is_ascii() && name.is_ascii() {
+    if member.len() != name.len() && json::is_plain_ascii(member) && name.is_ascii() {
         return Spelling::Other;
     }
-    let decoded = if !has_escapes {
+    let decoded = if !json::has_escapes(member) {
         member
     } else {
         buffer.clear();

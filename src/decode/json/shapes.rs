@@ -68,13 +68,6 @@ impl Known {
         &text[self.text as usize..][..usize::from(self.length)]
     }
 
-    /// Whether the bytes from `start` to `close` are the name.
-    #[inline(always)]
-    pub(super) fn stands(&self, input: &[u8], start: usize, close: usize, text: &[u8]) -> bool {
-        let length = usize::from(self.length);
-        length == close.wrapping_sub(start) && self.begins(begins(input, start, close)) && self.ends(input, start, text)
-    }
-
     #[inline(always)]
     fn begins(&self, begins: u8x16) -> bool {
         let equal = begins.simd_eq(u8x16::new(self.start)).to_bitmask() as u16;

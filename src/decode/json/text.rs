@@ -162,6 +162,42 @@ pub(super) fn word(text: &[u8], start: usize, first: u8) -> Result<usize, Fault>
     }
 }
 
+/// Whether a literal, or a number without an exponent, stands there within so many bytes, and a comma or a bracket right
+/// behind it. How long it is differs from record to record: that is computed, since a guess would often be wrong.
+#[inline(always)]
+pub(super) fn is_short_word(text: &[u8], start: usize) -> bool {
+    let Some(text) = text.get(start..).and_then(|text| text.first_chunk::<SHORT>()) else { return false };
+    let length = if text[0] >= b'a' { literal_length(text) } else { number_length(text) };
+    length > 0 && matches!(text[length % SHORT], b',' | b'}' | b']')
+}
+
+/// How long the literal is that stands there; 0 if there is none.
+#[inline(always)]
+fn literal_length(text: &[u8; SHORT]) -> usize {
+    let word = u64::from_le_bytes(std::array::from_fn(|at| text[at]));
+    let (four, five) = (word as u32, word << 24 >> 24);
+    let is_four = four == u32::from_le_bytes(*b"true") || four == u32::from_le_bytes(*b"null");
+    let is_five = five == u64::from_le_bytes(*b"false\0\0\0");
+    4 * usize::from(is_four) + 5 * usize::from(is_five)
+}
+
+/// How long the number is that stands there; 0 if there is none. What may stand behind it is not looked at.
+#[inline(always)]
+fn number_length(text: &[u8; SHORT]) -> usize {
+    let bytes = u8x16::new(*text);
+    let run = |bits: u32| (!bits | 1 << SHORT).trailing_zeros();
+    // Below `0` the difference is large.
+    let above = bytes - u8x16::splat(b'0');
+    let digits = above.simd_eq(above.min(u8x16::splat(9))).to_bitmask();
+    let sign = u32::from(text[0] == b'-');
+    let end = sign + run(digits >> sign);
+    let has_dot = u32::from(text[end as usize % SHORT] == b'.');
+    let fraction = run(digits >> (end + 1));
+    let leads_with_zero = text[sign as usize] == b'0' && end > sign + 1;
+    let is_number = end > sign && !leads_with_zero && fraction >= has_dot;
+    usize::from(is_number) * (end + has_dot * (1 + fraction)) as usize
+}
+
 /// Reads a literal word.
 #[inline(always)]
 fn literal<const LENGTH: usize>(text: &[u8], start: usize, word: &[u8; LENGTH]) -> Result<usize, Fault> {
@@ -195,6 +231,39 @@ mod tests {
             assert!(number(text.as_bytes(), 0).is_err(), "{text}");
         }
         assert_eq!(number(b"01", 0), Ok(1));
+    }
+
+    /// What is taken for a short word is one, with what may stand behind it.
+    #[test]
+    fn short_words_are_words() {
+        let starts = ["true", "false", "null", "tru", "truest", "nul", "falsy", "fals", ""];
+        let numbers = [
+            "0",
+            "-0",
+            "-",
+            "12.50",
+            "01",
+            "-01",
+            "1.",
+            ".5",
+            "1.5.2",
+            "1-2",
+            "1e5",
+            "-7.25",
+            "123456789012345",
+            "1234567890123456",
+        ];
+        for word_text in starts.iter().chain(&numbers) {
+            for behind in [",", "}", "]", ":", " ", "e", "E1", "\"", ".", "-", "0", "x", ",,", "\u{0}"] {
+                let text = format!("{word_text}{behind}{}", "#".repeat(20));
+                let is_word = text.as_bytes().first().is_some_and(|first| word(text.as_bytes(), 0, *first).is_ok());
+                let is_short = is_short_word(text.as_bytes(), 0);
+                assert!(is_word || !is_short, "{text}");
+                let is_usual = is_word && b",}]".contains(&behind.as_bytes()[0]) && !word_text.contains("e5");
+                assert!(is_short || !is_usual || word_text.len() >= SHORT, "{text}");
+                assert!(!is_short_word(&text.as_bytes()[..SHORT - 1], 0), "{text}");
+            }
+        }
     }
 
     /// A short number is seen at once, a long one byte by byte.

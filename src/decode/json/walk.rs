@@ -185,6 +185,14 @@ impl<'a> Walk<'a> {
         (self.bytes.get(range.clone()).unwrap_or_default(), self.positions.get(range).unwrap_or_default())
     }
 
+    /// Whether a number or a literal comes so many positions later.
+    #[inline(always)]
+    pub(super) fn has_word(&self, later: usize) -> bool {
+        let (_, positions) = self.ahead();
+        let start = positions.get(later).map_or(usize::MAX, |at| *at as usize);
+        text::is_short_word(self.input, start) || self.end_of_word(later).is_some()
+    }
+
     /// The byte behind the number or literal that comes so many positions later, if there is one.
     #[inline(always)]
     pub(super) fn end_of_word(&self, later: usize) -> Option<usize> {

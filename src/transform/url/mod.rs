@@ -8,6 +8,7 @@ mod names;
 mod pieces;
 #[cfg(test)]
 mod tests;
+mod usual;
 
 use super::output::Output;
 use crate::plan::{UrlPart, UrlRule};
@@ -19,13 +20,22 @@ use unicode_normalization::UnicodeNormalization;
 
 /// Writes what stays; `None` drops the value.
 pub(super) fn write(text: &str, rule: &UrlRule, space: &mut Space, out: &mut Output<'_>) -> Option<()> {
+    out.quote();
+    if rule.part != UrlPart::Auto || usual::write(text, &mut Names::new(&rule.params, space), out).is_none() {
+        write_any(text, rule, space, out)?;
+    }
+    out.quote();
+    Some(())
+}
+
+/// Writes what stays of any text, without quotes.
+fn write_any(text: &str, rule: &UrlRule, space: &mut Space, out: &mut Output<'_>) -> Option<()> {
     let blank_ends = text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
     // Browsers take a backslash for a slash, but not behind the first `?` or `#`.
     let path_end = memchr2(b'?', b'#', text.as_bytes()).unwrap_or(text.len());
     if blank_ends || memchr(b'\\', &text.as_bytes()[..path_end]).is_some() || has_control(text) {
         return None;
     }
-    out.quote();
     let start = out.len();
     let mut writer = Writer { rule, names: Names::new(&rule.params, space), out };
     match rule.part {
@@ -42,7 +52,6 @@ pub(super) fn write(text: &str, rule: &UrlRule, space: &mut Space, out: &mut Out
         }
         UrlPart::Auto => writer.url(text)?,
     }
-    out.quote();
     Some(())
 }
 

@@ -29,11 +29,17 @@ struct Folded {
 pub(super) struct Names<'a> {
     params: &'a UrlParams,
     space: &'a mut Space,
+    /// All names of the rule are ASCII, so that no other letter of a name of ASCII looks like one of theirs.
+    is_ascii: bool,
 }
 
 impl<'a> Names<'a> {
     pub(super) fn new(params: &'a UrlParams, space: &'a mut Space) -> Names<'a> {
-        Names { params, space }
+        let is_ascii = match params {
+            UrlParams::Drop(names) => names.iter().all(|listed| listed.name.is_ascii()),
+            UrlParams::Keep(names) => names.iter().all(|name| name.is_ascii()),
+        };
+        Names { params, space, is_ascii }
     }
 
     /// Whether the parameter `name[=value]` may stay.
@@ -42,6 +48,20 @@ impl<'a> Names<'a> {
             (UrlParams::Keep(names), Some(name)) => names.iter().any(|kept| equals_by_case(name, kept)),
             (UrlParams::Drop(names), Some(name)) => !names_one(name, names, &mut self.space.folded),
             (_, None) => self.release_in_any_reading(piece),
+        }
+    }
+
+    /// The same where the name is found already, and nothing in it is decoded or ends it; `is_single` if that is true of the
+    /// whole parameter, but for the one `=`. An empty name is looked for again.
+    #[inline]
+    pub(super) fn release_named(&mut self, name: &str, piece: &str, is_single: bool) -> bool {
+        let is_simple = |name: &str| !name.is_empty() && name.bytes().all(|byte| IS_SIMPLE[usize::from(byte)]);
+        let lists = |listed: &UrlParam| name.eq_ignore_ascii_case(&listed.name);
+        match self.params {
+            UrlParams::Drop(names) if self.is_ascii && is_simple(name) => {
+                !names.iter().any(lists) && (is_single || self.release_in_any_reading(piece))
+            }
+            UrlParams::Drop(_) | UrlParams::Keep(_) => self.release(piece),
         }
     }
 
@@ -140,6 +160,17 @@ fn is_named(text: &str, needs_value: bool, names: &[UrlParam], space: &mut Space
     }
     false
 }
+
+/// By byte, what a name may be made of that has no parts and nothing around it.
+const IS_SIMPLE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || byte == b'_' as usize || byte == b'-' as usize;
+        byte += 1;
+    }
+    table
+};
 
 /// By byte, what ends a name.
 const IS_DELIMITER: [bool; 256] = {

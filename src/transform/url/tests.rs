@@ -234,3 +234,63 @@ fn a_value_that_holds_a_named_parameter_goes_with_it() {
     );
     check(dropping("https://y.example/?q=email&r=100%25"), "https://y.example/?q=email&r=100%25");
 }
+
+/// By the grammar alone.
+fn run_any(rule: &UrlRule, text: &str) -> Option<String> {
+    let mut buffer = Vec::new();
+    write_any(text, rule, &mut Space::default(), &mut Output::bare(&mut buffer))?;
+    Some(String::from_utf8(buffer).unwrap())
+}
+
+const NAMES: &[&str] =
+    &["email", "Token", "id", "utm_source", "x", "e-mail", "a.email", "email[]", "email+", "%65mail", "", "email\u{e9}"];
+const MARKS: &[&str] =
+    &["/", "?", "&", "=", ";", "#", "%40", "%26", "%", "@", ":", "$", "<", "\\", "&amp;", "+", "//", "\u{e9}", " ", ".."];
+const BEGINNINGS: &[&str] = &[
+    "https://shop.example/p?",
+    "http://h/",
+    "https://h",
+    "https://",
+    "https://h?",
+    "https://h/a/b?x=1&",
+    "HTTPS://h/",
+    "ftp://h/",
+    "",
+];
+
+/// What is written of a usual URL is what the grammar says of it.
+#[test]
+fn usual_urls_are_written_as_all_others() {
+    use proptest::prelude::*;
+    let piece = prop_oneof![
+        6 => (proptest::sample::select(NAMES), "[a-z0-9.]{0,5}").prop_map(|(name, value)| format!("{name}={value}&")),
+        3 => proptest::sample::select(NAMES).prop_map(str::to_owned),
+        3 => proptest::sample::select(MARKS).prop_map(str::to_owned),
+        2 => "[a-zA-Z0-9.-]{1,20}",
+    ];
+    let begin = proptest::sample::select(BEGINNINGS);
+    let urls = (begin, proptest::collection::vec(piece, 0..9)).prop_map(|(begin, pieces)| format!("{begin}{}", pieces.concat()));
+    let drop = || UrlParams::Drop(gone(&["email", "token"]));
+    let rules = [
+        rule(drop(), true, UrlPart::Auto),
+        rule(drop(), false, UrlPart::Auto),
+        rule(UrlParams::Keep(names(&["utm_source", "id"])), true, UrlPart::Auto),
+        rule(UrlParams::Drop(gone(&["email", "t\u{f6}ken"])), true, UrlPart::Auto),
+        rule(drop(), true, UrlPart::Query),
+    ];
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 4_000, ..ProptestConfig::default() });
+    let usual = std::cell::Cell::new(0);
+    runner
+        .run(&urls, |text| {
+            for rule in &rules {
+                prop_assert_eq!(run(rule, &text), run_any(rule, &text));
+                let (mut space, mut buffer) = (Space::default(), Vec::new());
+                let found = usual::write(&text, &mut Names::new(&rule.params, &mut space), &mut Output::bare(&mut buffer));
+                prop_assert!(found.is_some() || buffer.is_empty());
+                usual.set(usual.get() + usize::from(found.is_some()));
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert!(usual.get() > 1_000, "{} were usual", usual.get());
+}

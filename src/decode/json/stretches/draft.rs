@@ -1,6 +1,6 @@
 //! How stretches are taken from what was walked.
 
-use super::super::shapes::{Known, StepId, is_common};
+use super::super::shapes::{StepId, is_common};
 use super::super::walk::Walk;
 use super::{CHUNK, Captured, Chunk, End, LONGEST, Name, Place, SHORTEST, Sizes, Stretch, StretchId, Stretches, WORD, part};
 use crate::event::{NO_MARK, Places};
@@ -138,10 +138,10 @@ impl Stretches {
             at += match bytes.get(at..).unwrap_or_default() {
                 [b'"', b'"', b':', ..] => {
                     let name = &walk.input[positions[at] as usize + 1..positions[at + 1] as usize];
-                    if !is_common(name) || self.text.len() + name.len() > self.text.capacity() {
+                    if !is_common(name) || self.text.len() + name.len() >= self.text.capacity() {
                         break;
                     }
-                    self.names.push(Name { at: at as u32, known: Known::new(name, &mut self.text) });
+                    self.note_name(at as u32, name);
                     3
                 }
                 [b'"', b'"', ..] => {
@@ -166,6 +166,18 @@ impl Stretches {
         }
         self.shrink(&whole);
         part(&self.ends, from.ends, whole.ends).last().map(|end| end.at as usize)
+    }
+
+    fn note_name(&mut self, at: u32, name: &[u8]) {
+        let (text, length) = (self.text.len() as u32, name.len() + 1);
+        let mut start = [0; CHUNK];
+        for (place, byte) in start.iter_mut().zip(name.iter().chain(b"\"")) {
+            *place = *byte;
+        }
+        let own = u16::MAX >> CHUNK.saturating_sub(length);
+        self.text.extend_from_slice(name);
+        self.text.push(b'"');
+        self.names.push(Name { at, text, length: length as u16, own, start });
     }
 
     /// Notes what the members mean that were noted behind `from`, and how much of it there is up to each end.

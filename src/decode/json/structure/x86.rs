@@ -180,15 +180,25 @@ const PLACES: [u8; BLOCK] = {
     places
 };
 
-/// As [`note`]: the bytes under the bits moved together, and their places.
+/// As [`note`]: the bytes under the bits moved together, and their places. Most blocks have sixteen positions at most and
+/// nearly all have 32: what is written beyond them is overwritten later, and costs as much as what is needed.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
 fn gather(base: usize, block: &[u8; BLOCK], bits: u64, positions: &mut [u32; BLOCK], bytes: &mut [u8; BLOCK]) {
-    store(bytes, _mm512_maskz_compress_epi8(bits, load(block)));
+    let count = bits.count_ones();
+    let found = _mm512_maskz_compress_epi8(bits, load(block));
+    if let (0..=32, Some(bytes)) = (count, bytes.first_chunk_mut()) {
+        store_half(bytes, _mm512_castsi512_si256(found));
+    } else {
+        store(bytes, found);
+    }
     let mut places = [0; BLOCK];
     store(&mut places, _mm512_maskz_compress_epi8(bits, load(&PLACES)));
+    let most = match count {
+        0..=16 => 1,
+        17..=32 => 2,
+        _ => 4,
+    };
     let sixteens = positions.as_chunks_mut::<16>().0.iter_mut().zip(places.as_chunks::<16>().0);
-    // Nearly all blocks have at most this many positions: to write what is overwritten later costs less than to ask.
-    let most = if bits.count_ones() <= 32 { 2 } else { 4 };
     for (positions, places) in sixteens.take(most) {
         for (position, place) in positions.iter_mut().zip(places) {
             *position = base as u32 + u32::from(*place);
@@ -206,6 +216,12 @@ fn load(block: &[u8; BLOCK]) -> __m512i {
 fn store(block: &mut [u8; BLOCK], bytes: __m512i) {
     // SAFETY: a block is as large as the vector, and no alignment is asked for.
     unsafe { _mm512_storeu_si512(block.as_mut_ptr().cast(), bytes) }
+}
+
+#[target_feature(enable = "avx512f")]
+fn store_half(block: &mut [u8; BLOCK / 2], bytes: __m256i) {
+    // SAFETY: half a block is as large as the vector, and no alignment is asked for.
+    unsafe { _mm256_storeu_si256(block.as_mut_ptr().cast(), bytes) }
 }
 
 /// The bytes as words; the compiler makes one load of it.
