@@ -160,10 +160,18 @@ impl<'a> Iterator for Members<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let start = skip_to_value(self.text, self.at)?;
-        let name_end = string_end(self.text, start);
-        let value = skip_to_value(self.text, skip_colon(self.text, name_end))?;
-        self.at = value_end(self.text, value);
+        let text = self.text;
+        let start = match text.get(self.at..)? {
+            [b'"', ..] => self.at,
+            [b',', b'"', ..] => self.at + 1,
+            _ => skip_to_value(text, self.at)?,
+        };
+        let name_end = string_end(text, start);
+        let value = match text.get(name_end..)? {
+            [b':', first, ..] if *first > b' ' => name_end + 1,
+            _ => skip_to_value(text, skip_colon(text, name_end))?,
+        };
+        self.at = value_end(text, value);
         Some((Name(&self.text[start + 1..name_end - 1]), Text(&self.text[value..self.at])))
     }
 }
@@ -240,8 +248,7 @@ fn container_end(text: &[u8], start: usize) -> usize {
 fn scalar_end(text: &[u8], start: usize, first: u8) -> usize {
     match first {
         b'"' => string_end(text, start),
-        b't' | b'n' => start + 4,
-        b'f' => start + 5,
+        b't' | b'f' | b'n' => start + 4 + usize::from(first == b'f'),
         _ => {
             let ends = |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r');
             text[start..].iter().position(ends).map_or(text.len(), |length| start + length)

@@ -36,10 +36,13 @@ fn one(text: &str, v4: u8, v6: u8, out: &mut Output<'_>) -> Option<()> {
     };
     match address {
         IpAddr::V4(address) => {
-            let mut digits = itoa::Buffer::new();
+            // Digits and dots need no escapes.
+            let (mut digits, out) = (itoa::Buffer::new(), out.buffer());
             for (position, octet) in address.octets().into_iter().enumerate() {
-                out.part(if position == 0 { "" } else { "." });
-                out.part(digits.format(octet));
+                if position > 0 {
+                    out.push(b'.');
+                }
+                out.extend_from_slice(digits.format(octet).as_bytes());
             }
         }
         IpAddr::V6(address) => out.plain(format_args!("{address}")),

@@ -44,10 +44,10 @@ pub enum Path {
     Portable,
     /// 32 bytes a step.
     #[cfg(target_arch = "x86_64")]
-    Avx2,
+    Avx2(x86::Avx2),
     /// 64 bytes a step.
     #[cfg(target_arch = "x86_64")]
-    Avx512,
+    Avx512(x86::Avx512),
 }
 
 impl Path {
@@ -98,12 +98,16 @@ impl Structure {
         let beyond_ascii = match self.path {
             Path::Portable => portable::read(Run::new(self), input),
             #[cfg(target_arch = "x86_64")]
-            Path::Avx2 => x86::read_avx2(Run::new(self), input),
+            Path::Avx2(path) => path.read(Run::new(self), input),
             #[cfg(target_arch = "x86_64")]
-            Path::Avx512 => x86::read_avx512(Run::new(self), input),
+            Path::Avx512(path) => path.read(Run::new(self), input),
         };
-        self.positions[self.count..self.count + PADDING].fill(input.len() as u32);
-        self.bytes[self.count..self.count + PADDING].fill(0);
+        if let Some(behind) = self.positions[self.count..].first_chunk_mut() {
+            *behind = [input.len() as u32; PADDING];
+        }
+        if let Some(behind) = self.bytes[self.count..].first_chunk_mut() {
+            *behind = [0; PADDING];
+        }
         match input.get(beyond_ascii.clone()) {
             Some(text) if simdutf8::basic::from_utf8(text).is_err() => {
                 Err(beyond_ascii.start + std::str::from_utf8(text).err().map_or(0, |fault| fault.valid_up_to()))

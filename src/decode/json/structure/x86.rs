@@ -25,16 +25,18 @@ const fn table(bytes: &[u8], other: u8) -> [u8; 16] {
     table
 }
 
+/// What only a processor has that can run 32 bytes a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Avx2(());
+
+/// What only a processor has that can run 64 bytes a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Avx512(());
+
 /// What this processor can run, the fastest last.
 pub(super) fn available() -> Vec<Path> {
-    let mut paths = Vec::new();
-    if has_avx2() {
-        paths.push(Path::Avx2);
-    }
-    if has_avx512() {
-        paths.push(Path::Avx512);
-    }
-    paths
+    let (avx2, avx512) = (has_avx2().then_some(Avx2(())), has_avx512().then_some(Avx512(())));
+    avx2.map(Path::Avx2).into_iter().chain(avx512.map(Path::Avx512)).collect()
 }
 
 fn has_avx2() -> bool {
@@ -51,27 +53,23 @@ fn has_avx512() -> bool {
         && is_x86_feature_detected!("avx512vbmi2")
 }
 
-/// Reads the record with AVX2, or as it can where there is none.
-pub(super) fn read_avx2(run: Run<'_>, input: &[u8]) -> Range<usize> {
-    if !has_avx2() {
-        return super::portable::read(run, input);
+impl Avx2 {
+    pub(super) fn read(self, run: Run<'_>, input: &[u8]) -> Range<usize> {
+        // SAFETY: the processor has the features that the function was compiled for, or there were no such value.
+        unsafe { avx2(run, input) }
     }
-    // SAFETY: the processor has the features that the function was compiled for.
-    unsafe { avx2(run, input) }
 }
 
-/// Reads the record with AVX-512, or as it can where there is none.
-pub(super) fn read_avx512(run: Run<'_>, input: &[u8]) -> Range<usize> {
-    if !has_avx512() {
-        return super::portable::read(run, input);
+impl Avx512 {
+    pub(super) fn read(self, run: Run<'_>, input: &[u8]) -> Range<usize> {
+        // SAFETY: the processor has the features that the function was compiled for, or there were no such value.
+        unsafe { avx512(run, input) }
     }
-    // SAFETY: the processor has the features that the function was compiled for.
-    unsafe { avx512(run, input) }
 }
 
 /// So far ahead of what is read memory is asked for: a record was just written by another thread, and is read while the rest
 /// of it is on its way.
-const AHEAD: usize = 10 * BLOCK;
+const AHEAD: usize = 20 * BLOCK;
 
 /// Asks for the beginning of a record.
 fn fetch(input: &[u8]) {
