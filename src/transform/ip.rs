@@ -35,19 +35,25 @@ fn one(text: &str, v4: u8, v6: u8, out: &mut Output<'_>) -> Option<()> {
         },
     };
     match address {
-        IpAddr::V4(address) => {
-            // Digits and dots need no escapes.
-            let (mut digits, out) = (itoa::Buffer::new(), out.buffer());
-            for (position, octet) in address.octets().into_iter().enumerate() {
-                if position > 0 {
-                    out.push(b'.');
-                }
-                out.extend_from_slice(digits.format(octet).as_bytes());
-            }
-        }
+        IpAddr::V4(address) => write_v4(address, out.buffer()),
         IpAddr::V6(address) => out.plain(format_args!("{address}")),
     }
     Some(())
+}
+
+/// Four numbers and the dots between them. How many digits they have differs from event to event, and is computed.
+fn write_v4(address: Ipv4Addr, out: &mut Vec<u8>) {
+    let mut text = [0; 16];
+    let mut length = 0;
+    for octet in address.octets() {
+        for (digit, stands) in [(octet / 100, octet >= 100), (octet / 10 % 10, octet >= 10), (octet % 10, true)] {
+            text[length % 16] = b'0' + digit;
+            length += usize::from(stands);
+        }
+        text[length % 16] = b'.';
+        length += 1;
+    }
+    out.extend_from_slice(&text[..length - 1]);
 }
 
 fn parse(text: &str) -> Option<IpAddr> {

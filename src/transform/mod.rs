@@ -76,17 +76,15 @@ enum Scalar<'a> {
 /// Transforms one scalar (or, for `null` and `redact`, any value) of a JSON document and appends the
 /// replacement's JSON text. `Keep` appends the text as it is; `Drop` drops.
 pub fn apply(action: &Action, input: Text<'_>, context: &Context, scratch: &mut Scratch, out: &mut Vec<u8>) -> Fate {
+    if let Some(fate) = apply_plain(action, input, scratch, out) {
+        return fate;
+    }
     let whole = match action {
         Action::Keep => input.raw(),
         Action::Null => b"null",
         Action::Redact(constant) => constant,
         // JSON text is a document of its own, and an array more than a scalar: the encoder edits them.
         Action::Drop | Action::Remove | Action::Json(_) | Action::Filter(_) => return Fate::Dropped,
-        // What is hashed as it stands need not be looked at: a strict scan has read it.
-        Action::Pseudonym(rule) if rule.normalize == Normalize::None && input.plain_string().is_some() => {
-            let written = input.plain_string().and_then(|text| pseudonym::write_plain(text, rule, &mut Output::json(out)));
-            return if written.is_some() { Fate::Written } else { Fate::Dropped };
-        }
         Action::Mask { .. }
         | Action::Pseudonym(_)
         | Action::TruncateIp { .. }
@@ -151,6 +149,22 @@ pub fn apply_key(action: &Action, key: &[u8], context: &Context, scratch: &mut S
         }
     }
     Fate::Written
+}
+
+/// What needs no more than the bytes of a string without escapes, which a strict scan has read; `None` where more is needed.
+#[inline]
+fn apply_plain(action: &Action, input: Text<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Option<Fate> {
+    match action {
+        Action::Pseudonym(rule) if rule.normalize == Normalize::None => {
+            let written = pseudonym::write_plain(input.plain_string()?, rule, &mut Output::json(out));
+            Some(if written.is_some() { Fate::Written } else { Fate::Dropped })
+        }
+        Action::Url(rule) => {
+            url::write_usual(input.plain_string()?, rule, &mut scratch.urls, &mut Output::json(out))?;
+            Some(Fate::Written)
+        }
+        _ => None,
+    }
 }
 
 /// The decoded value, and whether it stood there without escapes; `None` for what no transform reads.

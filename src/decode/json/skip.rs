@@ -73,6 +73,14 @@ impl Skipper {
             current.begun = true;
             if current.way.at != shapes::NONE && Self::follow(shapes, walk, &mut current, depth + self.open.len()) {
                 next = walk.next();
+                if next.is_between_objects() && !shapes.stretches.is_drafting_inside(depth + self.open.len()) {
+                    // An object of an array ended whose way is known, and the next one begins: nothing is put away between them.
+                    if let Some(array) = self.open.last().filter(|outer| current.is_object() && !outer.is_object()) {
+                        walk.pass(next.behind(3));
+                        (current.way, current.count, current.begun) = (Way::new(array.beneath, names.open()), 0, false);
+                        next = walk.next();
+                    }
+                }
                 continue;
             }
             let mut under = Under::Way(current.beneath);

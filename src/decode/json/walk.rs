@@ -33,6 +33,8 @@ const NAME: u64 = u32::from_le_bytes([b'"', b'"', b':', 0]) as u64;
 const STRING_AND_COMMA: u64 = u32::from_le_bytes([b'"', b'"', b',', 0]) as u64;
 /// A comma, behind one position.
 const COMMA_BEHIND: u64 = u16::from_le_bytes([0, b',']) as u64;
+/// What stands between two objects of an array.
+const BETWEEN_OBJECTS: u64 = u32::from_le_bytes([b'}', b',', b'{', 0]) as u64;
 /// Both quotes of a string.
 const STRING: u64 = u16::from_le_bytes([b'"', b'"']) as u64;
 
@@ -50,6 +52,12 @@ impl Next<'_> {
     #[inline(always)]
     pub(super) fn at(&self) -> usize {
         self.place(0)
+    }
+
+    /// Whether an object ends and the next begins.
+    #[inline(always)]
+    pub(super) fn is_between_objects(&self) -> bool {
+        self.bytes & 0xFF_FFFF == BETWEEN_OBJECTS
     }
 
     /// Where the first but `index` is.

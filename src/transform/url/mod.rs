@@ -20,12 +20,21 @@ use unicode_normalization::UnicodeNormalization;
 
 /// Writes what stays; `None` drops the value.
 pub(super) fn write(text: &str, rule: &UrlRule, space: &mut Space, out: &mut Output<'_>) -> Option<()> {
-    out.quote();
-    if rule.part != UrlPart::Auto || usual::write(text, &mut Names::new(&rule.params, space), out).is_none() {
-        write_any(text, rule, space, out)?;
+    if write_usual(text.as_bytes(), rule, space, out).is_some() {
+        return Some(());
     }
     out.quote();
+    write_any(text, rule, space, out)?;
+    out.quote();
     Some(())
+}
+
+/// The same for a URL as most are; `None`, with nothing written, for all others.
+pub(super) fn write_usual(text: &[u8], rule: &UrlRule, space: &mut Space, out: &mut Output<'_>) -> Option<()> {
+    match rule.part {
+        UrlPart::Auto => usual::write(text, &mut Names::new(&rule.params, space), out),
+        UrlPart::Query | UrlPart::Fragment => None,
+    }
 }
 
 /// Writes what stays of any text, without quotes.

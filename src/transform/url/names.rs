@@ -54,14 +54,15 @@ impl<'a> Names<'a> {
     /// The same where the name is found already, and nothing in it is decoded or ends it; `is_single` if that is true of the
     /// whole parameter, but for the one `=`. An empty name is looked for again.
     #[inline]
-    pub(super) fn release_named(&mut self, name: &str, piece: &str, is_single: bool) -> bool {
-        let is_simple = |name: &str| !name.is_empty() && name.bytes().all(|byte| IS_SIMPLE[usize::from(byte)]);
-        let lists = |listed: &UrlParam| name.eq_ignore_ascii_case(&listed.name);
+    pub(super) fn release_named(&mut self, name: &[u8], piece: &[u8], is_single: bool) -> bool {
+        let is_simple = |name: &[u8]| !name.is_empty() && name.iter().all(|byte| IS_SIMPLE[usize::from(*byte)]);
+        let lists = |listed: &UrlParam| name.eq_ignore_ascii_case(listed.name.as_bytes());
+        let long_way = |names: &mut Self| std::str::from_utf8(piece).is_ok_and(|piece| names.release(piece));
         match self.params {
             UrlParams::Drop(names) if self.is_ascii && is_simple(name) => {
-                !names.iter().any(lists) && (is_single || self.release_in_any_reading(piece))
+                !names.iter().any(lists) && (is_single || long_way(self))
             }
-            UrlParams::Drop(_) | UrlParams::Keep(_) => self.release(piece),
+            UrlParams::Drop(_) | UrlParams::Keep(_) => long_way(self),
         }
     }
 

@@ -13,42 +13,43 @@ const BLOCK: usize = 16;
 const MOST_MARKS: usize = 64;
 
 /// Writes what stays of such a URL; `None`, with nothing written, where it is none.
-pub(super) fn write(text: &str, names: &mut Names<'_>, out: &mut Output<'_>) -> Option<()> {
-    let bytes = text.as_bytes();
-    let host = ["https://", "http://"].into_iter().find(|scheme| text.starts_with(scheme))?.len();
+pub(super) fn write(text: &[u8], names: &mut Names<'_>, out: &mut Output<'_>) -> Option<()> {
+    let host = [&b"https://"[..], b"http://"].into_iter().find(|scheme| text.starts_with(scheme))?.len();
     let mut places = [0; MOST_MARKS];
-    let marks = marks(bytes, &mut places)?;
+    let marks = marks(text, &mut places)?;
     // The colon and both slashes of the scheme come first.
     let mut marks = marks.get(3..)?.iter().map(|at| usize::from(*at));
     let mut mark = marks.next();
-    let host_end = mark.unwrap_or(bytes.len());
-    if host_end == host || !bytes[host..host_end].iter().all(|byte| is_of_host(*byte)) {
+    let host_end = mark.unwrap_or(text.len());
+    if host_end == host || !text[host..host_end].iter().all(|byte| is_of_host(*byte)) {
         return None;
     }
-    while let Some(at) = mark.filter(|at| bytes[*at] != b'?') {
-        if !matches!(bytes[at], b'/' | b':' | b'@' | b'$' | b'<' | b'>') || at == host_end && bytes[at] != b'/' {
+    while let Some(at) = mark.filter(|at| text[*at] != b'?') {
+        if !matches!(text[at], b'/' | b':' | b'@' | b'$' | b'<' | b'>') || at == host_end && text[at] != b'/' {
             return None;
         }
         mark = marks.next();
     }
-    let Some(question) = mark else {
-        out.part(text);
-        return Some(());
-    };
-    if marks.clone().any(|at| matches!(bytes[at], b';' | b'#' | b'\\')) {
+    if mark.is_some() && marks.clone().any(|at| matches!(text[at], b';' | b'#')) {
         return None;
     }
+    out.quote();
+    let Some(question) = mark else {
+        out.buffer().extend_from_slice(text);
+        out.quote();
+        return Some(());
+    };
     let mut kept = Kept { text, run: 0..question + 1, out };
     let mut has_kept = false;
     let mut start = question + 1;
     loop {
-        let (end, name_end, is_single) = piece(bytes, &mut marks);
+        let (end, name_end, is_single) = piece(text, &mut marks);
         if names.release_named(&text[start..name_end], &text[start..end], is_single) {
             // The separator in front of the first is the question mark.
             kept.add(if has_kept { start - 1..end } else { start..end });
             has_kept = true;
         }
-        if end == bytes.len() {
+        if end == text.len() {
             break;
         }
         start = end + 1;
@@ -57,27 +58,28 @@ pub(super) fn write(text: &str, names: &mut Names<'_>, out: &mut Output<'_>) -> 
         kept.run.end -= 1;
     }
     kept.flush();
+    out.quote();
     Some(())
 }
 
 /// Where the next parameter ends, where its name does (where what is before its first `=` can be read in one way only), and
 /// whether all of it can.
-fn piece(bytes: &[u8], marks: &mut impl Iterator<Item = usize>) -> (usize, usize, bool) {
+fn piece(text: &[u8], marks: &mut impl Iterator<Item = usize>) -> (usize, usize, bool) {
     let (mut name_end, mut is_single) = (None, true);
     for at in marks {
-        match bytes[at] {
+        match text[at] {
             b'&' => return (at, name_end.unwrap_or(at), is_single),
             b'=' if name_end.is_none() && is_single => name_end = Some(at),
             b'=' | b'%' | b'?' | b'/' => is_single = false,
             _ => {}
         }
     }
-    (bytes.len(), name_end.unwrap_or(bytes.len()), is_single)
+    (text.len(), name_end.unwrap_or(text.len()), is_single)
 }
 
 /// What stays, as one run as long as nothing goes.
 struct Kept<'t, 'w, 'o> {
-    text: &'t str,
+    text: &'t [u8],
     run: Range<usize>,
     out: &'w mut Output<'o>,
 }
@@ -92,7 +94,7 @@ impl Kept<'_, '_, '_> {
     }
 
     fn flush(&mut self) {
-        self.out.part(&self.text[self.run.clone()]);
+        self.out.buffer().extend_from_slice(&self.text[self.run.clone()]);
     }
 }
 
@@ -101,7 +103,8 @@ fn is_of_host(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// Where bytes stand that may mean something (and some that mean nothing), if all are visible ASCII and not too many.
+/// Where bytes stand that may mean something (and some that mean nothing), if all are visible ASCII that no output escapes,
+/// and not too many mean something.
 fn marks<'p>(text: &[u8], places: &'p mut [u16; MOST_MARKS]) -> Option<&'p [u16]> {
     let (blocks, rest) = text.as_chunks();
     let mut last = [b'a'; BLOCK];
@@ -114,11 +117,11 @@ fn marks<'p>(text: &[u8], places: &'p mut [u16; MOST_MARKS]) -> Option<&'p [u16]
             above.simd_eq(above.min(u8x16::splat(last - first)))
         };
         let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
-        if within(b'!', b'~').to_bitmask() != u32::from(u16::MAX) {
+        if (within(b'!', b'~') & !is(b'"') & !is(b'\\')).to_bitmask() != u32::from(u16::MAX) {
             return None;
         }
-        // `#$%&`, `:;<=>?@`, and both slashes.
-        let mut found = (within(b'#', b'&') | within(b':', b'@') | is(b'/') | is(b'\\')).to_bitmask();
+        // `#$%&`, `:;<=>?@`, and the slash.
+        let mut found = (within(b'#', b'&') | within(b':', b'@') | is(b'/')).to_bitmask();
         while found != 0 {
             *places.get_mut(count)? = u16::try_from(number * BLOCK + found.trailing_zeros() as usize).ok()?;
             count += 1;
