@@ -112,7 +112,9 @@ pub(crate) fn inputs() -> Vec<(&'static str, Vec<u8>)> {
         "strings of text",
         format!("{{\"payload\":[{}]}}", vec![quoted("{\"email\":1,\"k\":2}"); 9_000 / 2].join(",")).into_bytes(),
     );
-    add("strings of nearly text", format!("{{\"payload\":[{}]}}", vec!["\"{x}\""; 9_000].join(",")).into_bytes());
+    add("strings of nearly text", format!("{{\"payload\":[{}]}}", vec![r#""{\"}""#; 9_000].join(",")).into_bytes());
+    add("strings of nearly an object", format!("{{\"payload\":[{}]}}", vec!["\"{x}\""; 9_000].join(",")).into_bytes());
+    add("slashed names that match", list(&members(1, |_| format!("\"/{}x\":0", "a/b/1/".repeat(1_364)))));
     add("strings of no text", format!("{{\"payload\":[{}]}}", vec!["\"{\""; 9_000].join(",")).into_bytes());
     all
 }

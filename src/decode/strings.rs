@@ -79,8 +79,7 @@ impl Strings {
                 self.unescape_within(owner, &place, places);
             }
             let text = &places.inner.text[start..];
-            let is_object = matches!((text.trim_ascii_start().first(), text.trim_ascii_end().last()), (Some(b'{'), Some(b'}')));
-            if !is_object || scanner.scan(text, inner, reading.duplicates, &mut self.found).is_err() {
+            if !may_be_object(text) || scanner.scan(text, inner, reading.duplicates, &mut self.found).is_err() {
                 places.inner.text.truncate(start);
                 continue;
             }
@@ -166,6 +165,13 @@ pub fn place_in_record(places: &Places, owner: u32, place: &Mark) -> usize {
             place_in_record(places, document.owner, &marks[document.mark as usize])
         }
     }
+}
+
+/// Whether the text begins and ends as an object does; most that is none is seen here.
+fn may_be_object(text: &[u8]) -> bool {
+    let (begin, end) = (text.trim_ascii_start(), text.trim_ascii_end());
+    let inside = begin.get(1..).unwrap_or_default().trim_ascii_start();
+    matches!((begin.first(), inside.first(), end.last()), (Some(b'{'), Some(b'"' | b'}'), Some(b'}')))
 }
 
 #[cfg(test)]

@@ -252,6 +252,7 @@ impl Sets {
     }
 }
 /// Adds a node to a set unless it is there; of two ways to one node the exact one counts.
+#[inline(always)]
 fn add(set: &mut Vec<Active>, place: Active) {
     match set.iter_mut().find(|known| known.node == place.node && known.carried == place.carried) {
         Some(known) => {
@@ -290,6 +291,10 @@ struct Segmented<'a> {
     beyond_ascii: bool,
 }
 
+fn is_position(part: &[u8]) -> bool {
+    part.iter().all(u8::is_ascii_digit)
+}
+
 impl Segmented<'_> {
     /// Steps by the parts; never exact. Paths that end before the last part are noted in `within`.
     fn step(&self, steps: &mut [Vec<Active>; 2], work: &mut String, within: &mut Vec<PathId>, out: &mut Vec<Active>) {
@@ -314,9 +319,18 @@ impl Segmented<'_> {
         current.extend_from_slice(self.from);
         let parts = self.name.as_bytes().split(|byte| separators.contains(byte));
         let mut parts = parts.filter(|part| !part.is_empty()).peekable();
+        // Once a part that is no name has changed nothing, no other of its kind does: positions, or what is none.
+        let mut unmoved = None;
+        let has_names = !self.beyond_ascii && !self.index.names().is_empty();
         while let Some(part) = parts.next() {
+            let names = if has_names { self.index.names().find_ascii(part).names } else { &[] };
+            let kind = (names.is_empty() && !self.beyond_ascii).then(|| is_position(part));
+            if kind.is_some() && kind == unmoved {
+                continue;
+            }
             next.clear();
-            self.step_part(part, current, work, next);
+            self.step_part(part, names, current, work, next);
+            unmoved = kind.filter(|_| next == current);
             if parts.peek().is_some() {
                 note_ends(self.index, next, within);
             }
@@ -329,15 +343,16 @@ impl Segmented<'_> {
         }
     }
 
-    fn step_part(&self, part: &[u8], from: &[Active], work: &mut String, next: &mut Vec<Active>) {
+    /// `names` are those of the policy that a part of ASCII means.
+    fn step_part(&self, part: &[u8], names: &[NameId], from: &[Active], work: &mut String, next: &mut Vec<Active>) {
         let index = self.index;
-        let is_position = part.iter().all(u8::is_ascii_digit);
+        let is_position = is_position(part);
         if self.beyond_ascii {
             // A separator is a whole letter, so that what is between two of them is text.
             let text = std::str::from_utf8(part).unwrap_or_default();
             step_found(index, from, part, index.names().find_confusable(text, work), next);
-        } else if !index.names().is_empty() {
-            step_found(index, from, part, index.names().find_ascii(part).names, next);
+        } else {
+            step_found(index, from, part, names, next);
         }
         for place in from {
             let node = index.node(place.node);
@@ -356,6 +371,7 @@ impl Segmented<'_> {
 }
 
 /// Notes the paths that end at the places to which a part of a name led.
+#[inline(always)]
 fn note_ends(index: &PathIndex, places: &[Active], within: &mut Vec<PathId>) {
     for place in places.iter().filter(|place| !place.carried) {
         if let Some(path) = index.node(place.node).terminal
@@ -366,6 +382,7 @@ fn note_ends(index: &PathIndex, places: &[Active], within: &mut Vec<PathId>) {
     }
 }
 
+#[inline(always)]
 fn step_found(index: &PathIndex, from: &[Active], part: &[u8], found: &[NameId], out: &mut Vec<Active>) {
     let meant = |id: &&NameId| index.names().folds() || index.names().compare(**id, part).is_some();
     for place in from {
@@ -376,6 +393,7 @@ fn step_found(index: &PathIndex, from: &[Active], part: &[u8], found: &[NameId],
 }
 
 /// Adds the `..` nodes that become active together with the nodes of the set.
+#[inline(always)]
 fn open_descents(index: &PathIndex, set: &mut Vec<Active>) {
     for position in 0..set.len() {
         if let Some(node) = index.node(set[position].node).descend {
