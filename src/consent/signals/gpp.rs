@@ -40,18 +40,18 @@ pub(super) fn read(asker: Asker<'_>, options: Options<'_>, value: Value<'_>, buf
     let in_force = in_force.filter(|ids| string.parts().any(|part| ids.contains(part.id)));
     for part in string.parts().filter(|part| in_force.as_ref().is_none_or(|ids| ids.contains(part.id))) {
         match part.decode() {
-            Ok(Section::Us(section)) => add(&mut said.plain.opted_out, forbidden(plan, kinds(section.opt_outs()))),
+            Ok(Section::Us(section)) => add(&mut said.plain().opted_out, forbidden(plan, kinds(section.opt_outs()))),
             Ok(Section::Usp(section)) => match (section.ccpa_applies(), section.opted_out()) {
-                (true, Some(true)) => add(&mut said.plain.opted_out, forbidden(plan, DECLARED)),
-                (true, None) => add(&mut said.plain.invalid, forbidden(plan, DECLARED)),
+                (true, Some(true)) => add(&mut said.plain().opted_out, forbidden(plan, DECLARED)),
+                (true, None) => add(&mut said.plain().invalid, forbidden(plan, DECLARED)),
                 (false, _) | (true, Some(false)) => {}
             },
             Ok(Section::Tcf(string)) => {
-                add(&mut said.plain.denied, options.unmapped.iter());
+                add(&mut said.plain().denied, options.unmapped.iter());
                 tcf::speak(asker, Some(string), false, said);
             }
             Ok(Section::Canada(section)) => {
-                add(&mut said.plain.denied, options.unmapped.iter());
+                add(&mut said.plain().denied, options.unmapped.iter());
                 canada(asker, &section, said);
             }
             Ok(Section::Unknown) | Err(_) => broken(asker, options, said),
@@ -61,7 +61,7 @@ pub(super) fn read(asker: Asker<'_>, options: Options<'_>, value: Value<'_>, buf
 
 /// Nothing that the string might say is known.
 fn broken(asker: Asker<'_>, options: Options<'_>, said: &mut Said<'_>) {
-    add(&mut said.plain.invalid, forbidden(asker.plan, ANY).chain(options.unmapped.iter()));
+    add(&mut said.plain().invalid, forbidden(asker.plan, ANY).chain(options.unmapped.iter()));
     tcf::speak(asker, None, false, said);
 }
 

@@ -50,17 +50,26 @@ struct Asker<'e> {
     event: &'e Event<'e>,
 }
 
-/// What one signal of one event says. Statements that carry a time of their own stand apart.
+/// What one signal of one event says: one statement without a time of its own, and behind it those with one.
 struct Said<'s> {
-    /// What it says without a time of its own.
-    plain: Statement,
-    /// The statements of the event; those of this signal with a time come last.
+    /// The statements of the event; those of this signal come last.
     all: &'s mut Vec<Statement>,
     /// Where those of this signal begin.
     begin: usize,
 }
 
-impl Said<'_> {
+impl<'s> Said<'s> {
+    fn begin(signal: usize, all: &'s mut Vec<Statement>) -> Said<'s> {
+        let begin = all.len();
+        all.push(Statement { signal, ..Statement::default() });
+        Said { all, begin }
+    }
+
+    /// The statement without a time of its own.
+    fn plain(&mut self) -> &mut Statement {
+        &mut self.all[self.begin]
+    }
+
     /// The statement of that time, made at need; without one, the plain statement.
     fn at(&mut self, at: Option<Timestamp>, expires: Option<Timestamp>) -> &mut Statement {
         self.about(None, at, expires)
@@ -69,15 +78,27 @@ impl Said<'_> {
     /// The statement about one sink alone.
     fn about(&mut self, sink: Option<SinkId>, at: Option<Timestamp>, expires: Option<Timestamp>) -> &mut Statement {
         if sink.is_none() && at.is_none() && expires.is_none() {
-            return &mut self.plain;
+            return self.plain();
         }
         let is_it = |said: &Statement| said.sink == sink && said.at == at && said.expires == expires;
-        let known = self.all[self.begin..].iter().position(is_it);
-        let position = known.map_or(self.all.len(), |position| self.begin + position);
+        let timed = self.begin + 1;
+        let known = self.all[timed..].iter().position(is_it);
+        let position = known.map_or(self.all.len(), |position| timed + position);
         if position == self.all.len() {
-            self.all.push(Statement { signal: self.plain.signal, sink, at, expires, ..Statement::default() });
+            let signal = self.plain().signal;
+            self.all.push(Statement { signal, sink, at, expires, ..Statement::default() });
         }
         &mut self.all[position]
+    }
+
+    /// Nothing more is said. What was begun and then had nothing to say is silence.
+    fn end(self) {
+        while self.all.len() > self.begin + 1 && self.all.last().is_some_and(Statement::is_silent) {
+            self.all.pop();
+        }
+        if self.all[self.begin].is_silent() {
+            self.all.remove(self.begin);
+        }
     }
 }
 
@@ -91,11 +112,10 @@ pub(super) fn read(
     buffers: &mut Buffers,
     statements: &mut Vec<Statement>,
 ) {
-    let begin = statements.len();
     let asker = Asker { plan, stream, event };
-    let mut said = Said { plain: Statement { signal: index, ..Statement::default() }, all: statements, begin };
+    let mut said = Said::begin(index, statements);
     for value in event.values(&signal.source) {
-        let plain = &mut said.plain;
+        let plain = said.plain();
         match &signal.kind {
             SignalKind::Gpc => gpc::read(plan, value, &mut buffers.text, plain),
             SignalKind::Boolean { true_grants, lenient, purposes } => {
@@ -125,14 +145,7 @@ pub(super) fn read(
             SignalKind::Ledger => {}
         }
     }
-    let plain = said.plain;
-    if !plain.is_silent() {
-        statements.insert(begin, plain);
-    }
-    // One that was begun and then had nothing to say is silence.
-    while statements.len() > begin && statements.last().is_some_and(Statement::is_silent) {
-        statements.pop();
-    }
+    said.end();
 }
 
 /// What one named entry of a container says.

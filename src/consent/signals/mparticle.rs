@@ -22,7 +22,7 @@ pub(super) fn read(
         return;
     }
     let Some(state) = document(value).filter(|state| state.kind() == Kind::Object) else {
-        add(&mut said.plain.invalid, mapped(purposes).chain(sale.iter()));
+        add(&mut said.plain().invalid, mapped(purposes).chain(sale.iter()));
         return;
     };
     let Buffers { names, text, more } = buffers;
@@ -35,7 +35,7 @@ pub(super) fn read(
         if law.kind() == Kind::Object {
             gdpr(purposes, (law, grants), [text, more], said);
         } else {
-            add(&mut said.plain.invalid, mapped(purposes));
+            add(&mut said.plain().invalid, mapped(purposes));
         }
     }
     for law in members(state, "ccpa", names).filter(|law| !is_empty(*law)) {
@@ -90,12 +90,12 @@ fn named((law, may_grant): (Text<'_>, bool), name: &str, [names, inner]: [&mut V
 
 fn ccpa(sale: PurposeSet, law: Text<'_>, [names, inner]: [&mut Vec<u8>; 2], said: &mut Said<'_>) {
     if law.kind() != Kind::Object {
-        return add(&mut said.plain.invalid, sale.iter());
+        return add(&mut said.plain().invalid, sale.iter());
     }
     for value in members(law, "data_sale_opt_out", names) {
         match entry(value, inner) {
             (Answer::Yes, at) => add(&mut said.at(at, None).opted_out, sale.iter()),
-            (Answer::Broken, _) => add(&mut said.plain.invalid, sale.iter()),
+            (Answer::Broken, _) => add(&mut said.plain().invalid, sale.iter()),
             // Not having opted out is no consent.
             (Answer::No | Answer::Silent, _) => {}
         }

@@ -55,10 +55,10 @@ pub(super) fn read(
     }
     let Found { groups, broken, .. } = &found;
     if *broken {
-        return add(&mut said.plain.invalid, mapped(purposes).chain(sale.iter()));
+        return add(&mut said.plain().invalid, mapped(purposes).chain(sale.iter()));
     }
     if found.gpc {
-        add(&mut said.plain.gpc, sale.iter());
+        add(&mut said.plain().gpc, sale.iter());
     }
     let groups = groups.map_or(&[][..], |(start, end)| &buffers.more[start..end]);
     categories(purposes, groups, found.is_recorded(), said.at(found.at, None));

@@ -49,7 +49,7 @@ pub(super) fn read(purposes: &[(PurposeId, Categories)], value: Value<'_>, buffe
         },
     };
     text.push(b']');
-    let Some(node) = node else { return add(&mut said.plain.invalid, mapped(purposes)) };
+    let Some(node) = node else { return add(&mut said.plain().invalid, mapped(purposes)) };
     let event = Found { nodes: [node, Some(Text::new(text))] };
     event.settle(purposes, names, more, said);
 }
@@ -95,11 +95,11 @@ impl<'t> Found<'t> {
     fn settle(&self, purposes: &[(PurposeId, Categories)], names: &mut Vec<u8>, spare: &mut Vec<u8>, said: &mut Said<'_>) {
         let (mut granted, mut withdrawn, mut all, mut documents) = (None, false, false, false);
         self.each(names, &mut |schema, data, names| match schema {
-            _ if says_twice(data, names) => add(&mut said.plain.invalid, mapped(purposes)),
+            _ if says_twice(data, names) => add(&mut said.plain().invalid, mapped(purposes)),
             Schema::Preferences => preferences(purposes, data, [&mut *names, &mut *spare], said),
             Schema::Granted => match expiry(data, names, spare) {
                 Ok(expires) => granted = Some(granted.map_or(expires, |before| earliest(before, expires))),
-                Err(()) => add(&mut said.plain.invalid, mapped(purposes)),
+                Err(()) => add(&mut said.plain().invalid, mapped(purposes)),
             },
             Schema::Withdrawn => {
                 withdrawn = true;
@@ -108,13 +108,13 @@ impl<'t> Found<'t> {
             Schema::Document => {
                 documents = true;
                 if !member(data, "id", names).is_some_and(is_id) {
-                    add(&mut said.plain.invalid, mapped(purposes));
+                    add(&mut said.plain().invalid, mapped(purposes));
                 }
             }
-            Schema::Unknown => add(&mut said.plain.invalid, mapped(purposes)),
+            Schema::Unknown => add(&mut said.plain().invalid, mapped(purposes)),
         });
         if withdrawn && (all || !documents) {
-            add(&mut said.plain.withdrawn, mapped(purposes));
+            add(&mut said.plain().withdrawn, mapped(purposes));
         }
         if !documents || granted.is_none() && !withdrawn {
             return;
@@ -122,7 +122,7 @@ impl<'t> Found<'t> {
         for (purpose, categories) in purposes {
             let answers: Answers = categories.names.iter().map(|name| self.document(name, names, spare)).collect();
             if withdrawn && (answers.yes || answers.no) {
-                said.plain.withdrawn.insert(*purpose);
+                said.plain().withdrawn.insert(*purpose);
             }
             if let Some(expires) = granted
                 && answers.settle(categories.any) == Answer::Yes
@@ -334,7 +334,7 @@ fn preferences(purposes: &[(PurposeId, Categories)], data: Text<'_>, [names, spa
     spare.clear();
     // A basis that cannot be read is none that could be taken for consent.
     if member(data, "basisForProcessing", names).is_some_and(|basis| !basis.decode_into(spare)) {
-        return add(&mut said.plain.invalid, mapped(purposes));
+        return add(&mut said.plain().invalid, mapped(purposes));
     }
     let on_consent = spare.as_slice() == b"consent";
     spare.clear();
@@ -342,14 +342,14 @@ fn preferences(purposes: &[(PurposeId, Categories)], data: Text<'_>, [names, spa
         kind.decode_into(spare);
     }
     match spare.as_slice() {
-        b"deny_all" => add(&mut said.plain.denied, mapped(purposes)),
-        b"withdrawn" => add(&mut said.plain.withdrawn, mapped(purposes)),
+        b"deny_all" => add(&mut said.plain().denied, mapped(purposes)),
+        b"withdrawn" => add(&mut said.plain().withdrawn, mapped(purposes)),
         b"pending" | b"implicit_consent" => {}
-        b"allow_all" if on_consent => add(&mut said.plain.granted, mapped(purposes)),
+        b"allow_all" if on_consent => add(&mut said.plain().granted, mapped(purposes)),
         b"expired" if on_consent => add(&mut said.at(None, Some(Timestamp::UNIX_EPOCH)).granted, mapped(purposes)),
         b"allow_all" | b"expired" => {}
         b"allow_selected" => selected(purposes, member(data, "consentScopes", names), on_consent, names, said),
-        _ => add(&mut said.plain.invalid, mapped(purposes)),
+        _ => add(&mut said.plain().invalid, mapped(purposes)),
     }
 }
 
@@ -362,7 +362,7 @@ fn selected(
 ) {
     let is_list = |scopes: &Text<'_>| scopes.kind() == Kind::Array && scopes.elements().all(|scope| scope.kind() == Kind::String);
     let Some(scopes) = scopes.filter(is_list) else {
-        return add(&mut said.plain.invalid, mapped(purposes));
+        return add(&mut said.plain().invalid, mapped(purposes));
     };
     for (purpose, categories) in purposes {
         let mut named = |name: &str| {
@@ -372,9 +372,9 @@ fn selected(
             if listed { Answer::Yes } else { Answer::No }
         };
         match categories.names.iter().map(|name| named(name)).collect::<Answers>().settle(categories.any) {
-            Answer::Yes if on_consent => said.plain.granted.insert(*purpose),
+            Answer::Yes if on_consent => said.plain().granted.insert(*purpose),
             Answer::Yes => {}
-            Answer::No | Answer::Silent | Answer::Broken => said.plain.denied.insert(*purpose),
+            Answer::No | Answer::Silent | Answer::Broken => said.plain().denied.insert(*purpose),
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn speak(asker: Asker<'_>, string: Option<TcString<'_>>, publisher: b
     let Asker { plan, stream, event: _ } = asker;
     let Some(string) = string.filter(|string| string.usable().is_ok()) else {
         for route in &stream.routes {
-            plan.sink(route.sink).tcf.iter().for_each(|(purpose, _)| said.plain.invalid.insert(*purpose));
+            plan.sink(route.sink).tcf.iter().for_each(|(purpose, _)| said.plain().invalid.insert(*purpose));
         }
         return;
     };

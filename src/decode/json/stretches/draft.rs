@@ -2,7 +2,9 @@
 
 use super::super::shapes::{StepId, is_common};
 use super::super::walk::Walk;
-use super::{CHUNK, Captured, Chunk, End, LONGEST, Name, Place, SHORTEST, Sizes, Stretch, StretchId, Stretches, WORD, part};
+use super::{
+    CHUNK, Captured, Chunk, End, LONGEST, Name, Place, Rest, SHORTEST, Sizes, Stretch, StretchId, Stretches, WORD, part,
+};
 use crate::event::{NO_MARK, Places};
 
 /// Drafts that are open at once, and stretches that are taken from one record, at most: what is new each time costs a record
@@ -77,11 +79,12 @@ impl Stretches {
 
     /// Whether there is room for one more.
     pub(in super::super) fn has_room(&self) -> bool {
-        let Stretches { stretches, chunks, names, text, words, strings, ends, places, hits, captures, .. } = self;
+        let Stretches { stretches, chunks, names, rests, text, words, strings, ends, places, hits, captures, .. } = self;
         let room = |used: usize, most: usize, more: usize| used + more <= most;
         room(stretches.len(), stretches.capacity(), 1)
             && room(chunks.len(), chunks.capacity(), LONGEST / CHUNK)
             && room(names.len(), names.capacity(), LONGEST)
+            && room(rests.len(), rests.capacity(), LONGEST)
             && room(text.len(), text.capacity(), LONGEST)
             && room(words.len(), words.capacity(), LONGEST)
             && room(strings.len(), strings.capacity(), LONGEST)
@@ -169,15 +172,15 @@ impl Stretches {
     }
 
     fn note_name(&mut self, at: u32, name: &[u8]) {
-        let (text, length) = (self.text.len() as u32, name.len() + 1);
+        let with_quote = || name.iter().copied().chain(*b"\"");
         let mut start = [0; CHUNK];
-        for (place, byte) in start.iter_mut().zip(name.iter().chain(b"\"")) {
-            *place = *byte;
+        start.iter_mut().zip(with_quote()).for_each(|(place, byte)| *place = byte);
+        let length = name.len() + 1;
+        self.names.push(Name { at, own: u16::MAX >> CHUNK.saturating_sub(length), start });
+        if length > CHUNK {
+            self.rests.push(Rest { at, text: self.text.len() as u32, length: (length - CHUNK) as u32 });
+            self.text.extend(with_quote().skip(CHUNK));
         }
-        let own = u16::MAX >> CHUNK.saturating_sub(length);
-        self.text.extend_from_slice(name);
-        self.text.push(b'"');
-        self.names.push(Name { at, text, length: length as u16, own, start });
     }
 
     /// Notes what the members mean that were noted behind `from`, and how much of it there is up to each end.
@@ -250,10 +253,11 @@ impl Stretches {
     }
 
     fn sizes(&self) -> Sizes {
-        let Stretches { chunks, names, text, words, strings, ends, places, hits, captures, .. } = self;
+        let Stretches { chunks, names, rests, text, words, strings, ends, places, hits, captures, .. } = self;
         Sizes {
             chunks: chunks.len() as u32,
             names: names.len() as u32,
+            rests: rests.len() as u32,
             text: text.len() as u32,
             words: words.len() as u32,
             strings: strings.len() as u32,
@@ -266,9 +270,10 @@ impl Stretches {
 
     /// Forgets what was noted behind those sizes.
     fn shrink(&mut self, to: &Sizes) {
-        let Sizes { chunks, names, text, words, strings, ends, places, hits, captures } = *to;
+        let Sizes { chunks, names, rests, text, words, strings, ends, places, hits, captures } = *to;
         self.chunks.truncate(chunks as usize);
         self.names.truncate(names as usize);
+        self.rests.truncate(rests as usize);
         self.text.truncate(text as usize);
         self.words.truncate(words as usize);
         self.strings.truncate(strings as usize);

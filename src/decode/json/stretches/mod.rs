@@ -37,14 +37,11 @@ struct Chunk {
     counts: [u8; CHUNK],
 }
 
-/// A name with the quote behind it, and the position of the one before it. It has no quote and no backslash in it, so that what
-/// begins like it up to that quote is the name.
+/// The beginning of a name with the quote behind it, and the position of the one before it. It has no quote and no backslash in
+/// it, so that what begins like it up to that quote is the name.
 struct Name {
     at: u32,
-    /// Where all of it stands in the text of the stretches, and how long that is.
-    text: u32,
-    length: u16,
-    /// Which bytes of its beginning are its own.
+    /// Which bytes of the beginning are its own.
     own: u16,
     start: [u8; CHUNK],
 }
@@ -52,22 +49,40 @@ struct Name {
 impl Name {
     /// Whether it stands where it is expected, among these positions.
     #[inline(always)]
-    fn stands(&self, input: &[u8], positions: &[u32], text: &[u8]) -> bool {
+    fn stands(&self, input: &[u8], positions: &[u32]) -> bool {
         let Some(quote) = positions.get(self.at as usize) else { return false };
         let start = *quote as usize + 1;
         match input.get(start..start + CHUNK).and_then(|bytes| bytes.first_chunk()) {
             Some(bytes) => {
                 let same = u8x16::new(*bytes).simd_eq(u8x16::new(self.start)).to_bitmask() as u16;
-                !same & self.own == 0 && (usize::from(self.length) <= CHUNK || self.all_stands(input, start, text))
+                !same & self.own == 0
             }
-            None => self.all_stands(input, start, text),
+            None => self.is_last(input, start),
         }
     }
 
-    #[inline(never)]
-    fn all_stands(&self, input: &[u8], start: usize, text: &[u8]) -> bool {
-        let (at, length) = (self.text as usize, usize::from(self.length));
-        input.get(start..start + length) == text.get(at..at + length)
+    /// Whether it stands where the record ends before there is so much to look at.
+    #[cold]
+    fn is_last(&self, input: &[u8], start: usize) -> bool {
+        input.get(start..).is_some_and(|rest| rest.starts_with(&self.start[..self.own.trailing_ones() as usize]))
+    }
+}
+
+/// A name with the quote behind it that is longer than one look: what is behind that look.
+struct Rest {
+    at: u32,
+    /// Where it stands in the text of the stretches, and how long it is.
+    text: u32,
+    length: u32,
+}
+
+impl Rest {
+    /// Whether it stands where it is expected, among these positions.
+    fn stands(&self, input: &[u8], positions: &[u32], text: &[u8]) -> bool {
+        let Some(quote) = positions.get(self.at as usize) else { return false };
+        let start = *quote as usize + 1 + CHUNK;
+        let (from, length) = (self.text as usize, self.length as usize);
+        input.get(start..start + length) == text.get(from..from + length)
     }
 }
 
@@ -127,6 +142,7 @@ struct Captured {
 struct Sizes {
     chunks: u32,
     names: u32,
+    rests: u32,
     text: u32,
     words: u32,
     strings: u32,
@@ -150,7 +166,8 @@ pub(super) struct Stretches {
     stretches: Vec<Stretch>,
     chunks: Vec<Chunk>,
     names: Vec<Name>,
-    /// The names again, for those that are longer than one look.
+    /// Of the names that are longer than one look, the rest, with its text.
+    rests: Vec<Rest>,
     text: Vec<u8>,
     /// The positions of numbers and literals.
     words: Vec<u32>,
@@ -168,11 +185,25 @@ pub(super) struct Stretches {
 impl Stretches {
     /// Forgets all.
     pub(super) fn forget(&mut self) {
-        let Stretches { stretches, chunks, names, text, words, strings, ends, places, hits, captures, drafts, may_take: _ } =
-            self;
+        let Stretches {
+            stretches,
+            chunks,
+            names,
+            rests,
+            text,
+            words,
+            strings,
+            ends,
+            places,
+            hits,
+            captures,
+            drafts,
+            may_take: _,
+        } = self;
         empty(stretches, PARTS / (2 * SHORTEST));
         empty(chunks, POSITIONS / CHUNK);
         empty(names, PARTS);
+        empty(rests, PARTS / 4);
         empty(text, TEXT);
         empty(words, PARTS);
         empty(strings, PARTS);
@@ -190,7 +221,11 @@ impl Stretches {
         let (bytes, positions) = walk.ahead();
         let alike = same_structure(part(&self.chunks, from.chunks, to.chunks), bytes).min(*length as usize);
         let positions = positions.get(..alike)?;
-        let alike = same_names(part(&self.names, from.names, to.names), walk.input, positions, &self.text).min(alike);
+        let mut alike = same_names(part(&self.names, from.names, to.names), walk.input, positions).min(alike);
+        let rests = part(&self.rests, from.rests, to.rests);
+        if let Some(other) = rests.iter().find(|rest| !rest.stands(walk.input, positions, &self.text)) {
+            alike = alike.min(other.at as usize);
+        }
         let end = last_before(ends, alike)?;
         let words = &part(&self.words, from.words, to.words)[..end.words as usize];
         let mut wrong = words.iter().find(|at| !walk.has_word(**at as usize));
@@ -210,7 +245,7 @@ impl Stretches {
         let positions = walk.from_last();
         let at = |position: u32| positions[position as usize];
         let behind = |value: u32, end: u32| match end {
-            WORD => walk.end_of_word(value as usize - 1).unwrap_or_default() as u32,
+            WORD => end_of_word(walk, value),
             last => at(last) + 1,
         };
         let (marks, hits) = (places.marks.len() as u32, places.hits.len() as u32);
@@ -237,6 +272,12 @@ impl Stretches {
     }
 }
 
+/// Where the word ends that a mark or a control value is; few are words.
+#[cold]
+fn end_of_word(walk: &Walk<'_>, value: u32) -> u32 {
+    walk.end_of_word(value as usize - 1).unwrap_or_default() as u32
+}
+
 /// How many positions are as they were.
 #[inline(always)]
 fn same_structure(known: &[Chunk], found: &[u8]) -> usize {
@@ -254,8 +295,8 @@ fn same_structure(known: &[Chunk], found: &[u8]) -> usize {
 
 /// How many positions there are up to the first other name. Not inlined: it takes all registers.
 #[inline(never)]
-fn same_names(known: &[Name], input: &[u8], positions: &[u32], text: &[u8]) -> usize {
-    known.iter().find(|name| !name.stands(input, positions, text)).map_or(usize::MAX, |name| name.at as usize)
+fn same_names(known: &[Name], input: &[u8], positions: &[u32]) -> usize {
+    known.iter().find(|name| !name.stands(input, positions)).map_or(usize::MAX, |name| name.at as usize)
 }
 
 /// The last end within so many positions.
@@ -372,8 +413,9 @@ mod tests {
         let (index, mut scanner) = (index(), Scanner::new(Limits::default()));
         let text = r#"{"ill":true,"age":73,"x":false,"y":-9,"z":"secret","n":null}"#;
         (0..6).for_each(|_| drop(scan(&mut scanner, &index, text)));
-        let Stretches { stretches, chunks, text, .. } = &scanner.shapes().stretches;
-        let kept: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.bytes).chain(text.iter().copied()).collect();
+        let Stretches { stretches, chunks, names, text, .. } = &scanner.shapes().stretches;
+        let names = names.iter().flat_map(|name| name.start);
+        let kept: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.bytes).chain(names).chain(text.iter().copied()).collect();
         let kept = String::from_utf8_lossy(&kept).replace('\0', "");
         assert_eq!((stretches.len(), kept.as_str()), (1, r#""":,"":,"":,"":,"":"","":ill"age"x"y"z"n""#));
     }
@@ -384,10 +426,23 @@ mod tests {
             list.capacity() * size_of::<T>()
         }
         let scanner = practised(&index(), Limits::default());
-        let Stretches { stretches, chunks, names, text, words, strings, ends, places, hits, captures, drafts, may_take: _ } =
-            &scanner.shapes().stretches;
-        let lists = size(stretches) + size(chunks) + size(names) + size(text) + size(words) + size(strings) + size(ends);
-        let all = lists + size(places) + size(hits) + size(captures) + size(drafts);
+        let Stretches {
+            stretches,
+            chunks,
+            names,
+            rests,
+            text,
+            words,
+            strings,
+            ends,
+            places,
+            hits,
+            captures,
+            drafts,
+            may_take: _,
+        } = &scanner.shapes().stretches;
+        let lists = size(stretches) + size(chunks) + size(names) + size(rests) + size(text) + size(words) + size(strings);
+        let all = lists + size(ends) + size(places) + size(hits) + size(captures) + size(drafts);
         assert!(all <= 3 << 18, "{all}");
     }
 

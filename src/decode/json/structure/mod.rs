@@ -96,11 +96,11 @@ impl Structure {
         self.backslashes.clear();
         self.fault = None;
         let beyond_ascii = match self.path {
-            Path::Portable => portable::read(Run::new(self), input),
+            Path::Portable => portable::read(self, input),
             #[cfg(target_arch = "x86_64")]
-            Path::Avx2(path) => path.read(Run::new(self), input),
+            Path::Avx2(path) => path.read(self, input),
             #[cfg(target_arch = "x86_64")]
-            Path::Avx512(path) => path.read(Run::new(self), input),
+            Path::Avx512(path) => path.read(self, input),
         };
         if let Some(behind) = self.positions[self.count..].first_chunk_mut() {
             *behind = [input.len() as u32; PADDING];
@@ -151,106 +151,107 @@ impl Structure {
     }
 }
 
-/// One reading: what is carried from block to block.
-struct Run<'a> {
-    structure: &'a mut Structure,
-    count: usize,
+/// What is carried from block to block.
+#[derive(Clone, Copy, Default)]
+struct Carried {
     /// The next block's first byte is escaped: 1, else 0.
     escaped: u64,
     /// All ones inside a string, else 0.
     in_string: u64,
     /// The last byte was part of a scalar outside strings: 1, else 0.
     in_scalar: u64,
-    /// From the first byte beyond ASCII to the end of the block that has the last.
-    beyond_ascii: Range<usize>,
 }
 
-impl<'a> Run<'a> {
-    fn new(structure: &'a mut Structure) -> Run<'a> {
-        Run { structure, count: 0, escaped: 0, in_string: 0, in_scalar: 0, beyond_ascii: 0..0 }
-    }
-
-    /// Reads the whole record; answers with the stretch that must be checked for UTF-8. The steps are the processor's:
-    /// `classify` a block, tell the `parity` of a word (see [`parity`]), and `note` the positions of its bits (see
-    /// [`note`]). Inlined, so that they and what is made of them are compiled for the same processor.
+impl Structure {
+    /// Reads the whole record; answers with the stretch that must be checked for UTF-8: from the first byte beyond ASCII to
+    /// the end of the block that has the last. The steps are the processor's: `classify` a block, tell the `parity` of a word
+    /// (see [`parity`]), and `note` the positions of its bits (see [`note`]). Inlined, so that they and what is made of them
+    /// are compiled for the same processor; what is carried from block to block stays in registers.
     #[inline(always)]
-    fn all(
-        mut self,
+    fn read_blocks(
+        &mut self,
         input: &[u8],
         classify: impl Fn(&[u8; BLOCK]) -> Classes,
         parity: impl Fn(u64) -> u64,
         note: impl Fn(usize, &[u8; BLOCK], u64, &mut [u32; BLOCK], &mut [u8; BLOCK]),
     ) -> Range<usize> {
+        let Structure { path: _, positions, bytes, count: noted, backslashes, fault } = self;
+        // As long as each other, so that one look tells whether there is room in both.
+        let room = positions.len().min(bytes.len());
+        let (positions, bytes) = (&mut positions[..room], &mut bytes[..room]);
         let (blocks, rest) = input.as_chunks::<BLOCK>();
         let mut last = [FILLER; BLOCK];
+        let (mut carried, mut count, mut to_check) = (Carried::default(), 0, 0..0);
         for number in 0..blocks.len() + usize::from(!rest.is_empty()) {
             let block = blocks.get(number).unwrap_or_else(|| {
                 // Not before the others: it is the last to come out of memory.
                 last[..rest.len()].copy_from_slice(rest);
                 &last
             });
-            let bits = self.block(number * BLOCK, classify(block), &parity);
-            let count = self.count;
-            self.count += bits.count_ones() as usize;
-            let Structure { positions, bytes, .. } = &mut *self.structure;
-            let room = (positions.get_mut(count..), bytes.get_mut(count..));
-            if let (Some(positions), Some(bytes)) = room
+            let (base, classes) = (number * BLOCK, classify(block));
+            let Classes { quotes, beyond_ascii, .. } = classes;
+            if beyond_ascii != 0 {
+                let start = if to_check.end == 0 { base + beyond_ascii.trailing_zeros() as usize } else { to_check.start };
+                to_check = start..base + BLOCK;
+            }
+            let mut escaped = 0;
+            if classes.backslashes | carried.escaped != 0 {
+                (escaped, carried.escaped) = escapes(backslashes, base, classes.backslashes, carried.escaped);
+            }
+            let (bits, faults) = carried.starts(Classes { quotes: quotes & !escaped, ..classes }, &parity);
+            if faults != 0 && fault.is_none() {
+                *fault = Some(base + faults.trailing_zeros() as usize);
+            }
+            let ahead = count..count + BLOCK;
+            if let (Some(positions), Some(bytes)) = (positions.get_mut(ahead.clone()), bytes.get_mut(ahead))
                 && let (Some(positions), Some(bytes)) = (positions.first_chunk_mut(), bytes.first_chunk_mut())
             {
-                note(number * BLOCK, block, bits, positions, bytes);
+                note(base, block, bits, positions, bytes);
             }
+            count += bits.count_ones() as usize;
         }
-        if self.in_string != 0 && self.structure.fault.is_none() {
-            self.structure.fault = Some(input.len());
+        if carried.in_string != 0 && fault.is_none() {
+            *fault = Some(input.len());
         }
-        self.structure.count = self.count;
-        let Range { start, end } = self.beyond_ascii;
-        start..end.min(input.len())
+        *noted = count;
+        to_check.start..to_check.end.min(input.len())
     }
+}
 
-    /// Which bytes of the block begin something.
+impl Carried {
+    /// Which bytes of a block begin something, and which are control characters inside strings. Its quotes are those that are
+    /// not escaped.
     #[inline(always)]
-    fn block(&mut self, base: usize, classes: Classes, parity: &impl Fn(u64) -> u64) -> u64 {
-        let Classes { quotes, backslashes, operators, blanks, controls, beyond_ascii } = classes;
-        if beyond_ascii != 0 {
-            if self.beyond_ascii.end == 0 {
-                self.beyond_ascii.start = base + beyond_ascii.trailing_zeros() as usize;
-            }
-            self.beyond_ascii.end = base + BLOCK;
-        }
-        let escaped = if backslashes | self.escaped == 0 { 0 } else { self.escapes(base, backslashes) };
-        let quotes = quotes & !escaped;
+    fn starts(&mut self, classes: Classes, parity: &impl Fn(u64) -> u64) -> (u64, u64) {
+        let Classes { quotes, operators, blanks, controls, backslashes: _, beyond_ascii: _ } = classes;
         // From each opening quote up to, and without, the closing one.
         let strings = parity(quotes) ^ self.in_string;
         self.in_string = ((strings as i64) >> 63) as u64;
-        if controls & strings != 0 && self.structure.fault.is_none() {
-            self.structure.fault = Some(base + (controls & strings).trailing_zeros() as usize);
-        }
         let scalars = !(operators | blanks | strings | quotes);
         let starts = scalars & !(scalars << 1 | self.in_scalar);
         self.in_scalar = scalars >> 63;
-        (operators & !strings) | quotes | starts
+        ((operators & !strings) | quotes | starts, controls & strings)
     }
+}
 
-    /// Notes where backslashes are; answers with the bytes that they escape.
-    #[cold]
-    fn escapes(&mut self, base: usize, backslashes: u64) -> u64 {
-        if backslashes != 0 {
-            self.structure.backslashes.resize(base / BLOCK, 0);
-            self.structure.backslashes.push(backslashes);
-        }
-        // The first of a run escapes the second, whatever that is; the third escapes the fourth.
-        let mut escaped = self.escaped;
-        let mut left = backslashes & !escaped;
-        self.escaped = 0;
-        while left != 0 {
-            let first = left & left.wrapping_neg();
-            escaped |= first << 1;
-            self.escaped = first >> 63;
-            left &= !(first | first << 1);
-        }
-        escaped
+/// Notes where backslashes are; answers with the bytes of the block that they escape, and whether they escape the next
+/// block's first: 1, else 0.
+#[cold]
+fn escapes(noted: &mut Vec<u64>, base: usize, backslashes: u64, carried: u64) -> (u64, u64) {
+    if backslashes != 0 {
+        noted.resize(base / BLOCK, 0);
+        noted.push(backslashes);
     }
+    // The first of a run escapes the second, whatever that is; the third escapes the fourth.
+    let (mut escaped, mut next) = (carried, 0);
+    let mut left = backslashes & !escaped;
+    while left != 0 {
+        let first = left & left.wrapping_neg();
+        escaped |= first << 1;
+        next = first >> 63;
+        left &= !(first | first << 1);
+    }
+    (escaped, next)
 }
 
 /// Writes down the positions of the bits and the bytes there: eight at a time, of which those behind the last are

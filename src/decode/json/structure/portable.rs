@@ -1,11 +1,11 @@
 //! Sixteen bytes a step, with the vectors that every processor of an architecture has.
 
-use super::{BLOCK, Classes, Run, note, parity};
+use super::{BLOCK, Classes, Structure, note, parity};
 use std::ops::Range;
 use wide::u8x16;
 
-pub(super) fn read(run: Run<'_>, input: &[u8]) -> Range<usize> {
-    run.all(input, classify, parity, note)
+pub(super) fn read(structure: &mut Structure, input: &[u8]) -> Range<usize> {
+    structure.read_blocks(input, classify, parity, note)
 }
 
 fn classify(block: &[u8; BLOCK]) -> Classes {

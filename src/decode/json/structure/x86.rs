@@ -3,7 +3,7 @@
 //! vector, and to say which memory is read next.
 #![allow(unsafe_code)]
 
-use super::{BLOCK, Classes, Path, Run, note};
+use super::{BLOCK, Classes, Path, Structure, note};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
@@ -54,16 +54,16 @@ fn has_avx512() -> bool {
 }
 
 impl Avx2 {
-    pub(super) fn read(self, run: Run<'_>, input: &[u8]) -> Range<usize> {
+    pub(super) fn read(self, structure: &mut Structure, input: &[u8]) -> Range<usize> {
         // SAFETY: the processor has the features that the function was compiled for, or there were no such value.
-        unsafe { avx2(run, input) }
+        unsafe { avx2(structure, input) }
     }
 }
 
 impl Avx512 {
-    pub(super) fn read(self, run: Run<'_>, input: &[u8]) -> Range<usize> {
+    pub(super) fn read(self, structure: &mut Structure, input: &[u8]) -> Range<usize> {
         // SAFETY: the processor has the features that the function was compiled for, or there were no such value.
-        unsafe { avx512(run, input) }
+        unsafe { avx512(structure, input) }
     }
 }
 
@@ -93,7 +93,7 @@ fn parity(bits: u64) -> u64 {
 }
 
 #[target_feature(enable = "avx2,bmi1,popcnt,pclmulqdq")]
-fn avx2(run: Run<'_>, input: &[u8]) -> Range<usize> {
+fn avx2(structure: &mut Structure, input: &[u8]) -> Range<usize> {
     let blanks = repeat(BLANKS);
     let operators = repeat(OPERATORS);
     fetch(input);
@@ -111,7 +111,7 @@ fn avx2(run: Run<'_>, input: &[u8]) -> Range<usize> {
             beyond_ascii: whole(5),
         }
     };
-    run.all(input, classify, |bits| parity(bits), note)
+    structure.read_blocks(input, classify, |bits| parity(bits), note)
 }
 
 /// The table once in each half of a vector.
@@ -139,7 +139,7 @@ fn half(bytes: &[u8; 32], blanks: __m256i, operators: __m256i) -> [u32; 6] {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,avx2,bmi1,popcnt,pclmulqdq")]
-fn avx512(run: Run<'_>, input: &[u8]) -> Range<usize> {
+fn avx512(structure: &mut Structure, input: &[u8]) -> Range<usize> {
     let fourfold = |table: [u8; 16]| {
         let [low, high] = words(&table);
         _mm512_set_epi64(high, low, high, low, high, low, high, low)
@@ -159,7 +159,7 @@ fn avx512(run: Run<'_>, input: &[u8]) -> Range<usize> {
             beyond_ascii: _mm512_movepi8_mask(bytes),
         }
     };
-    run.all(
+    structure.read_blocks(
         input,
         classify,
         |bits| parity(bits),
