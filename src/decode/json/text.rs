@@ -193,8 +193,8 @@ fn number_length(text: &[u8; SHORT]) -> usize {
     let end = sign + run(digits >> sign);
     let has_dot = u32::from(text[end as usize % SHORT] == b'.');
     let fraction = run(digits >> (end + 1));
-    let leads_with_zero = text[sign as usize] == b'0' && end > sign + 1;
-    let is_number = end > sign && !leads_with_zero && fraction >= has_dot;
+    let leads_with_zero = (text[sign as usize] == b'0') & (end > sign + 1);
+    let is_number = (end > sign) & !leads_with_zero & (fraction >= has_dot);
     usize::from(is_number) * (end + has_dot * (1 + fraction)) as usize
 }
 

@@ -2,9 +2,7 @@
 
 use super::super::shapes::{StepId, is_common};
 use super::super::walk::Walk;
-use super::{
-    CHUNK, Captured, Chunk, End, LONGEST, Name, Place, Rest, SHORTEST, Sizes, Stretch, StretchId, Stretches, WORD, part,
-};
+use super::{CHUNK, Captured, Chunk, End, LONGEST, Name, Place, SHORTEST, Sizes, Stretch, StretchId, Stretches, WORD, part};
 use crate::event::{NO_MARK, Places};
 
 /// Drafts that are open at once, and stretches that are taken from one record, at most: what is new each time costs a record
@@ -79,13 +77,11 @@ impl Stretches {
 
     /// Whether there is room for one more.
     pub(in super::super) fn has_room(&self) -> bool {
-        let Stretches { stretches, chunks, names, rests, text, words, strings, ends, places, hits, captures, .. } = self;
+        let Stretches { stretches, chunks, names, words, strings, ends, places, hits, captures, .. } = self;
         let room = |used: usize, most: usize, more: usize| used + more <= most;
         room(stretches.len(), stretches.capacity(), 1)
             && room(chunks.len(), chunks.capacity(), LONGEST / CHUNK)
             && room(names.len(), names.capacity(), LONGEST)
-            && room(rests.len(), rests.capacity(), LONGEST)
-            && room(text.len(), text.capacity(), LONGEST)
             && room(words.len(), words.capacity(), LONGEST)
             && room(strings.len(), strings.capacity(), LONGEST)
             && room(ends.len(), ends.capacity(), LONGEST)
@@ -141,10 +137,9 @@ impl Stretches {
             at += match bytes.get(at..).unwrap_or_default() {
                 [b'"', b'"', b':', ..] => {
                     let name = &walk.input[positions[at] as usize + 1..positions[at + 1] as usize];
-                    if !is_common(name) || self.text.len() + name.len() >= self.text.capacity() {
+                    if !is_common(name) || !self.note_name(at as u32, name) {
                         break;
                     }
-                    self.note_name(at as u32, name);
                     3
                 }
                 [b'"', b'"', ..] => {
@@ -171,16 +166,22 @@ impl Stretches {
         part(&self.ends, from.ends, whole.ends).last().map(|end| end.at as usize)
     }
 
-    fn note_name(&mut self, at: u32, name: &[u8]) {
-        let with_quote = || name.iter().copied().chain(*b"\"");
-        let mut start = [0; CHUNK];
-        start.iter_mut().zip(with_quote()).for_each(|(place, byte)| *place = byte);
-        let length = name.len() + 1;
-        self.names.push(Name { at, own: u16::MAX >> CHUNK.saturating_sub(length), start });
-        if length > CHUNK {
-            self.rests.push(Rest { at, text: self.text.len() as u32, length: (length - CHUNK) as u32 });
-            self.text.extend(with_quote().skip(CHUNK));
+    /// Notes a name, if there is room for it.
+    fn note_name(&mut self, at: u32, name: &[u8]) -> bool {
+        if self.names.len() + name.len() / CHUNK >= self.names.capacity() {
+            return false;
         }
+        for from in (0..=name.len()).step_by(CHUNK) {
+            let own = CHUNK.min(name.len() - from);
+            let mut bytes = [0; CHUNK];
+            bytes[..own].copy_from_slice(&name[from..from + own]);
+            if let Some(quote) = bytes.get_mut(own) {
+                *quote = b'"';
+            }
+            let own = u16::MAX >> (CHUNK - 1).saturating_sub(own);
+            self.names.push(Name { at, behind: 1 + from as u16, own, bytes });
+        }
+        true
     }
 
     /// Notes what the members mean that were noted behind `from`, and how much of it there is up to each end.
@@ -253,12 +254,10 @@ impl Stretches {
     }
 
     fn sizes(&self) -> Sizes {
-        let Stretches { chunks, names, rests, text, words, strings, ends, places, hits, captures, .. } = self;
+        let Stretches { chunks, names, words, strings, ends, places, hits, captures, .. } = self;
         Sizes {
             chunks: chunks.len() as u32,
             names: names.len() as u32,
-            rests: rests.len() as u32,
-            text: text.len() as u32,
             words: words.len() as u32,
             strings: strings.len() as u32,
             ends: ends.len() as u32,
@@ -270,11 +269,9 @@ impl Stretches {
 
     /// Forgets what was noted behind those sizes.
     fn shrink(&mut self, to: &Sizes) {
-        let Sizes { chunks, names, rests, text, words, strings, ends, places, hits, captures } = *to;
+        let Sizes { chunks, names, words, strings, ends, places, hits, captures } = *to;
         self.chunks.truncate(chunks as usize);
         self.names.truncate(names as usize);
-        self.rests.truncate(rests as usize);
-        self.text.truncate(text as usize);
         self.words.truncate(words as usize);
         self.strings.truncate(strings as usize);
         self.ends.truncate(ends as usize);

@@ -23,7 +23,6 @@ const LONGEST: usize = 1024;
 /// have with them: 3/4 of a megabyte, asked for at once and used as it fills.
 const POSITIONS: usize = 1 << 15;
 const PARTS: usize = POSITIONS / 4;
-const TEXT: usize = POSITIONS / 2;
 /// A shorter one saves nothing.
 const SHORTEST: usize = 8;
 
@@ -37,13 +36,15 @@ struct Chunk {
     counts: [u8; CHUNK],
 }
 
-/// The beginning of a name with the quote behind it, and the position of the one before it. It has no quote and no backslash in
-/// it, so that what begins like it up to that quote is the name.
+/// Up to sixteen bytes of a name with the quote behind it; a longer one has several. It has no quote and no backslash in it, so
+/// that what is alike up to that quote is the name.
 struct Name {
+    /// The position of the quote before it, and how far behind that these bytes stand.
     at: u32,
-    /// Which bytes of the beginning are its own.
+    behind: u16,
+    /// Which of the bytes are its own.
     own: u16,
-    start: [u8; CHUNK],
+    bytes: [u8; CHUNK],
 }
 
 impl Name {
@@ -51,10 +52,10 @@ impl Name {
     #[inline(always)]
     fn stands(&self, input: &[u8], positions: &[u32]) -> bool {
         let Some(quote) = positions.get(self.at as usize) else { return false };
-        let start = *quote as usize + 1;
+        let start = *quote as usize + usize::from(self.behind);
         match input.get(start..start + CHUNK).and_then(|bytes| bytes.first_chunk()) {
-            Some(bytes) => {
-                let same = u8x16::new(*bytes).simd_eq(u8x16::new(self.start)).to_bitmask() as u16;
+            Some(found) => {
+                let same = u8x16::new(*found).simd_eq(u8x16::new(self.bytes)).to_bitmask() as u16;
                 !same & self.own == 0
             }
             None => self.is_last(input, start),
@@ -64,25 +65,7 @@ impl Name {
     /// Whether it stands where the record ends before there is so much to look at.
     #[cold]
     fn is_last(&self, input: &[u8], start: usize) -> bool {
-        input.get(start..).is_some_and(|rest| rest.starts_with(&self.start[..self.own.trailing_ones() as usize]))
-    }
-}
-
-/// A name with the quote behind it that is longer than one look: what is behind that look.
-struct Rest {
-    at: u32,
-    /// Where it stands in the text of the stretches, and how long it is.
-    text: u32,
-    length: u32,
-}
-
-impl Rest {
-    /// Whether it stands where it is expected, among these positions.
-    fn stands(&self, input: &[u8], positions: &[u32], text: &[u8]) -> bool {
-        let Some(quote) = positions.get(self.at as usize) else { return false };
-        let start = *quote as usize + 1 + CHUNK;
-        let (from, length) = (self.text as usize, self.length as usize);
-        input.get(start..start + length) == text.get(from..from + length)
+        input.get(start..).is_some_and(|rest| rest.starts_with(&self.bytes[..self.own.trailing_ones() as usize]))
     }
 }
 
@@ -142,8 +125,6 @@ struct Captured {
 struct Sizes {
     chunks: u32,
     names: u32,
-    rests: u32,
-    text: u32,
     words: u32,
     strings: u32,
     ends: u32,
@@ -166,9 +147,6 @@ pub(super) struct Stretches {
     stretches: Vec<Stretch>,
     chunks: Vec<Chunk>,
     names: Vec<Name>,
-    /// Of the names that are longer than one look, the rest, with its text.
-    rests: Vec<Rest>,
-    text: Vec<u8>,
     /// The positions of numbers and literals.
     words: Vec<u32>,
     /// The first positions of strings that are values.
@@ -185,26 +163,10 @@ pub(super) struct Stretches {
 impl Stretches {
     /// Forgets all.
     pub(super) fn forget(&mut self) {
-        let Stretches {
-            stretches,
-            chunks,
-            names,
-            rests,
-            text,
-            words,
-            strings,
-            ends,
-            places,
-            hits,
-            captures,
-            drafts,
-            may_take: _,
-        } = self;
+        let Stretches { stretches, chunks, names, words, strings, ends, places, hits, captures, drafts, may_take: _ } = self;
         empty(stretches, PARTS / (2 * SHORTEST));
         empty(chunks, POSITIONS / CHUNK);
         empty(names, PARTS);
-        empty(rests, PARTS / 4);
-        empty(text, TEXT);
         empty(words, PARTS);
         empty(strings, PARTS);
         empty(ends, PARTS / 2);
@@ -221,11 +183,7 @@ impl Stretches {
         let (bytes, positions) = walk.ahead();
         let alike = same_structure(part(&self.chunks, from.chunks, to.chunks), bytes).min(*length as usize);
         let positions = positions.get(..alike)?;
-        let mut alike = same_names(part(&self.names, from.names, to.names), walk.input, positions).min(alike);
-        let rests = part(&self.rests, from.rests, to.rests);
-        if let Some(other) = rests.iter().find(|rest| !rest.stands(walk.input, positions, &self.text)) {
-            alike = alike.min(other.at as usize);
-        }
+        let alike = same_names(part(&self.names, from.names, to.names), walk.input, positions).min(alike);
         let end = last_before(ends, alike)?;
         let words = &part(&self.words, from.words, to.words)[..end.words as usize];
         let mut wrong = words.iter().find(|at| !walk.has_word(**at as usize));
@@ -323,7 +281,7 @@ mod tests {
     use crate::plan::{Duplicates, PathIndex};
 
     const PATHS: &[&str] = &["$.user.email", "$..id", "$.items[*].sku", "$.other", "$.deep.er.most"];
-    const USUAL: &str = r#"{"id":1,"user":{"email":"x","id":{"a":-2.5e1},"ok":true},"plain":{"b":{"c":null}},"items":[{"sku":"1","n":"2","m":3},{"sku":"3","n":4,"m":5}],"after":"\n","other":1,"deep":{"er":{"most":"z","least":0}},"last":[{"d":1,"e":2,"f":{}},{"d":3,"e":4,"f":{}}]}"#;
+    const USUAL: &str = r#"{"id":1,"user":{"email":"x","id":{"a":-2.5e1},"ok":true},"plain":{"b":{"c":null}},"items":[{"sku":"1","n":"2","m":3},{"sku":"3","n":4,"m":5}],"after":"\n","name_of_sixteen_":{"id":2},"name_of_seventeen":3,"name_of_more_than_thirty_two_letters":4,"name_of_thirty_two_letters_and__":5,"other":1,"deep":{"er":{"most":"z","least":0}},"last":[{"d":1,"e":2,"f":{}},{"d":3,"e":4,"f":{}}]}"#;
 
     type Found = Result<(Vec<Mark>, Vec<Hit>, Vec<Capture>), Refusal>;
 
@@ -413,9 +371,9 @@ mod tests {
         let (index, mut scanner) = (index(), Scanner::new(Limits::default()));
         let text = r#"{"ill":true,"age":73,"x":false,"y":-9,"z":"secret","n":null}"#;
         (0..6).for_each(|_| drop(scan(&mut scanner, &index, text)));
-        let Stretches { stretches, chunks, names, text, .. } = &scanner.shapes().stretches;
-        let names = names.iter().flat_map(|name| name.start);
-        let kept: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.bytes).chain(names).chain(text.iter().copied()).collect();
+        let Stretches { stretches, chunks, names, .. } = &scanner.shapes().stretches;
+        let names = names.iter().flat_map(|name| name.bytes);
+        let kept: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.bytes).chain(names).collect();
         let kept = String::from_utf8_lossy(&kept).replace('\0', "");
         assert_eq!((stretches.len(), kept.as_str()), (1, r#""":,"":,"":,"":,"":"","":ill"age"x"y"z"n""#));
     }
@@ -426,23 +384,10 @@ mod tests {
             list.capacity() * size_of::<T>()
         }
         let scanner = practised(&index(), Limits::default());
-        let Stretches {
-            stretches,
-            chunks,
-            names,
-            rests,
-            text,
-            words,
-            strings,
-            ends,
-            places,
-            hits,
-            captures,
-            drafts,
-            may_take: _,
-        } = &scanner.shapes().stretches;
-        let lists = size(stretches) + size(chunks) + size(names) + size(rests) + size(text) + size(words) + size(strings);
-        let all = lists + size(ends) + size(places) + size(hits) + size(captures) + size(drafts);
+        let Stretches { stretches, chunks, names, words, strings, ends, places, hits, captures, drafts, may_take: _ } =
+            &scanner.shapes().stretches;
+        let lists = size(stretches) + size(chunks) + size(names) + size(words) + size(strings) + size(ends);
+        let all = lists + size(places) + size(hits) + size(captures) + size(drafts);
         assert!(all <= 3 << 18, "{all}");
     }
 

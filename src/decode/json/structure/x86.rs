@@ -182,25 +182,19 @@ const PLACES: [u8; BLOCK] = {
 /// nearly all have 32: what is written beyond them is overwritten later, and costs as much as what is needed.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
 fn gather(base: usize, block: &[u8; BLOCK], bits: u64, positions: &mut [u32; BLOCK], bytes: &mut [u8; BLOCK]) {
-    let count = bits.count_ones();
     let found = _mm512_maskz_compress_epi8(bits, load(block));
-    if let (0..=32, Some(bytes)) = (count, bytes.first_chunk_mut()) {
-        store_half(bytes, _mm512_castsi512_si256(found));
-    } else {
-        store(bytes, found);
-    }
     let mut places = [0; BLOCK];
     store(&mut places, _mm512_maskz_compress_epi8(bits, load(&PLACES)));
-    let most = match count {
-        0..=16 => 1,
-        17..=32 => 2,
-        _ => 4,
-    };
+    let is_sparse = bits.count_ones() as usize <= BLOCK / 2;
     let sixteens = positions.as_chunks_mut::<16>().0.iter_mut().zip(places.as_chunks::<16>().0);
-    for (positions, places) in sixteens.take(most) {
+    for (positions, places) in sixteens.take(if is_sparse { 2 } else { 4 }) {
         for (position, place) in positions.iter_mut().zip(places) {
             *position = base as u32 + u32::from(*place);
         }
+    }
+    match bytes.first_chunk_mut() {
+        Some(bytes) if is_sparse => store_half(bytes, _mm512_castsi512_si256(found)),
+        _ => store(bytes, found),
     }
 }
 
