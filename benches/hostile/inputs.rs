@@ -40,6 +40,27 @@ sinks:
     fields: {$.event: keep, "$..a.b.c": keep, $.items: keep}
 "#;
 
+/// Strings that are to be read as text, as they stand in a record, and how many of them one may hold: each is a place, and so is
+/// what a rule names in it, and a record has 10,000 of them at most.
+const STRINGS: [(&str, &str, usize); 7] = [
+    ("strings of text", r#""{\"email\":1,\"k\":2}""#, 4_900),
+    ("strings of short text", r#""{\"x\":0}""#, 9_900),
+    ("strings of empty text", r#""{}""#, 9_900),
+    ("strings of nearly text", r#""{\"\":}""#, 9_900),
+    ("strings of a quote in braces", r#""{\"}""#, 9_900),
+    ("strings of nearly an object", r#""{x}""#, 9_900),
+    ("strings of no text", r#""{""#, 9_900),
+];
+
+/// Records of nothing but such strings, with how many they are.
+pub(crate) fn crowded() -> impl Iterator<Item = (&'static str, usize, Vec<u8>)> {
+    STRINGS.into_iter().map(|(name, string, count)| (name, count, format!("{{{}}}", payload(string, count)).into_bytes()))
+}
+
+fn payload(string: &str, count: usize) -> String {
+    format!("\"payload\":[{}]", vec![string; count].join(","))
+}
+
 /// Every input by name.
 pub(crate) fn inputs() -> Vec<(&'static str, Vec<u8>)> {
     let mut all: Vec<(&'static str, Vec<u8>)> = Vec::new();
@@ -67,6 +88,9 @@ pub(crate) fn inputs() -> Vec<(&'static str, Vec<u8>)> {
     add("dotted names", list(&members(1, |_| format!("\"{}x\":0", "a.".repeat(4_095)))));
     add("dotted names that match", list(&members(1, |_| format!("\"{}c\":0", "a.b.".repeat(2_047)))));
     add("dotted confusable names", list(&members(1, |_| format!("\"{}\u{435}\":0", "\u{430}.".repeat(2_729)))));
+    add("short dotted names", list(&members(9_990, |number| format!("\"{number:x}.\":0"))));
+    add("short dotted confusable names", list(&members(9_990, |number| format!("\"\u{430}.{number:x}\":0"))));
+    add("short names with marks", list(&members(9_990, |number| format!("\"{number:x}\u{327}\u{301}\":0"))));
     add("slashed names of positions", list(&members(1, |_| format!("\"/{}x\":0", "1/".repeat(4_094)))));
     add(
         "a name twice at the end",
@@ -108,14 +132,11 @@ pub(crate) fn inputs() -> Vec<(&'static str, Vec<u8>)> {
     let third = format!("{{\"payload\":\"{}\"}}", "x".repeat(SIZE / 4));
     add("text in text in text", inner(&inner(&inner(&third))).into_bytes());
     add("text of broken text", inner(&format!("{{\"payload\":{}}}", quoted(&"{\"".repeat(SIZE / 16)))).into_bytes());
-    add(
-        "strings of text",
-        format!("{{\"payload\":[{}]}}", vec![quoted("{\"email\":1,\"k\":2}"); 9_000 / 2].join(",")).into_bytes(),
-    );
-    add("strings of nearly text", format!("{{\"payload\":[{}]}}", vec![r#""{\"}""#; 9_000].join(",")).into_bytes());
-    add("strings of nearly an object", format!("{{\"payload\":[{}]}}", vec!["\"{x}\""; 9_000].join(",")).into_bytes());
     add("slashed names that match", list(&members(1, |_| format!("\"/{}x\":0", "a/b/1/".repeat(1_364)))));
-    add("strings of no text", format!("{{\"payload\":[{}]}}", vec!["\"{\""; 9_000].join(",")).into_bytes());
+    for (name, string, count) in STRINGS {
+        let strings = payload(string, count);
+        add(name, format!("{{{strings},\"pad\":\"{}\"}}", "p".repeat(SIZE - strings.len() - 11)).into_bytes());
+    }
     all
 }
 

@@ -39,6 +39,13 @@ fn main() {
     if only.is_some() {
         return;
     }
+    println!("| as many as a record may hold | bytes | ns each |\n| --- | --- | --- |");
+    for (name, count, input) in inputs::crowded() {
+        let bytes = input.len();
+        let cost = nanoseconds_a_byte(&hostile, &[input]) * bytes as f64 / count as f64;
+        println!("| {name} | {bytes} | {cost:.0} |");
+    }
+    println!();
     ratio("eight sinks with other rules / one, no HMAC", &sinks(1), &sinks(8), &track, 3.5);
     ratio("1,000 rules / ten", &rules(10), &rules(1_000), &track, 1.5);
     detect::measure();

@@ -167,17 +167,24 @@ pub fn place_in_record(places: &Places, owner: u32, place: &Mark) -> usize {
     }
 }
 
-/// Whether the text begins and ends as an object does; most that is none is seen here.
+/// Whether the text begins and ends as an object does, and a colon comes behind the first name; most that is none is seen here.
 fn may_be_object(text: &[u8]) -> bool {
-    let (begin, end) = (text.trim_ascii_start(), text.trim_ascii_end());
-    let inside = begin.get(1..).unwrap_or_default().trim_ascii_start();
-    matches!((begin.first(), inside.first(), end.last()), (Some(b'{'), Some(b'"' | b'}'), Some(b'}')))
+    let [b'{', inside @ .., b'}'] = text.trim_ascii() else { return false };
+    match inside.trim_ascii_start() {
+        [] => true,
+        [b'"', name @ ..] => memchr::memchr(b'"', name).is_some_and(|quote| {
+            let is_escaped = name[..quote].last() == Some(&b'\\');
+            is_escaped || name[quote + 1..].trim_ascii_start().first() == Some(&b':')
+        }),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::Path;
+    use proptest::prelude::*;
 
     fn index(paths: &[&str]) -> PathIndex {
         PathIndex::build(paths.iter().map(|path| (Path::parse(path).expect("a path"), Vec::new())).collect(), true)
@@ -210,6 +217,24 @@ mod tests {
         let deep = &places.inner.documents[2];
         assert_eq!(places.inner.find(0, deep.mark, deep.path), Some((2, deep)));
         assert_eq!(places.inner.find(1, deep.mark, deep.path), None);
+    }
+
+    #[test]
+    fn what_is_clearly_no_object_is_seen_at_once() {
+        for text in ["", "{", "}", "{\"}", "{x}", "{\"a}", "{\"a\"}", "{\"a\" 1}", "[{}]", "{\"a\":1", "{}x", "1"] {
+            assert!(!may_be_object(text.as_bytes()), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_object_may_be_one(name in r#"([a{}:,\[\]\n ]|\\["\\n])*"#, space in "[ \n\r\t]{0,2}", value in "[0-9]|\\{\\}|\"\"|null") {
+            let name = name.replace('\n', "\\n");
+            for text in [format!("{{{space}}}"), format!("{space}{{{space}\"{name}\"{space}:{space}{value}{space}}}{space}")] {
+                prop_assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{}", text);
+                prop_assert!(may_be_object(text.as_bytes()), "{}", text);
+            }
+        }
     }
 
     #[test]

@@ -45,7 +45,7 @@ fn fold_in_two_steps(name: &str, out: &mut String) -> bool {
     marks
 }
 
-/// The first half of [`fold_confusable`]: everything but the skeleton. Dotted names are split between the halves.
+/// The first half of [`fold_confusable`]: everything but the skeleton. Names in URLs are trimmed between the halves.
 pub fn fold_compatible(name: &str, out: &mut String) {
     let _ = COMPATIBLE.append_all(name, out);
 }
@@ -185,21 +185,20 @@ impl Page {
 
 /// Puts runs of combining marks into canonical order, behind `start` (UAX #15): one letter is one text.
 fn order_marks(text: &mut String, start: usize) {
-    let class = |letter: &char| canonical_combining_class(*letter);
     let unordered = |text: &str| {
-        let mut classes = text.chars().map(|letter| class(&letter));
+        let mut classes = text.chars().map(canonical_combining_class);
         let mut last = classes.next().unwrap_or(0);
         classes.any(|class| std::mem::replace(&mut last, class) > class && class != 0)
     };
     if !unordered(&text[start..]) {
         return;
     }
-    let mut letters: Vec<char> = text[start..].chars().collect();
-    for run in letters.chunk_by_mut(|before, after| class(before) != 0 && class(after) != 0) {
-        run.sort_by_key(class);
+    let mut letters: Vec<(u8, char)> = text[start..].chars().map(|letter| (canonical_combining_class(letter), letter)).collect();
+    for run in letters.chunk_by_mut(|(before, _), (after, _)| *before != 0 && *after != 0) {
+        run.sort_by_key(|(class, _)| *class);
     }
     text.truncate(start);
-    text.extend(letters);
+    text.extend(letters.into_iter().map(|(_, letter)| letter));
 }
 
 fn fold_char(letter: char) -> char {

@@ -29,6 +29,8 @@ pub struct NameTable {
     confusables: HashMap<Box<str>, Vec<NameId>>,
     /// How long the longest of those is.
     longest: usize,
+    /// By the first byte: how long those are that begin so, a bit a length; a quick no for most names.
+    lengths: Box<[u64; 256]>,
 }
 
 /// Where a group is found.
@@ -102,6 +104,7 @@ impl NameTable {
             groups: Vec::new(),
             confusables: HashMap::new(),
             longest: 0,
+            lengths: Box::new([0; 256]),
         }
     }
 
@@ -130,6 +133,7 @@ impl NameTable {
             let mut confusable = String::new();
             fold::fold_confusable(spelling, &mut confusable);
             self.longest = self.longest.max(confusable.len());
+            self.lengths[first_byte(&confusable)] |= length_bit(&confusable);
             self.confusables.entry(confusable.into()).or_default().push(id);
         }
         // An eighth full at most: most names of an event mean none of the policy's, and end at an empty slot.
@@ -206,22 +210,15 @@ impl NameTable {
         self.starts[usize::from(name)] == start && spelling.len() == decoded.len() && (is_whole || spelling.as_bytes() == decoded)
     }
 
-    /// The policy's names that a name with letters beyond ASCII may mean; `compatible` went through
-    /// `fold::fold_compatible`. Slow: only for such names. `work` is scratch.
-    pub fn find_confusable(&self, compatible: &str, work: &mut String) -> &[NameId] {
-        work.clear();
-        fold::fold_skeleton(compatible, work);
-        self.find_folded(work)
-    }
-
-    /// The same of a name of which both halves of the fold were made.
+    /// The policy's names that a name with letters beyond ASCII may mean, by its [`fold::fold_confusable`].
     pub fn find_folded(&self, folded: &str) -> &[NameId] {
-        let known = if folded.len() <= self.longest { self.confusables.get(folded) } else { None };
+        let may_be_known = folded.len() <= self.longest && self.lengths[first_byte(folded)] & length_bit(folded) != 0;
+        let known = if may_be_known { self.confusables.get(folded) } else { None };
         known.map_or(&[], Vec::as_slice)
     }
 
     /// How a decoded name matches one of the policy's names that [`NameTable::find_ascii`] or
-    /// [`NameTable::find_confusable`] found; `None` where only the exact spelling counts and differs.
+    /// [`NameTable::find_folded`] found; `None` where only the exact spelling counts and differs.
     pub fn compare(&self, name: NameId, decoded: &[u8]) -> Option<NameMatch> {
         let exact = self.spellings[usize::from(name)].as_bytes() == decoded;
         (exact || self.fold).then_some(NameMatch { name, exact })
@@ -238,6 +235,15 @@ impl NameTable {
     pub fn folds(&self) -> bool {
         self.fold
     }
+}
+
+fn first_byte(folded: &str) -> usize {
+    folded.bytes().next().map_or(0, usize::from)
+}
+
+/// The last bit is that of all long ones.
+fn length_bit(folded: &str) -> u64 {
+    1 << folded.len().min(63)
 }
 
 /// One multiplication folded onto itself.

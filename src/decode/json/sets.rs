@@ -99,11 +99,11 @@ pub(super) struct Name<'a> {
 pub(super) struct Sets {
     active: Vec<Active>,
     fresh: Vec<Active>,
-    steps: [Vec<Active>; 2],
+    parts: Parts,
     /// The paths that end at something which the current member is a part of, by its dotted name.
     pub(super) within: Vec<PathId>,
-    compatible: String,
     work: String,
+    part: String,
 }
 
 impl Sets {
@@ -157,7 +157,7 @@ impl Sets {
         if name.traits == Traits::default() && !index.has_wildcards() {
             return self.plain_member(index, parent, name);
         }
-        let Sets { active, fresh, steps, within, compatible, work } = self;
+        let Sets { active, fresh, parts, within, work, part } = self;
         let Name { decoded, start, traits } = *name;
         fresh.clear();
         let from = &active[parent.range()];
@@ -175,10 +175,8 @@ impl Sets {
             step_by(index, from, name, found.names, fresh);
         }
         if traits.segmented || (traits.beyond_ascii && (spelled.first() == Some(&b'/') || spelled.contains(&b'.'))) {
-            compatible.clear();
-            compatible.push_str(std::str::from_utf8(spelled).unwrap_or_default());
-            let segmented = Segmented { index, from, name: compatible, beyond_ascii: traits.beyond_ascii };
-            segmented.step(steps, work, within, fresh);
+            let segmented = Segmented { index, from, name: spelled, beyond_ascii: traits.beyond_ascii };
+            segmented.step(parts, part, within, fresh);
         }
         if fresh.is_empty() { parent.bare() } else { self.push(index, parent) }
     }
@@ -287,78 +285,155 @@ fn step_by(index: &PathIndex, from: &[Active], name: &Name<'_>, found: &[NameId]
 struct Segmented<'a> {
     index: &'a PathIndex,
     from: &'a [Active],
-    name: &'a str,
+    name: &'a [u8],
     beyond_ascii: bool,
 }
 
-fn is_position(part: &[u8]) -> bool {
-    part.iter().all(u8::is_ascii_digit)
+/// What one part is to the plan.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Part {
+    /// The first of the policy's names that it means.
+    name: Option<NameId>,
+    /// Only digits.
+    is_position: bool,
+}
+
+/// The sets that the parts of a name lead through. Each step is worked out once: what is long repeats itself.
+#[derive(Default)]
+struct Parts {
+    places: Vec<Active>,
+    /// Where each set stands. From the last, if there are too many, no step is known, and none to it.
+    sets: Vec<Range<usize>>,
+    /// From which set which part leads to which.
+    steps: Vec<(usize, Part, usize)>,
+    next: Vec<Active>,
+}
+
+/// So many sets and steps of one name are known at most.
+const MOST_SETS: usize = 16;
+const MOST_STEPS: usize = 32;
+
+impl Parts {
+    fn begin(&mut self, from: &[Active]) {
+        let Parts { places, sets, steps, next: _ } = self;
+        places.clear();
+        places.extend_from_slice(from);
+        sets.clear();
+        sets.push(0..from.len());
+        steps.clear();
+    }
+
+    fn known(&self, from: usize, part: Part) -> Option<usize> {
+        let step = self.steps.iter().find(|(known, by, _)| *known == from && *by == part);
+        step.map(|(_, _, to)| *to)
+    }
+
+    /// Keeps the set that a part led to, and the step if there is room; answers with the set's number.
+    fn keep(&mut self, from: usize, part: Part) -> usize {
+        let Parts { places, sets, steps, next } = self;
+        let has_room = from < MOST_SETS && steps.len() < MOST_STEPS;
+        let known = if has_room { sets.iter().position(|set| places[set.clone()] == next[..]) } else { None };
+        let to = known.unwrap_or_else(|| {
+            if sets.len() > MOST_SETS {
+                places.truncate(sets.pop().map_or(0, |last| last.start));
+            }
+            sets.push(places.len()..places.len() + next.len());
+            places.extend_from_slice(next);
+            sets.len() - 1
+        });
+        if has_room && to < MOST_SETS {
+            steps.push((from, part, to));
+        }
+        to
+    }
 }
 
 impl Segmented<'_> {
     /// Steps by the parts; never exact. Paths that end before the last part are noted in `within`.
-    fn step(&self, steps: &mut [Vec<Active>; 2], work: &mut String, within: &mut Vec<PathId>, out: &mut Vec<Active>) {
-        let is_slashed = self.name.starts_with('/');
+    fn step(&self, parts: &mut Parts, work: &mut String, within: &mut Vec<PathId>, out: &mut Vec<Active>) {
+        let is_slashed = self.name.starts_with(b"/");
         if is_slashed {
-            self.split(b"/", steps, work, within, out);
+            self.split(|byte| byte == b'/', parts, work, within, out);
         }
-        if self.name.contains('.') {
-            self.split(if is_slashed { b"/." } else { b"." }, steps, work, within, out);
+        if self.name.contains(&b'.') {
+            self.split(|byte| byte == b'.' || is_slashed && byte == b'/', parts, work, within, out);
         }
     }
 
     fn split(
         &self,
-        separators: &[u8],
-        [current, next]: &mut [Vec<Active>; 2],
+        separates: impl Fn(u8) -> bool,
+        known: &mut Parts,
         work: &mut String,
         within: &mut Vec<PathId>,
         out: &mut Vec<Active>,
     ) {
-        current.clear();
-        current.extend_from_slice(self.from);
-        let parts = self.name.as_bytes().split(|byte| separators.contains(byte));
+        known.begin(self.from);
+        let mut at = 0;
+        let parts = self.name.split(|byte| separates(*byte));
         let mut parts = parts.filter(|part| !part.is_empty()).peekable();
-        // Once a part that is no name has changed nothing, no other of its kind does: positions, or what is none.
-        let mut unmoved = None;
-        let has_names = !self.beyond_ascii && !self.index.names().is_empty();
-        while let Some(part) = parts.next() {
-            let names = if has_names { self.index.names().find_ascii(part).names } else { &[] };
-            let kind = (names.is_empty() && !self.beyond_ascii).then(|| is_position(part));
-            if kind.is_some() && kind == unmoved {
-                continue;
-            }
-            next.clear();
-            self.step_part(part, names, current, work, next);
-            unmoved = kind.filter(|_| next == current);
-            if parts.peek().is_some() {
-                note_ends(self.index, next, within);
-            }
-            std::mem::swap(current, next);
+        while let Some(text) = parts.next() {
+            let names = self.names(text, work);
+            let part = Part { name: names.first().copied(), is_position: text.iter().all(u8::is_ascii_digit) };
+            at = known.known(at, part).unwrap_or_else(|| {
+                let Parts { places, sets, next, .. } = &mut *known;
+                next.clear();
+                self.step_part(part, names, &places[sets[at].clone()], next);
+                if parts.peek().is_some() {
+                    note_ends(self.index, next, within);
+                }
+                known.keep(at, part)
+            });
         }
         // What only digits led to is the container itself, not something in it.
         let moved = |place: &&Active| !place.carried || self.from.iter().all(|origin| origin.node != place.node);
-        for place in current.iter().filter(|place| !self.index.node(place.node).persistent).filter(moved) {
+        let last = known.places[known.sets[at].clone()].iter();
+        for place in last.filter(|place| !self.index.node(place.node).persistent).filter(moved) {
             add(out, Active { exact: false, ..*place });
         }
     }
 
-    /// `names` are those of the policy that a part of ASCII means.
-    fn step_part(&self, part: &[u8], names: &[NameId], from: &[Active], work: &mut String, next: &mut Vec<Active>) {
-        let index = self.index;
-        let is_position = is_position(part);
-        if self.beyond_ascii {
+    /// The names of the policy that a part means.
+    #[inline(always)]
+    fn names(&self, part: &[u8], work: &mut String) -> &[NameId] {
+        let names = self.index.names();
+        let found = if names.is_empty() {
+            &[]
+        } else if self.beyond_ascii {
             // A separator is a whole letter, so that what is between two of them is text.
             let text = std::str::from_utf8(part).unwrap_or_default();
-            step_found(index, from, part, index.names().find_confusable(text, work), next);
+            if names.folds() {
+                // It is a part of what was folded already.
+                names.find_folded(text)
+            } else {
+                work.clear();
+                fold::fold_confusable(text, work);
+                names.find_folded(work)
+            }
         } else {
-            step_found(index, from, part, names, next);
+            names.find_ascii(part).names
+        };
+        if names.folds() {
+            return found;
+        }
+        // As it is spelled it is one of them at most.
+        let spelled = found.iter().position(|id| names.compare(*id, part).is_some());
+        spelled.map_or(&[], |one| &found[one..=one])
+    }
+
+    /// `names` are those of the policy that the part means.
+    fn step_part(&self, part: Part, names: &[NameId], from: &[Active], next: &mut Vec<Active>) {
+        let index = self.index;
+        for place in from {
+            for reached in names.iter().filter_map(|id| index.node(place.node).member(*id)) {
+                add(next, Active::at(reached, false));
+            }
         }
         for place in from {
             let node = index.node(place.node);
             if node.persistent {
                 add(next, *place);
-            } else if is_position {
+            } else if part.is_position {
                 // Arrays are transparent.
                 add(next, Active { exact: false, carried: true, ..*place });
             }
@@ -378,16 +453,6 @@ fn note_ends(index: &PathIndex, places: &[Active], within: &mut Vec<PathId>) {
             && !within.contains(&path)
         {
             within.push(path);
-        }
-    }
-}
-
-#[inline(always)]
-fn step_found(index: &PathIndex, from: &[Active], part: &[u8], found: &[NameId], out: &mut Vec<Active>) {
-    let meant = |id: &&NameId| index.names().folds() || index.names().compare(**id, part).is_some();
-    for place in from {
-        for next in found.iter().filter(meant).filter_map(|id| index.node(place.node).member(*id)) {
-            add(out, Active::at(next, false));
         }
     }
 }

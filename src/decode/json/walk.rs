@@ -184,7 +184,7 @@ impl<'a> Walk<'a> {
 
     /// Where the position before the next is, and those behind it.
     #[inline(always)]
-    pub(super) fn from_last(&self) -> &'a [u32] {
+    pub(super) fn since_last(&self) -> &'a [u32] {
         self.positions.get(self.passed().saturating_sub(1)..).unwrap_or_default()
     }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 use wide::u8x16;
 
 /// Bytes that are looked at together.
-const BLOCK: usize = 16;
+const BLOCK: usize = 64;
 /// URLs with more marks are not usual.
 const MOST_MARKS: usize = 64;
 
@@ -106,27 +106,38 @@ fn is_of_host(byte: u8) -> bool {
 /// Where bytes stand that may mean something (and some that mean nothing), if all are visible ASCII that no output escapes,
 /// and not too many mean something.
 fn marks<'p>(text: &[u8], places: &'p mut [u16; MOST_MARKS]) -> Option<&'p [u16]> {
+    if text.len() > usize::from(u16::MAX) {
+        return None;
+    }
     let (blocks, rest) = text.as_chunks();
     let mut last = [b'a'; BLOCK];
     last[..rest.len()].copy_from_slice(rest);
     let mut count = 0;
     for (number, block) in blocks.iter().chain([&last]).enumerate() {
-        let bytes = u8x16::new(*block);
-        let within = |first: u8, last: u8| {
-            let above = bytes - u8x16::splat(first);
-            above.simd_eq(above.min(u8x16::splat(last - first)))
-        };
-        let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
-        if (within(b'!', b'~') & !is(b'"') & !is(b'\\')).to_bitmask() != u32::from(u16::MAX) {
-            return None;
-        }
-        // `#$%&`, `:;<=>?@`, and the slash.
-        let mut found = (within(b'#', b'&') | within(b':', b'@') | is(b'/')).to_bitmask();
+        let mut found = marks_of(block)?;
         while found != 0 {
-            *places.get_mut(count)? = u16::try_from(number * BLOCK + found.trailing_zeros() as usize).ok()?;
+            *places.get_mut(count)? = (number * BLOCK) as u16 + found.trailing_zeros() as u16;
             count += 1;
             found &= found - 1;
         }
     }
     Some(&places[..count])
+}
+
+/// The same of one block, as bits.
+fn marks_of(block: &[u8; BLOCK]) -> Option<u64> {
+    let (mut found, mut is_usual) = (0, true);
+    for (quarter, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
+        let bytes = u8x16::new(*bytes);
+        let within = |first: u8, last: u8| {
+            let above = bytes - u8x16::splat(first);
+            above.simd_eq(above.min(u8x16::splat(last - first)))
+        };
+        let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
+        is_usual &= (within(b'!', b'~') & !is(b'"') & !is(b'\\')).to_bitmask() == u32::from(u16::MAX);
+        // `#$%&`, `:;<=>?@`, and the slash.
+        let marks = (within(b'#', b'&') | within(b':', b'@') | is(b'/')).to_bitmask();
+        found |= u64::from(marks) << (16 * quarter);
+    }
+    is_usual.then_some(found)
 }

@@ -200,7 +200,7 @@ impl Stretches {
     /// Puts down what the members up to `end` mean. `parent` is the mark of the object that they stand in.
     pub(super) fn put(&self, id: StretchId, end: &End, walk: &Walk<'_>, parent: u32, places: &mut Places) {
         let Stretch { from, to, .. } = &self.stretches[id as usize];
-        let positions = walk.from_last();
+        let positions = walk.since_last();
         let at = |position: u32| positions[position as usize];
         let behind = |value: u32, end: u32| match end {
             WORD => end_of_word(walk, value),
