@@ -88,6 +88,11 @@ pub(crate) fn inputs() -> Vec<(&'static str, Vec<u8>)> {
     add("dotted names", list(&members(1, |_| format!("\"{}x\":0", "a.".repeat(4_095)))));
     add("dotted names that match", list(&members(1, |_| format!("\"{}c\":0", "a.b.".repeat(2_047)))));
     add("dotted confusable names", list(&members(1, |_| format!("\"{}\u{435}\":0", "\u{430}.".repeat(2_729)))));
+    let deep = |name: &str| list(&format!("{}1{}", format!("{{\"{name}\":").repeat(120), "}".repeat(120)));
+    add("dotted names 120 deep", deep("a.b"));
+    add("dotted confusable names 120 deep", deep("\u{430}."));
+    add("short dotted marks", list(&members(9_990, |number| format!("\"\u{327}.{number:x}\":0"))));
+    add("short slashed confusable names", list(&members(9_990, |number| format!("\"/\u{430}.{number:x}\":0"))));
     add("short dotted names", list(&members(9_990, |number| format!("\"{number:x}.\":0"))));
     add("short dotted confusable names", list(&members(9_990, |number| format!("\"\u{430}.{number:x}\":0"))));
     add("short names with marks", list(&members(9_990, |number| format!("\"{number:x}\u{327}\u{301}\":0"))));

@@ -39,6 +39,7 @@ impl<'a> Edit<'a, '_> {
             context: self.context,
             encoder: &mut *self.encoder,
             cursor: 0,
+            listed: 0,
             sifting: None,
         }
         .text(root, scope);

@@ -118,8 +118,19 @@ impl Encoder {
             return unmarked(input, rules.unlisted);
         };
         let (marks, hits) = (&places.marks[..], &places.hits[..]);
-        let mut edit =
-            Edit { input, places, owner: RECORD, marks, hits, rules, context, encoder: self, cursor: 0, sifting: None };
+        let mut edit = Edit {
+            input,
+            places,
+            owner: RECORD,
+            marks,
+            hits,
+            rules,
+            context,
+            encoder: self,
+            cursor: 0,
+            listed: 0,
+            sifting: None,
+        };
         let left = edit.value(0, rules.unlisted);
         match left {
             Left::Emptied | Left::Removed if is_hollow(&input[root.value as usize..], rules.unlisted) => Encoded::Unchanged,
@@ -176,6 +187,8 @@ struct Edit<'a, 'e> {
     context: &'a Context,
     encoder: &'e mut Encoder,
     cursor: usize,
+    /// How many places were met so far that some rule names which does not drop them.
+    listed: usize,
     /// The path of the filter that the elements at hand have passed.
     sifting: Option<PathId>,
 }
@@ -190,6 +203,12 @@ struct Resolved<'a> {
     path: Option<PathId>,
 }
 
+/// Whether a rule names the place, and does not drop it.
+#[inline(always)]
+fn lists(action: Option<&Action>, rule: Option<RuleId>) -> bool {
+    rule.is_some() && action.is_some_and(|action| !matches!(action, Action::Drop | Action::Remove))
+}
+
 impl<'a> Edit<'a, '_> {
     /// Edits one marked value. On `Kept` all of it that was not copied or replaced lies behind the cursor; on
     /// anything else the caller takes back what was written.
@@ -198,11 +217,17 @@ impl<'a> Edit<'a, '_> {
         let mark = &marks[at];
         let kind = Kind::of(self.input[mark.value as usize]);
         let Resolved { action, rule, path } = self.resolve(mark, kind, scope);
+        self.listed += usize::from(lists(action, rule));
         let left = match action {
             None => self.container(at, kind, scope),
             Some(Action::Keep) => self.container(at, kind, Scope::Keep),
             Some(Action::Drop) => self.container(at, kind, Scope::Drop),
-            Some(Action::Remove) => Left::Removed,
+            Some(Action::Remove) => {
+                if scope == Scope::Drop {
+                    self.look_below(at);
+                }
+                Left::Removed
+            }
             Some(action @ (Action::Null | Action::Redact(_))) => self.replace(mark, action),
             Some(
                 action @ (Action::Mask { .. }
@@ -308,8 +333,10 @@ impl<'a> Edit<'a, '_> {
             Scope::Drop if kind.is_scalar() || !has_marks_inside => Left::Removed,
             Scope::Drop => {
                 self.flush(mark.value as usize);
+                let listed = self.listed;
                 match self.assemble(at, kind) {
-                    Left::Emptied if !self.lists_below(at) => Left::Removed,
+                    // Nothing of it was listed: what emptied it was no removal.
+                    Left::Emptied if self.listed == listed => Left::Removed,
                     left => left,
                 }
             }
@@ -447,15 +474,13 @@ impl<'a> Edit<'a, '_> {
         }
     }
 
-    /// Whether some rule that does not drop names a place inside: what emptied the container was then a removal, and
-    /// not only that nothing of it was listed.
-    fn lists_below(&self, at: usize) -> bool {
-        let inside = at + 1..self.marks[at].next as usize;
-        self.marks[inside].iter().any(|mark| {
-            let kind = Kind::of(self.input[mark.value as usize]);
-            let Resolved { action, rule, path: _ } = self.resolve(mark, kind, Scope::Drop);
-            rule.is_some() && action.is_some_and(|action| !matches!(action, Action::Drop | Action::Remove))
-        })
+    /// Counts the listed places inside one that goes whole, for the containers around it.
+    fn look_below(&mut self, at: usize) {
+        for inside in at + 1..self.marks[at].next as usize {
+            let mark = &self.marks[inside];
+            let Resolved { action, rule, path: _ } = self.resolve(mark, Kind::of(self.input[mark.value as usize]), Scope::Drop);
+            self.listed += usize::from(lists(action, rule));
+        }
     }
 
     /// Copies the input up to `end`.

@@ -375,20 +375,29 @@ impl Segmented<'_> {
         while let Some(text) = parts.next() {
             let names = self.names(text, work);
             let part = Part { name: names.first().copied(), is_position: text.iter().all(u8::is_ascii_digit) };
-            at = known.known(at, part).unwrap_or_else(|| {
-                let Parts { places, sets, next, .. } = &mut *known;
-                next.clear();
-                self.step_part(part, names, &places[sets[at].clone()], next);
-                if parts.peek().is_some() {
-                    note_ends(self.index, next, within);
-                }
-                known.keep(at, part)
-            });
+            let is_last = parts.peek().is_none();
+            if !is_last && let Some(to) = known.known(at, part) {
+                at = to;
+                continue;
+            }
+            let Parts { places, sets, next, .. } = &mut *known;
+            next.clear();
+            let stepped = self.step_part(part, names, &places[sets[at].clone()], next);
+            if is_last {
+                return self.settle(next, out);
+            }
+            note_ends(self.index, next, stepped, within);
+            at = known.keep(at, part);
         }
+        // Nothing but separators.
+        self.settle(self.from, out);
+    }
+
+    /// Notes where the last part led to.
+    fn settle(&self, last: &[Active], out: &mut Vec<Active>) {
         // What only digits led to is the container itself, not something in it.
         let moved = |place: &&Active| !place.carried || self.from.iter().all(|origin| origin.node != place.node);
-        let last = known.places[known.sets[at].clone()].iter();
-        for place in last.filter(|place| !self.index.node(place.node).persistent).filter(moved) {
+        for place in last.iter().filter(|place| !self.index.node(place.node).persistent).filter(moved) {
             add(out, Active { exact: false, ..*place });
         }
     }
@@ -421,14 +430,15 @@ impl Segmented<'_> {
         spelled.map_or(&[], |one| &found[one..=one])
     }
 
-    /// `names` are those of the policy that the part means.
-    fn step_part(&self, part: Part, names: &[NameId], from: &[Active], next: &mut Vec<Active>) {
+    /// `names` are those of the policy that the part means. Answers with how many places they led to, which come first.
+    fn step_part(&self, part: Part, names: &[NameId], from: &[Active], next: &mut Vec<Active>) -> usize {
         let index = self.index;
         for place in from {
             for reached in names.iter().filter_map(|id| index.node(place.node).member(*id)) {
                 add(next, Active::at(reached, false));
             }
         }
+        let stepped = next.len();
         for place in from {
             let node = index.node(place.node);
             if node.persistent {
@@ -441,14 +451,20 @@ impl Segmented<'_> {
                 add(next, Active { perhaps: true, ..Active::at(wildcard, false) });
             }
         }
-        open_descents(index, next);
+        open_descents(index, next, stepped);
+        stepped
     }
+}
+
+/// Whether a part of a name led there, and it was not there before: the first ones, and what wildcards meet.
+fn is_new(position: usize, place: &Active, stepped: usize) -> bool {
+    position < stepped || place.perhaps && !place.carried
 }
 
 /// Notes the paths that end at the places to which a part of a name led.
 #[inline(always)]
-fn note_ends(index: &PathIndex, places: &[Active], within: &mut Vec<PathId>) {
-    for place in places.iter().filter(|place| !place.carried) {
+fn note_ends(index: &PathIndex, places: &[Active], stepped: usize, within: &mut Vec<PathId>) {
+    for (_, place) in places.iter().enumerate().filter(|(position, place)| is_new(*position, place, stepped)) {
         if let Some(path) = index.node(place.node).terminal
             && !within.contains(&path)
         {
@@ -457,11 +473,13 @@ fn note_ends(index: &PathIndex, places: &[Active], within: &mut Vec<PathId>) {
     }
 }
 
-/// Adds the `..` nodes that become active together with the nodes of the set.
+/// Adds the `..` nodes that become active together with what a part of a name led to; those of all others are there already.
 #[inline(always)]
-fn open_descents(index: &PathIndex, set: &mut Vec<Active>) {
+fn open_descents(index: &PathIndex, set: &mut Vec<Active>, stepped: usize) {
     for position in 0..set.len() {
-        if let Some(node) = index.node(set[position].node).descend {
+        if is_new(position, &set[position], stepped)
+            && let Some(node) = index.node(set[position].node).descend
+        {
             add(set, Active::at(node, false));
         }
     }
