@@ -13,6 +13,7 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// True where a test that cannot run must fail instead of being skipped.
@@ -61,10 +62,21 @@ pub fn conformance(name: &str) -> Option<PathBuf> {
     dir.canonicalize().ok()
 }
 
-/// A port that was free a moment ago.
+/// A port where nothing listens, given once in this process.
+///
+/// It lies below those that a system hands out by itself (32768 and up on Linux, IANA's 49152 elsewhere): asked twice in a row, a
+/// system may name one port twice, and the port of a broker that is away for a moment must not go to somebody's connection.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address").port()
+    const FIRST: u32 = 12_000;
+    const COUNT: u32 = 20_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Processes of one run begin apart.
+    let begin = std::process::id().wrapping_mul(101);
+    (0..COUNT)
+        .map(|_| FIRST + begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % COUNT)
+        .filter_map(|port| u16::try_from(port).ok())
+        .find(|&port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
+        .expect("loopback has a free port")
 }
 
 /// Calls `check` until it gives something; panics with `what` after `limit`.
